@@ -1,0 +1,281 @@
+//! TLS configuration for the two roles.
+//!
+//! Only TLS 1.2 with forward secrecy and TLS 1.3, as rustls offers them.
+
+use std::sync::Arc;
+
+use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::sign::SingleCertAndKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, KeyLog, ServerConfig, SupportedProtocolVersion};
+
+use super::{PeerVerifier, VerificationObserver, crypto_provider};
+use crate::identity::Identity;
+use crate::ladder::{Diagnose, Failure, Rung};
+
+/// Sessions a server remembers when resumption is on.
+pub const RESUMABLE_SESSIONS: usize = 256;
+
+/// Why a TLS configuration cannot be made. The build or the caller is at fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsConfigError {
+    /// Neither a feature nor the process chose a crypto provider.
+    #[error(
+        "no crypto provider: neither the feature aws-lc-rs nor ring is on, and the process installed none"
+    )]
+    NoCryptoProvider,
+    /// rustls refused the configuration.
+    #[error("TLS cannot be configured: {0}")]
+    Refused(String),
+}
+
+impl Diagnose for TlsConfigError {
+    fn diagnose(&self) -> Failure {
+        let remedy = match self {
+            Self::NoCryptoProvider => {
+                "Build with the feature aws-lc-rs or ring, or call CryptoProvider::install_default first."
+            }
+            Self::Refused(_) => "Choose TLS versions that the crypto provider has cipher suites for.",
+        };
+        Failure {
+            rung: Rung::Local,
+            refused_by: None,
+            alert: None,
+            cause: format!("{self}."),
+            remedy: remedy.to_owned(),
+        }
+    }
+}
+
+/// What a server asks of its clients.
+#[derive(Debug, Clone)]
+pub enum ClientAuthentication {
+    /// No certificate is requested.
+    None,
+    /// A certificate is requested; a client without one is let in, a bad certificate is refused.
+    Optional(PeerVerifier),
+    /// A client without a good certificate is refused.
+    Required(PeerVerifier),
+}
+
+/// Versions of TLS that are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TlsVersions {
+    /// TLS 1.3, or 1.2 with peers that have no better.
+    #[default]
+    Tls12And13,
+    /// Only TLS 1.2.
+    Tls12,
+    /// Only TLS 1.3.
+    Tls13,
+}
+
+impl TlsVersions {
+    fn as_rustls(self) -> &'static [&'static SupportedProtocolVersion] {
+        static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+        static ONLY_12: [&SupportedProtocolVersion; 1] = [&TLS12];
+        static ONLY_13: [&SupportedProtocolVersion; 1] = [&TLS13];
+        match self {
+            Self::Tls12And13 => &BOTH,
+            Self::Tls12 => &ONLY_12,
+            Self::Tls13 => &ONLY_13,
+        }
+    }
+}
+
+/// TLS for a server.
+#[derive(Debug, Clone)]
+pub struct ServerTls {
+    /// Our own certificate and key.
+    pub identity: Arc<Identity>,
+    /// What is asked of clients.
+    pub client_authentication: ClientAuthentication,
+    /// Versions of TLS.
+    pub versions: TlsVersions,
+    /// Protocols by ALPN (RFC 7301), best first; empty: ALPN is not used.
+    pub alpn: Vec<Vec<u8>>,
+    /// Whether sessions may be resumed. Off by default: a resumed session presents no certificate, so
+    /// neither the trust store nor the authlist is asked again.
+    pub resumption: bool,
+    key_log: Option<Arc<dyn KeyLog>>,
+    sessions: Arc<ServerSessionMemoryCache>,
+}
+
+impl ServerTls {
+    /// A server that asks clients for nothing, speaks TLS 1.2 and 1.3, and resumes no session.
+    #[must_use]
+    pub fn new(identity: Arc<Identity>) -> Self {
+        Self {
+            identity,
+            client_authentication: ClientAuthentication::None,
+            versions: TlsVersions::default(),
+            alpn: Vec::new(),
+            resumption: false,
+            key_log: None,
+            sessions: ServerSessionMemoryCache::new(RESUMABLE_SESSIONS),
+        }
+    }
+
+    /// Gives the secrets of every connection to `key_log`, for example `rustls::KeyLogFile` for Wireshark.
+    /// Whoever reads them can read the traffic.
+    #[must_use]
+    pub fn dangerous_key_log(mut self, key_log: Arc<dyn KeyLog>) -> Self {
+        tracing::warn!("TLS secrets of this server are given to a key log: its traffic can be decrypted");
+        self.key_log = Some(key_log);
+        self
+    }
+
+    /// The configuration for rustls.
+    ///
+    /// # Errors
+    /// There is no crypto provider, or it cannot serve the chosen TLS versions.
+    pub fn rustls_config(&self) -> Result<Arc<ServerConfig>, TlsConfigError> {
+        self.build(&self.client_authentication)
+    }
+
+    /// As [`rustls_config`](Self::rustls_config), for one connection whose verification `observer` watches.
+    ///
+    /// Keys and anchors are shared, not parsed again, so a server can build one for each connection.
+    ///
+    /// # Errors
+    /// As [`rustls_config`](Self::rustls_config).
+    pub fn rustls_config_observed(
+        &self,
+        observer: Arc<dyn VerificationObserver>,
+    ) -> Result<Arc<ServerConfig>, TlsConfigError> {
+        let watch = |verifier: &PeerVerifier| verifier.clone().observed_by(observer);
+        self.build(&match &self.client_authentication {
+            ClientAuthentication::None => ClientAuthentication::None,
+            ClientAuthentication::Optional(verifier) => ClientAuthentication::Optional(watch(verifier)),
+            ClientAuthentication::Required(verifier) => ClientAuthentication::Required(watch(verifier)),
+        })
+    }
+
+    fn build(&self, authentication: &ClientAuthentication) -> Result<Arc<ServerConfig>, TlsConfigError> {
+        let provider = crypto_provider()?;
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(self.versions.as_rustls())
+            .map_err(refused)?;
+        let builder = match authentication {
+            ClientAuthentication::None => builder.with_no_client_auth(),
+            ClientAuthentication::Optional(verifier) => {
+                builder.with_client_cert_verifier(verifier.client_verifier(&provider, false))
+            }
+            ClientAuthentication::Required(verifier) => {
+                builder.with_client_cert_verifier(verifier.client_verifier(&provider, true))
+            }
+        };
+        let mut config = builder.with_cert_resolver(certificate_of(&self.identity));
+        config.alpn_protocols.clone_from(&self.alpn);
+        if self.resumption {
+            let sessions: Arc<dyn StoresServerSessions> =
+                Arc::<ServerSessionMemoryCache>::clone(&self.sessions);
+            config.session_storage = sessions;
+        } else {
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
+        if let Some(key_log) = &self.key_log {
+            config.key_log = Arc::clone(key_log);
+        }
+        Ok(Arc::new(config))
+    }
+}
+
+/// TLS for a client.
+#[derive(Debug, Clone)]
+pub struct ClientTls {
+    /// Our own certificate and key, when the server wants one.
+    pub identity: Option<Arc<Identity>>,
+    /// What the server's certificate must satisfy.
+    pub peer: PeerVerifier,
+    /// Versions of TLS.
+    pub versions: TlsVersions,
+    /// Protocols by ALPN (RFC 7301), best first; empty: ALPN is not used.
+    pub alpn: Vec<Vec<u8>>,
+    /// Whether sessions may be resumed. Off by default: a resumed session presents no certificate.
+    /// Sessions are remembered inside one `rustls::ClientConfig`; keep it to resume.
+    pub resumption: bool,
+    key_log: Option<Arc<dyn KeyLog>>,
+}
+
+impl ClientTls {
+    /// A client without a certificate of its own that speaks TLS 1.2 and 1.3 and resumes no session.
+    #[must_use]
+    pub fn new(peer: PeerVerifier) -> Self {
+        Self {
+            identity: None,
+            peer,
+            versions: TlsVersions::default(),
+            alpn: Vec::new(),
+            resumption: false,
+            key_log: None,
+        }
+    }
+
+    /// The same client with a certificate of its own.
+    #[must_use]
+    pub fn with_identity(mut self, identity: Arc<Identity>) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// Gives the secrets of every connection to `key_log`, for example `rustls::KeyLogFile` for Wireshark.
+    /// Whoever reads them can read the traffic.
+    #[must_use]
+    pub fn dangerous_key_log(mut self, key_log: Arc<dyn KeyLog>) -> Self {
+        tracing::warn!("TLS secrets of this client are given to a key log: its traffic can be decrypted");
+        self.key_log = Some(key_log);
+        self
+    }
+
+    /// The configuration for rustls.
+    ///
+    /// # Errors
+    /// There is no crypto provider, or it cannot serve the chosen TLS versions.
+    pub fn rustls_config(&self) -> Result<Arc<ClientConfig>, TlsConfigError> {
+        self.build(&self.peer)
+    }
+
+    /// As [`rustls_config`](Self::rustls_config), for one connection whose verification `observer` watches.
+    ///
+    /// # Errors
+    /// As [`rustls_config`](Self::rustls_config).
+    pub fn rustls_config_observed(
+        &self,
+        observer: Arc<dyn VerificationObserver>,
+    ) -> Result<Arc<ClientConfig>, TlsConfigError> {
+        self.build(&self.peer.clone().observed_by(observer))
+    }
+
+    fn build(&self, peer: &PeerVerifier) -> Result<Arc<ClientConfig>, TlsConfigError> {
+        let provider = crypto_provider()?;
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(self.versions.as_rustls())
+            .map_err(refused)?
+            .dangerous()
+            .with_custom_certificate_verifier(peer.server_verifier(&provider));
+        let mut config = match &self.identity {
+            Some(identity) => builder.with_client_cert_resolver(certificate_of(identity)),
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols.clone_from(&self.alpn);
+        if !self.resumption {
+            config.resumption = rustls::client::Resumption::disabled();
+        }
+        if let Some(key_log) = &self.key_log {
+            config.key_log = Arc::clone(key_log);
+        }
+        Ok(Arc::new(config))
+    }
+}
+
+fn certificate_of(identity: &Identity) -> Arc<SingleCertAndKey> {
+    Arc::new(SingleCertAndKey::from(identity.certified_key()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature map_err wants")]
+fn refused(error: rustls::Error) -> TlsConfigError {
+    TlsConfigError::Refused(error.to_string())
+}

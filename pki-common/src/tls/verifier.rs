@@ -1,0 +1,401 @@
+//! What a peer's certificate must satisfy: first validity, then the authlist.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::time_provider::TimeProvider;
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
+};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+use super::handshake_signature::HandshakeSignatures;
+use super::{TlsConfigError, VerificationObserver, crypto_provider};
+use crate::CertificateType;
+use crate::authlist::SharedAuthList;
+use crate::certificate::Certificate;
+use crate::signature::SignaturePolicy;
+use crate::trust_store::{
+    ExpectedName, MIN_LEGACY_RSA_BITS, Strength, TrustError, TrustStore, Usage, check_strength, check_window,
+};
+
+/// Most bytes of anchor names a server hints to its clients. A message of TLS has room for 64 kB; a store
+/// of hundreds of anchors sends no hints, which means "any".
+const MAX_HINT_BYTES: usize = 16 * 1024;
+
+/// Role of the empty store behind an authlist without trust store, for messages.
+const NO_TRUST_STORE: &str = "none configured";
+
+/// What a peer's certificate must satisfy.
+///
+/// With a trust store ([`trust_store`](Self::trust_store)) the certificate must lead to an anchor.
+///
+/// With an authlist ([`authlist`](Self::authlist)) it must first be valid (a self-signed certificate: its own
+/// signature and its time; another: the path to an anchor of
+/// [`with_trust_store`](Self::with_trust_store)), and then be in the list. A refusal by the list leaves as
+/// alert 46 `certificate_unknown`, as the vendor's devices send it (F001-27).
+///
+/// Names: a client that trusts by a trust store alone checks the server name it connects to. With an authlist,
+/// and for client certificates, a name is checked only when [`expecting_name`](Self::expecting_name) gives one.
+#[derive(Debug, Clone)]
+pub struct PeerVerifier {
+    trust_store: Arc<TrustStore>,
+    hints: Arc<[DistinguishedName]>,
+    authlist: Option<SharedAuthList>,
+    name: NameCheck,
+    clock: Option<Arc<dyn TimeProvider>>,
+    observer: Option<Arc<dyn VerificationObserver>>,
+    strength: Strength,
+}
+
+#[derive(Debug, Clone)]
+enum NameCheck {
+    /// A server's name when there is no authlist, nothing otherwise.
+    AsUsual,
+    Expected(ExpectedName),
+    Nothing,
+}
+
+impl PeerVerifier {
+    /// The peer's certificate must lead to an anchor of `store`.
+    #[must_use]
+    pub fn trust_store(store: Arc<TrustStore>) -> Self {
+        Self {
+            hints: hints_of(&store),
+            trust_store: store,
+            authlist: None,
+            name: NameCheck::AsUsual,
+            clock: None,
+            observer: None,
+            strength: Strength::Current,
+        }
+    }
+
+    /// The peer's certificate must be valid and in `list`. The list can be replaced while connections run.
+    #[must_use]
+    pub fn authlist(list: SharedAuthList) -> Self {
+        Self {
+            authlist: Some(list),
+            ..Self::trust_store(Arc::new(TrustStore::empty(NO_TRUST_STORE)))
+        }
+    }
+
+    /// Beside an authlist: certificates that are not self-signed must lead to an anchor of `store`.
+    #[must_use]
+    pub fn with_trust_store(mut self, store: Arc<TrustStore>) -> Self {
+        self.hints = hints_of(&store);
+        self.trust_store = store;
+        self
+    }
+
+    /// The certificate must be for `name`, whatever name the connection was made to.
+    #[must_use]
+    pub fn expecting_name(mut self, name: ExpectedName) -> Self {
+        self.name = NameCheck::Expected(name);
+        self
+    }
+
+    /// Accepts a server's certificate for any name: every peer that any anchor vouches for can pose as any
+    /// other. For anchors that issue to one peer only.
+    #[must_use]
+    pub fn dangerous_accept_any_name(mut self) -> Self {
+        tracing::warn!(
+            role = self.trust_store.role(),
+            "the names in peers' certificates are not checked"
+        );
+        self.name = NameCheck::Nothing;
+        self
+    }
+
+    /// Takes the time from `clock` instead of the system's clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn TimeProvider>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Tells `observer` each step of the verification. There is one observer: the last one given.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn VerificationObserver>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Accepts certificates that are no longer safe, as old devices have them: X.509 version 1, signed with
+    /// SHA-1, RSA keys from 1024 bits. Somebody with means can forge such certificates.
+    #[must_use]
+    pub fn dangerous_accept_legacy_certificates(mut self) -> Self {
+        tracing::warn!(
+            "old certificates are accepted: X.509 version 1, SHA-1 signatures, RSA from 1024 bits"
+        );
+        let policy = SignaturePolicy::strict()
+            .dangerous_accept_sha1()
+            .dangerous_min_rsa_bits(MIN_LEGACY_RSA_BITS);
+        self.strength = Strength::Legacy(policy);
+        self
+    }
+
+    /// For a rustls server that requires a client certificate.
+    ///
+    /// # Errors
+    /// There is no crypto provider.
+    pub fn into_client_verifier(self) -> Result<Arc<dyn ClientCertVerifier>, TlsConfigError> {
+        Ok(self.client_verifier(&*crypto_provider()?, true))
+    }
+
+    /// For a rustls client.
+    ///
+    /// # Errors
+    /// There is no crypto provider.
+    pub fn into_server_verifier(self) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
+        Ok(self.server_verifier(&*crypto_provider()?))
+    }
+
+    pub(super) fn client_verifier(
+        &self,
+        provider: &CryptoProvider,
+        mandatory: bool,
+    ) -> Arc<dyn ClientCertVerifier> {
+        // With an authlist no hints: a client whose certificate is self-signed would find its issuer missing
+        // among them and send no certificate at all.
+        let hints = if self.authlist.is_some() {
+            Arc::default()
+        } else {
+            Arc::clone(&self.hints)
+        };
+        Arc::new(ClientVerifier {
+            hints,
+            mandatory,
+            rules: self.rules(provider),
+        })
+    }
+
+    pub(super) fn server_verifier(&self, provider: &CryptoProvider) -> Arc<dyn ServerCertVerifier> {
+        Arc::new(self.rules(provider))
+    }
+
+    fn rules(&self, provider: &CryptoProvider) -> Rules {
+        let legacy = match self.strength {
+            Strength::Current => None,
+            Strength::Legacy(policy) => Some(policy),
+        };
+        let signatures = HandshakeSignatures {
+            supported: provider.signature_verification_algorithms,
+            legacy,
+        };
+        Rules {
+            verifier: self.clone(),
+            signatures,
+        }
+    }
+
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        usage: Usage,
+        connected_to: Option<&ServerName<'_>>,
+        now: UnixTime,
+    ) -> Result<(), CertificateError> {
+        let certificate = Certificate::from_der(end_entity).map_err(|error| {
+            self.refuse(TrustError::Malformed {
+                detail: error.to_string(),
+            })
+        })?;
+        let now = match &self.clock {
+            None => now,
+            Some(clock) => clock.current_time().ok_or_else(|| {
+                self.refuse(TrustError::CannotVerify {
+                    detail: "the given clock has no time".to_owned(),
+                })
+            })?,
+        };
+        let validated_as = match &self.authlist {
+            Some(_) if certificate.is_self_issued() => self.validate_self_signed(&certificate, now)?,
+            _ => {
+                self.trust_store
+                    .validate_with(&certificate, intermediates, usage, now, self.strength)
+                    .map_err(|error| self.refuse(error))?;
+                certificate.certificate_type()
+            }
+        };
+        self.check_name(&certificate, usage, connected_to)
+            .map_err(|error| self.refuse(error))?;
+        if let Some(observer) = &self.observer {
+            observer.certificate_validated(&certificate);
+        }
+        self.ask_authlist(&certificate, validated_as)
+    }
+
+    /// A self-signed certificate before an authlist: its own signature, its strength and its time.
+    fn validate_self_signed(
+        &self,
+        certificate: &Certificate,
+        now: UnixTime,
+    ) -> Result<CertificateType, CertificateError> {
+        check_strength(certificate, self.strength)
+            .and_then(|()| check_window(certificate, now))
+            .map_err(|error| self.refuse(error))?;
+        if certificate.is_self_signed() {
+            return Ok(CertificateType::Ssc);
+        }
+        let error = TrustError::BadSignature {
+            subject: certificate.subject().to_owned(),
+            detail: "the certificate names itself as issuer, but its own key did not sign it".to_owned(),
+        };
+        let refused = self.refuse(error);
+        // The list knows this class too ("SSC could not be verified") and whether it has an entry at all.
+        // Asked for its words only: the certificate is refused whatever it says.
+        self.ask_authlist(certificate, CertificateType::Ssc)?;
+        Err(refused)
+    }
+
+    fn check_name(
+        &self,
+        certificate: &Certificate,
+        usage: Usage,
+        connected_to: Option<&ServerName<'_>>,
+    ) -> Result<(), TrustError> {
+        match (&self.name, connected_to) {
+            (NameCheck::Expected(name), _) => name.check(certificate),
+            (NameCheck::AsUsual, Some(name)) if usage == Usage::Server && self.authlist.is_none() => {
+                ExpectedName::from(name.to_owned()).check(certificate)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ask_authlist(
+        &self,
+        certificate: &Certificate,
+        validated_as: CertificateType,
+    ) -> Result<(), CertificateError> {
+        let Some(list) = &self.authlist else {
+            return Ok(());
+        };
+        let verdict = list.load().check(certificate, validated_as).map(drop);
+        if let Some(observer) = &self.observer {
+            observer.authlist_verdict(verdict.as_ref().copied());
+        }
+        verdict.map_err(|refusal| CertificateError::Other(OtherError(Arc::new(refusal))))
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the signature map_err wants")]
+    fn refuse(&self, error: TrustError) -> CertificateError {
+        if let Some(observer) = &self.observer {
+            observer.certificate_refused(&error);
+        }
+        error.to_certificate_error()
+    }
+}
+
+/// The names of the anchors, so that a client with several certificates picks the right one.
+fn hints_of(store: &TrustStore) -> Arc<[DistinguishedName]> {
+    let hints = store.subjects();
+    let bytes: usize = hints.iter().map(|name| name.as_ref().len() + 2).sum();
+    if bytes > MAX_HINT_BYTES {
+        Arc::default()
+    } else {
+        hints.into()
+    }
+}
+
+/// The rules bound to a crypto provider: what rustls calls.
+#[derive(Debug)]
+struct Rules {
+    verifier: PeerVerifier,
+    signatures: HandshakeSignatures,
+}
+
+impl ServerCertVerifier for Rules {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.verifier
+            .verify(end_entity, intermediates, Usage::Server, Some(server_name), now)
+            .map(|()| ServerCertVerified::assertion())
+            .map_err(Error::InvalidCertificate)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.signatures.verify_tls12(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.signatures.verify_tls13(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.signatures.supported.supported_schemes()
+    }
+}
+
+/// The rules for client certificates, and whether a client may come without one.
+#[derive(Debug)]
+struct ClientVerifier {
+    rules: Rules,
+    hints: Arc<[DistinguishedName]>,
+    mandatory: bool,
+}
+
+impl ClientCertVerifier for ClientVerifier {
+    fn client_auth_mandatory(&self) -> bool {
+        self.mandatory
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.hints
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.rules
+            .verifier
+            .verify(end_entity, intermediates, Usage::Client, None, now)
+            .map(|()| ClientCertVerified::assertion())
+            .map_err(Error::InvalidCertificate)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.rules.signatures.verify_tls12(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.rules.signatures.verify_tls13(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.rules.signatures.supported.supported_schemes()
+    }
+}

@@ -1,0 +1,187 @@
+//! Trust anchors: one store per role, and the checks of a peer's certificate against them.
+//!
+//! A process that talks to several kinds of peers keeps one store for each role, because a
+//! certificate that is good enough for an HTTP client is not for a controller. The name of
+//! the role is part of every error.
+
+mod error;
+mod legacy_path;
+mod load;
+mod name;
+mod purpose;
+mod validate;
+
+pub use error::{TrustError, TrustStoreError, Usage};
+pub use name::ExpectedName;
+pub(crate) use validate::{MIN_LEGACY_RSA_BITS, Strength, check_strength, check_window};
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use rustls::DistinguishedName;
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+
+use crate::certificate::Certificate;
+
+/// Largest anchor file that is read, in bytes. The bundle of a Linux distribution has about
+/// 220 kB; the limit keeps a mistyped path from filling the memory.
+pub const MAX_ANCHOR_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Largest number of different anchors in one store. Linux distributions ship about 150;
+/// path validation tries every anchor whose name fits.
+pub const MAX_ANCHORS: usize = 1024;
+
+/// The trust anchors of one role.
+///
+/// The same certificate may be added many times, from many files (F002-12 shows a device that
+/// does): it is kept once, and [`duplicates`](Self::duplicates) counts the rest.
+#[derive(Debug, Clone)]
+pub struct TrustStore {
+    role: String,
+    anchors: Vec<Certificate>,
+    webpki_anchors: Vec<TrustAnchor<'static>>,
+    known: HashSet<Vec<u8>>,
+    duplicates: usize,
+}
+
+impl TrustStore {
+    /// A store that trusts nobody yet. `role` says whom it is for, for example `nmsp-clients`.
+    pub fn empty(role: impl Into<String>) -> Self {
+        Self {
+            role: role.into(),
+            anchors: Vec::new(),
+            webpki_anchors: Vec::new(),
+            known: HashSet::new(),
+            duplicates: 0,
+        }
+    }
+
+    /// A store of every certificate in a PEM text.
+    ///
+    /// # Errors
+    /// The text holds no certificate, or one that cannot be read.
+    pub fn from_pem(role: impl Into<String>, pem: &[u8]) -> Result<Self, TrustStoreError> {
+        let mut store = Self::empty(role);
+        store.add_bytes(pem, "the given text")?;
+        Ok(store)
+    }
+
+    /// A store of the certificates in files and folders.
+    ///
+    /// A file holds any number of certificates in PEM, or one in DER. Of a folder every file at its top
+    /// level is read, in the order of the names; hidden files, sub-folders and files whose extension says
+    /// that they are something else (`.key`, `.txt`, `.csr`, `.crl`, `.md`, `.p12`, `.pfx`, `.srl`) are skipped.
+    ///
+    /// # Errors
+    /// A file cannot be read, is larger than [`MAX_ANCHOR_FILE_BYTES`], or holds no certificate or a bad
+    /// one; a folder without any certificate; more than [`MAX_ANCHORS`] anchors.
+    pub fn from_paths<P: AsRef<Path>>(
+        role: impl Into<String>,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Result<Self, TrustStoreError> {
+        let mut store = Self::empty(role);
+        for path in paths {
+            store.add_path(path.as_ref())?;
+        }
+        Ok(store)
+    }
+
+    /// Adds one anchor. Returns false when the very same certificate is already in the store.
+    ///
+    /// # Errors
+    /// The certificate cannot serve as an anchor, or the store holds [`MAX_ANCHORS`].
+    pub fn add(&mut self, anchor: &Certificate) -> Result<bool, TrustStoreError> {
+        self.add_from(anchor, "the given certificate")
+    }
+
+    fn add_from(&mut self, anchor: &Certificate, origin: &str) -> Result<bool, TrustStoreError> {
+        if self.known.contains(anchor.der().as_ref()) {
+            self.duplicates += 1;
+            return Ok(false);
+        }
+        if self.anchors.len() >= MAX_ANCHORS {
+            return Err(TrustStoreError::TooManyAnchors {
+                role: self.role.clone(),
+                limit: MAX_ANCHORS,
+            });
+        }
+        let webpki_anchor = webpki::anchor_from_trusted_cert(anchor.der()).map_err(|error| {
+            TrustStoreError::BadCertificate {
+                role: self.role.clone(),
+                origin: origin.to_owned(),
+                reason: format!("{} cannot serve as a trust anchor ({error})", anchor.subject()),
+            }
+        })?;
+        self.webpki_anchors.push(webpki_anchor.to_owned());
+        self.known.insert(anchor.der().as_ref().to_vec());
+        self.anchors.push(anchor.clone());
+        Ok(true)
+    }
+
+    /// Whom the store is for.
+    #[must_use]
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    /// Number of different anchors.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.anchors.len()
+    }
+
+    /// True when the store trusts nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.anchors.is_empty()
+    }
+
+    /// How many certificates were given again after the first time.
+    #[must_use]
+    pub fn duplicates(&self) -> usize {
+        self.duplicates
+    }
+
+    /// The anchors in the order they were added.
+    #[must_use]
+    pub fn anchors(&self) -> &[Certificate] {
+        &self.anchors
+    }
+
+    /// The subjects of the anchors in DER, as a TLS server hints them to its clients.
+    pub(crate) fn subjects(&self) -> Vec<DistinguishedName> {
+        self.webpki_anchors
+            .iter()
+            .map(|anchor| DistinguishedName::in_sequence(&anchor.subject))
+            .collect()
+    }
+
+    /// Checks that a path of valid signatures leads from `end_entity` to an anchor, that all of it is valid
+    /// `now`, and that the certificate may be used for `usage`. No name is checked: see
+    /// [`check_name`](Self::check_name).
+    ///
+    /// `intermediates` are the other certificates the peer sent, in any order. The rules are those of
+    /// rustls-webpki (RFC 5280; a certificate without extended key usage may be used for everything), with
+    /// one addition: a certificate that is itself in the store, byte for byte, needs no path. Certificates
+    /// of version 1, signed with SHA-1 or MD5, or with an RSA key under 2048 bits are refused.
+    ///
+    /// # Errors
+    /// The [`TrustError`] that says which of the conditions failed.
+    pub fn validate(
+        &self,
+        end_entity: &Certificate,
+        intermediates: &[CertificateDer<'_>],
+        usage: Usage,
+        now: UnixTime,
+    ) -> Result<(), TrustError> {
+        self.validate_with(end_entity, intermediates, usage, now, Strength::Current)
+    }
+
+    /// Checks that `certificate` is for the name `expected`.
+    ///
+    /// # Errors
+    /// [`TrustError::WrongName`] with every name the certificate presents.
+    pub fn check_name(&self, certificate: &Certificate, expected: &ExpectedName) -> Result<(), TrustError> {
+        expected.check(certificate)
+    }
+}
