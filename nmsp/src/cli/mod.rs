@@ -1,0 +1,138 @@
+//! The `nmsp` command: a controller, a location server, and tools for their credentials.
+//!
+//! Exit status: 0 done, 1 failed (rung, cause and remedy on standard error), 2 wrong usage.
+
+mod authlist;
+mod config;
+mod connect;
+mod failure;
+mod identity;
+mod serve;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use pki_common::Diagnose as _;
+
+use crate::wire::WireProfile;
+use failure::CliError;
+
+/// Network Mobility Services Protocol: controller, location server and their credentials.
+#[derive(Debug, Parser)]
+#[command(name = "nmsp", version, arg_required_else_help = true)]
+struct Arguments {
+    /// What to log to standard error: a level, or directives such as "nmsp::server=debug".
+    #[arg(
+        long,
+        global = true,
+        env = "RUST_LOG",
+        default_value = "warn",
+        value_name = "FILTER"
+    )]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a controller: accepts location servers and publishes measurements to them.
+    Serve(serve::Arguments),
+    /// Connects to a controller as a location server and prints its measurements.
+    Connect(Box<connect::Arguments>),
+    /// Prints what a controller's authlist needs to know about a certificate, as `show server-auth-info` does.
+    AuthInfo {
+        /// The certificate, PEM or DER.
+        #[arg(long, value_name = "FILE")]
+        certificate: PathBuf,
+    },
+    /// Converts and checks authlists.
+    #[command(subcommand)]
+    Authlist(authlist::Command),
+    /// Makes identities.
+    #[command(subcommand)]
+    Identity(identity::Command),
+    /// Prints the wire profile: every number, and whether it is known, recalled or ours.
+    Profile,
+}
+
+/// Parses the command line, runs, and says what went wrong.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    match start_logging(&arguments.log).and_then(|()| execute(arguments.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has had enough, as `head` does.
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let message = match &error {
+                CliError::AuthList { path, error } => {
+                    format!("{}: {error}\n{}", path.display(), error.diagnose())
+                }
+                other => other.diagnose().to_string(),
+            };
+            // If standard error is gone as well, the exit status still tells.
+            drop(writeln!(std::io::stderr(), "{message}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Serve(arguments) => block_on(serve::run(arguments)),
+        Command::Connect(arguments) => block_on(connect::run(*arguments)),
+        Command::AuthInfo { certificate } => identity::auth_info(&certificate),
+        Command::Authlist(command) => authlist::run(command),
+        Command::Identity(command) => identity::run(command),
+        Command::Profile => print(&WireProfile::built_in().describe()),
+    }
+}
+
+fn start_logging(filter: &str) -> Result<(), CliError> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| {
+        CliError::usage(format!("--log {filter:?}: {error}"), "give a level such as info")
+    })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+    Ok(())
+}
+
+fn block_on(future: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::usage(format!("no runtime: {error}"), "free memory or threads"))?;
+    let outcome = runtime.block_on(future);
+    // A blocking read of standard input must not hold the program back.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn print(text: &str) -> Result<(), CliError> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(CliError::Output)
+}
+
+fn read(path: &std::path::Path) -> Result<Vec<u8>, CliError> {
+    std::fs::read(path).map_err(|source| CliError::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read_text(path: &std::path::Path) -> Result<String, CliError> {
+    String::from_utf8(read(path)?).map_err(|error| {
+        let source = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+        CliError::File {
+            path: path.to_owned(),
+            source,
+        }
+    })
+}

@@ -1,0 +1,143 @@
+//! `nmsp serve`: a controller that publishes measurements from a file or from standard input.
+
+use core::time::Duration;
+use std::path::PathBuf;
+
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader};
+
+use super::config::ServeConfig;
+use super::failure::CliError;
+use super::print;
+use crate::server::{Publisher, Server};
+use crate::wire::message::Measurement;
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "The configuration file:\n\n  \
+    listen = \"0.0.0.0:16113\"\n  \
+    certificate = \"certificate.pem\"\n  \
+    key = \"key.pem\"\n  \
+    trust-anchors = [\"anchors/\"]      # for certificates that are not self-signed\n\n  \
+    [authlist]\n  \
+    file = \"authlist.toml\"\n  \
+    format = \"toml\"                   # recognised if not given\n\n  \
+    [limits]                          # all optional\n  \
+    max-connections = 100\n  \
+    max-handshakes = 32\n  \
+    handshake-timeout-seconds = 5\n  \
+    idle-timeout-seconds = 60\n  \
+    shutdown-timeout-seconds = 5\n  \
+    queue-length = 1024\n  \
+    max-message-length = 65536")]
+pub(super) struct Arguments {
+    /// The configuration file (TOML), shown below.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Measurements to publish, one JSON object a line, as `nmsp connect --json` prints them; "-" is standard input.
+    #[arg(long, value_name = "FILE")]
+    measurements: Option<PathBuf>,
+    /// Publishes the file again and again.
+    #[arg(long, requires = "measurements")]
+    repeat: bool,
+    /// Time between two measurements, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 100)]
+    interval: u64,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
+    let config = ServeConfig::load(&arguments.config)?;
+    let server = Server::bind(config.listen, config.server_config()?).await?;
+    let address = server.local_addr().map_err(crate::Error::Transport)?;
+    print(&format!("listening on {address}\n"))?;
+    let handle = server.handle();
+    let running = tokio::spawn(server.run());
+    let publishing = publish(handle.publisher(), &arguments);
+    let outcome = tokio::select! {
+        outcome = publishing => outcome,
+        interrupted = terminated() => interrupted,
+    };
+    handle.shutdown();
+    // A task that panicked has said so on standard error.
+    drop(running.await);
+    print(&crate::status::show_nmsp_status(&handle.status()))?;
+    outcome
+}
+
+/// Publishes until the end of time; without a file there is nothing to do but wait.
+async fn publish(mut publisher: Publisher, arguments: &Arguments) -> Result<(), CliError> {
+    let Some(path) = &arguments.measurements else {
+        return std::future::pending().await;
+    };
+    let pause = Duration::from_millis(arguments.interval);
+    loop {
+        let failed = |source| CliError::File {
+            path: path.clone(),
+            source,
+        };
+        if path.as_os_str() == "-" {
+            publish_lines(BufReader::new(tokio::io::stdin()), path, pause, &mut publisher).await?;
+        } else {
+            // Reading a local file takes no time that matters beside the pauses.
+            let text = std::fs::read(path).map_err(failed)?;
+            publish_lines(&text[..], path, pause, &mut publisher).await?;
+        }
+        if !arguments.repeat {
+            tracing::info!("all measurements published; serving goes on");
+            return std::future::pending().await;
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn publish_lines(
+    mut input: impl AsyncBufRead + Unpin,
+    path: &std::path::Path,
+    pause: Duration,
+    publisher: &mut Publisher,
+) -> Result<(), CliError> {
+    let (mut line, mut number) = (String::new(), 0_u64);
+    loop {
+        line.clear();
+        let length = input
+            .read_line(&mut line)
+            .await
+            .map_err(|source| CliError::File {
+                path: path.to_owned(),
+                source,
+            })?;
+        if length == 0 {
+            return Ok(());
+        }
+        number += 1;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let measurement: Measurement = serde_json::from_str(&line).map_err(|error| {
+            let cause = format!(
+                "{} line {number} column {}: {error}",
+                path.display(),
+                error.column()
+            );
+            CliError::usage(cause, "correct the line; `nmsp connect --json` prints examples")
+        })?;
+        publisher.publish(core::slice::from_ref(&measurement))?;
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Waits for an interrupt from the keyboard or a request to end.
+async fn terminated() -> Result<(), CliError> {
+    let failed =
+        |error: std::io::Error| CliError::usage(format!("signals: {error}"), "start it from another shell");
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted.map_err(failed),
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.map_err(failed)
+}

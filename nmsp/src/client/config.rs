@@ -1,0 +1,53 @@
+//! What a location server is told at its start.
+
+use core::time::Duration;
+
+use pki_common::tls::ClientTls;
+
+use crate::proto::ConnectionConfig;
+
+/// The controller's TCP port (Cisco documents 200906 and 214729).
+pub const DEFAULT_PORT: u16 = 16_113;
+
+/// How long TCP may take to connect.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long handshake and capability exchange may take together. A controller's authlist verdict may come a full second
+/// late (F001-24), so much less would give up on a healthy controller.
+pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many events wait for the application before the connection stops reading.
+pub const DEFAULT_EVENT_QUEUE_LENGTH: usize = 1024;
+
+/// How a location server behaves.
+///
+/// # Defaults
+/// [`new`](Self::new): time-outs and queue as the constants of this module say; echo interval (15 s), missed echo limit
+/// (3), request time-out (10 s) and message size (64 KiB) as [`ConnectionConfig`] says.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// Our certificate, and what the controller's certificate must satisfy.
+    pub tls: ClientTls,
+    /// Time for TCP. Default: [`DEFAULT_CONNECT_TIMEOUT`].
+    pub connect_timeout: Duration,
+    /// Time for TLS and capability exchange. Default: [`DEFAULT_HANDSHAKE_TIMEOUT`].
+    pub handshake_timeout: Duration,
+    /// Events that wait for the application. Default: [`DEFAULT_EVENT_QUEUE_LENGTH`].
+    pub event_queue_length: usize,
+    /// How the connection behaves.
+    pub connection: ConnectionConfig,
+}
+
+impl ClientConfig {
+    /// A location server with these credentials.
+    #[must_use]
+    pub fn new(tls: ClientTls) -> Self {
+        Self {
+            tls,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
+            event_queue_length: DEFAULT_EVENT_QUEUE_LENGTH,
+            connection: ConnectionConfig::default(),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Why a connection ends, split by whose fault it is.
+
+use core::time::Duration;
+
+use pki_common::{Diagnose, Failure, Rung, Side};
+
+use crate::wire::{DecodeError, EncodeError, MessageType};
+
+/// What the peer did that the protocol does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// Bytes that cannot be decoded.
+    #[error("{name} cannot be decoded: {error}", name = .message.map_or("the message", MessageType::name))]
+    Decode {
+        /// The message, if its header was good and its id is known.
+        message: Option<MessageType>,
+        /// What is wrong, and where.
+        error: DecodeError,
+    },
+    /// A message that only the other role may send.
+    #[error("{message} came from the {from}, which never sends it")]
+    WrongDirection {
+        /// The message.
+        message: MessageType,
+        /// The role of the peer.
+        from: super::Role,
+    },
+    /// The stream ended inside a message.
+    #[error("the stream ended inside a message, {pending} bytes of it had arrived")]
+    StreamCut {
+        /// How many bytes of the message had arrived.
+        pending: usize,
+    },
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The peer broke the protocol.
+    #[error("protocol error: {0}")]
+    Protocol(#[from] ProtocolError),
+    /// The peer did not say what it can do.
+    #[error("no Capability Notification within {0:?}")]
+    CapabilityTimedOut(Duration),
+    /// Controller: no complete message for the idle time.
+    #[error("no complete message for {0:?}")]
+    Idle(Duration),
+    /// Location server: echo requests went unanswered.
+    #[error("{0} echo requests in a row went unanswered")]
+    EchoUnanswered(u32),
+    /// The peer closed the stream between two messages.
+    #[error("closed by the peer")]
+    ClosedByPeer,
+    /// This side closed the connection.
+    #[error("closed by this side")]
+    ClosedLocally,
+    /// A message of this side does not fit the wire profile.
+    #[error("cannot encode: {0}")]
+    Encode(#[from] EncodeError),
+}
+
+impl Diagnose for CloseReason {
+    fn diagnose(&self) -> Failure {
+        let (rung, refused_by, remedy) = match self {
+            Self::Protocol(_) => (
+                Rung::Body,
+                Some(Side::Local),
+                "check that both peers use the same wire profile (`nmsp profile` prints this side's)",
+            ),
+            Self::CapabilityTimedOut(_) => (
+                Rung::Body,
+                Some(Side::Local),
+                "check that the peer speaks NMSP on this port and is not overloaded",
+            ),
+            Self::Idle(_) => (
+                Rung::Tcp,
+                Some(Side::Local),
+                "check the path to the location server and that its echo interval is shorter than the idle time-out",
+            ),
+            Self::EchoUnanswered(_) => (
+                Rung::Tcp,
+                Some(Side::Local),
+                "check the path to the controller and whether it is overloaded",
+            ),
+            Self::ClosedByPeer => (
+                Rung::Tcp,
+                Some(Side::Peer),
+                "see the peer's log for its reason, then connect again",
+            ),
+            Self::ClosedLocally => (
+                Rung::Local,
+                Some(Side::Local),
+                "nothing: this side closed the connection on purpose",
+            ),
+            Self::Encode(_) => (
+                Rung::Local,
+                Some(Side::Local),
+                "send fewer stations per message or widen the field in the wire profile",
+            ),
+        };
+        Failure {
+            rung,
+            refused_by,
+            alert: None,
+            cause: self.to_string(),
+            remedy: remedy.to_owned(),
+        }
+    }
+}
+
+/// Why a request was not sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The connection has ended.
+    #[error("the connection has ended")]
+    Closed,
+    /// This role never sends such a message.
+    #[error("a {0} never sends this message")]
+    WrongRole(super::Role),
+    /// Too many requests wait for their response.
+    #[error("{limit} requests are waiting for their response already", limit = super::MAX_PENDING_REQUESTS)]
+    TooManyPending,
+    /// The message does not fit the wire profile.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}

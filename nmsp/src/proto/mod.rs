@@ -1,0 +1,35 @@
+//! The connection as a state machine: no I/O, no clock of its own.
+//!
+//! [`Connection`] takes received bytes and the present time and says what to send, what happened and when to come back.
+//! Both roles use it: the controller (NMSP server, TLS server) and the location server (NMSP client, TLS client).
+//!
+//! What is decided here, for every message that may arrive:
+//!
+//! | what arrives | answer |
+//! |---|---|
+//! | a broken header, a broken body | [`ProtocolError::Decode`], the connection is closed |
+//! | a message that only the other role sends | [`ProtocolError::WrongDirection`], the connection is closed |
+//! | an id the profile does not know, or a body this crate does not know | counted, [`Event::Unsupported`], the connection lives |
+//! | a second subscription | replaces the first; the empty set unsubscribes |
+//! | a response nobody waits for (late, duplicate) | counted, ignored |
+//! | a measurement without a subscription | counted, ignored |
+//! | a second Capability Notification | replaces the first, [`Event::CapabilityChanged`] |
+//! | silence | the location server gives up after unanswered echo requests, the controller after the idle time |
+
+mod config;
+mod connection;
+mod counters;
+mod error;
+mod event;
+mod liveness;
+mod requests;
+
+pub use config::{
+    ConnectionConfig, DEFAULT_CAPABILITY_TIMEOUT, DEFAULT_ECHO_INTERVAL, DEFAULT_IDLE_TIMEOUT,
+    DEFAULT_MISSED_ECHO_LIMIT, DEFAULT_REQUEST_TIMEOUT, PROTOCOL_VERSION,
+};
+pub use connection::{Connection, Role};
+pub use counters::{ConnectionCounters, CounterSnapshot, MessageCount};
+pub use error::{CloseReason, ProtocolError, RequestError};
+pub use event::{Event, MeasurementFrame, UnsupportedMessage};
+pub use requests::MAX_PENDING_REQUESTS;

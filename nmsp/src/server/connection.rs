@@ -1,0 +1,175 @@
+//! The task of one connection: handshake, then serve until somebody ends it.
+
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::Shared;
+use super::registry::{Established, Slot};
+use super::subscriber::{Queued, Subscriber};
+use super::trace::ConnectionTrace;
+use crate::driver::{Driver, now};
+use crate::proto::{CloseReason, Connection, Event, Role};
+
+/// How many bytes are read at a time: location servers send little.
+const INPUT_SIZE: usize = 4096;
+
+/// Notifications are moved from the queue to the stream until this many bytes wait there.
+const WRITE_AHEAD: usize = 32_768;
+
+/// After a refusal the socket stays open for this long, so that the alert arrives: closing it while the peer's bytes are
+/// unread would send a reset that overtakes the alert.
+const LINGER_TIME: Duration = Duration::from_secs(1);
+
+/// And for at most this many bytes.
+const LINGER_BYTES: usize = 65_536;
+
+/// How long a goodbye may take.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
+
+pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, slot: Slot) {
+    let trace = Arc::new(ConnectionTrace::new(slot.id, Arc::clone(&shared.counters)));
+    let accepted = tokio::select! {
+        () = shared.shutdown.cancelled() => None,
+        accepted = handshake(&shared, stream, &trace) => accepted,
+    };
+    if let Some(stream) = accepted {
+        shared.counters.accept_succeeded();
+        trace.handshake_succeeded();
+        run(&shared, stream, &slot, &trace).await;
+        shared.counters.connection_closed();
+    }
+    drop(slot);
+    trace.freed();
+}
+
+/// Failures are logged and counted here; nobody else needs to know.
+async fn handshake(
+    shared: &Shared,
+    stream: TcpStream,
+    trace: &Arc<ConnectionTrace>,
+) -> Option<TlsStream<TcpStream>> {
+    let observer = Arc::<ConnectionTrace>::clone(trace);
+    let config = match shared.tls.load().rustls_config_observed(observer) {
+        Ok(config) => config,
+        Err(error) => {
+            shared.counters.accept_failed(false);
+            tracing::error!(%error, "no TLS configuration");
+            return None;
+        }
+    };
+    // Echo responses are small and must not wait for more.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
+    }
+    let limit = shared.limits.handshake_timeout;
+    match timeout(limit, TlsAcceptor::from(config).accept(stream).into_fallible()).await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err((error, stream))) => {
+            shared.counters.accept_failed(false);
+            let _failure = trace.handshake_failed(&error);
+            linger(stream).await;
+            None
+        }
+        Err(_) => {
+            shared.counters.accept_failed(true);
+            trace.handshake_timed_out(limit);
+            None
+        }
+    }
+}
+
+/// Lets an alert arrive before the socket goes.
+async fn linger(mut stream: TcpStream) {
+    let drain = async {
+        stream.shutdown().await?;
+        let mut rest = [0; 1024];
+        let mut taken = 0;
+        while taken < LINGER_BYTES {
+            match stream.read(&mut rest).await? {
+                0 => break,
+                length => taken += length,
+            }
+        }
+        Ok::<(), io::Error>(())
+    };
+    match timeout(LINGER_TIME, drain).await {
+        Ok(Ok(())) | Err(_) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "the peer was gone before the alert"),
+    }
+}
+
+async fn run(shared: &Shared, stream: TlsStream<TcpStream>, slot: &Slot, trace: &ConnectionTrace) {
+    let connection = Connection::new(shared.connection.clone(), Role::Controller, now());
+    let subscriber = Arc::new(Subscriber::new(shared.limits.queue_length));
+    slot.establish(Established {
+        mac: trace.peer_mac(),
+        counters: Arc::clone(connection.counters()),
+        subscriber: Arc::clone(&subscriber),
+    });
+    let mut driver = Driver::new(stream, connection, INPUT_SIZE);
+    match exchange(shared, &mut driver, &subscriber, trace).await {
+        Ok(reason) => {
+            if matches!(reason, CloseReason::Protocol(_)) {
+                shared.counters.protocol_error();
+            }
+            trace.closed(&reason);
+        }
+        Err(error) => trace.broken(&error),
+    }
+    driver.close(CLOSE_TIME).await;
+}
+
+/// Serves until the connection ends; on shutdown, until what waits has been handed to the stream.
+async fn exchange(
+    shared: &Shared,
+    driver: &mut Driver<TlsStream<TcpStream>>,
+    subscriber: &Subscriber,
+    trace: &ConnectionTrace,
+) -> io::Result<CloseReason> {
+    let mut batch: Vec<Queued> = Vec::new();
+    loop {
+        if let Some(reason) = handle_events(&mut driver.connection, subscriber) {
+            return Ok(reason);
+        }
+        if driver.unsent() < WRITE_AHEAD {
+            subscriber.take(WRITE_AHEAD, &mut batch);
+            for queued in batch.drain(..) {
+                trace.measurement_sent();
+                if let Err(error) = driver.connection.send_measurement(queued.sequence, &queued.body) {
+                    tracing::error!(%error, "a notification could not be sent");
+                }
+            }
+        }
+        let room = driver.unsent() < WRITE_AHEAD;
+        tokio::select! {
+            () = shared.shutdown.cancelled(), if subscriber.waiting() == 0 => return Ok(CloseReason::ClosedLocally),
+            () = subscriber.filled.notified(), if room => {}
+            turned = driver.turn(true) => turned?,
+        }
+    }
+}
+
+fn handle_events(connection: &mut Connection, subscriber: &Subscriber) -> Option<CloseReason> {
+    while let Some(event) = connection.poll_event() {
+        match event {
+            Event::SubscriptionChanged { services, rejected } => {
+                tracing::info!(%services, %rejected, "subscription changed");
+                subscriber.set_services(services);
+            }
+            Event::Unsupported(message) => {
+                let name = message.message.map_or("unknown", crate::wire::MessageType::name);
+                tracing::warn!(id = %message.id(), name, "unsupported message, ignored");
+            }
+            Event::Closed(reason) => return Some(reason),
+            _ => tracing::debug!(?event, "event"),
+        }
+    }
+    None
+}

@@ -1,0 +1,224 @@
+//! The controller: accepts location servers, checks them against the authlist, and publishes measurements.
+
+mod config;
+mod connection;
+mod counters;
+mod publisher;
+mod registry;
+mod subscriber;
+mod trace;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use arc_swap::ArcSwap;
+use pki_common::tls::{ClientAuthentication, ServerTls};
+
+pub use config::{
+    DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_HANDSHAKES, DEFAULT_QUEUE_LENGTH,
+    DEFAULT_SHUTDOWN_TIMEOUT, Limits, ServerConfig,
+};
+pub use counters::{AaaStats, ServerCounters, SslStats};
+pub use publisher::Publisher;
+pub use registry::{ConnectionStatus, REMEMBERED_PEERS, Transport};
+
+use crate::error::Error;
+use crate::proto::ConnectionConfig;
+use crate::wire::message::Measurement;
+use counters::Counters;
+use registry::Registry;
+
+/// How long accepting pauses when the operating system cannot give another socket.
+const ACCEPT_PAUSE: core::time::Duration = core::time::Duration::from_millis(100);
+
+/// What the tasks of a server share.
+#[derive(Debug)]
+struct Shared {
+    limits: Limits,
+    connection: ConnectionConfig,
+    tls: ArcSwap<ServerTls>,
+    counters: Arc<Counters>,
+    registry: Registry,
+    /// Cancelled at the beginning of the shutdown.
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// A controller that listens. [`run`](Self::run) serves; everything else goes through the [`ServerHandle`].
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    /// Listens on an address; port 0 lets the operating system choose.
+    ///
+    /// # Errors
+    /// If the address is not free, or the configuration would admit a location server without asking for its
+    /// certificate each time.
+    pub async fn bind(
+        address: impl ToSocketAddrs + core::fmt::Debug,
+        config: ServerConfig,
+    ) -> Result<Self, Error> {
+        check_tls(&config.tls)?;
+        let listener = TcpListener::bind(&address).await.map_err(|source| Error::Bind {
+            address: format!("{address:?}"),
+            source,
+        })?;
+        let shared = Arc::new(Shared {
+            limits: config.limits,
+            connection: config.connection,
+            tls: ArcSwap::from_pointee(config.tls),
+            counters: Arc::default(),
+            registry: Registry::default(),
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        Ok(Self { listener, shared })
+    }
+
+    /// The address it listens on.
+    ///
+    /// # Errors
+    /// If the operating system does not tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// A handle to publish and to look at the server while it runs.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Accepts location servers until [`ServerHandle::shutdown`] is called, then lets every connection send what waits
+    /// and say goodbye, within [`Limits::shutdown_timeout`].
+    pub async fn run(self) {
+        let Self { listener, shared } = self;
+        loop {
+            tokio::select! {
+                () = shared.shutdown.cancelled() => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => admit(&shared, stream, peer),
+                    Err(error) => {
+                        // Mostly: no more file descriptors. Connections that end will give some back.
+                        tracing::warn!(%error, "cannot accept a connection");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+        drop(listener);
+        shared.tasks.close();
+        if timeout(shared.limits.shutdown_timeout, shared.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                connections = shared.tasks.len(),
+                "connections left behind by the shutdown"
+            );
+        }
+    }
+}
+
+/// Starts the task of one connection, or turns the peer away if there are too many already.
+fn admit(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+    shared.counters.accept_attempt();
+    match shared.registry.reserve(peer, &shared.limits) {
+        Ok(slot) => {
+            shared
+                .tasks
+                .spawn(connection::serve(Arc::clone(shared), stream, slot));
+        }
+        Err(limit) => {
+            shared.counters.accept_rejected();
+            tracing::warn!(%peer, limit, "turned away: too many connections or handshakes");
+        }
+    }
+}
+
+/// NMSP authenticates both sides on every connection; a resumed session would skip the authlist.
+fn check_tls(tls: &ServerTls) -> Result<(), Error> {
+    let refuse = |cause: &str, remedy: &str| {
+        Err(Error::Configuration {
+            cause: cause.to_owned(),
+            remedy: remedy.to_owned(),
+        })
+    };
+    if !matches!(tls.client_authentication, ClientAuthentication::Required(_)) {
+        return refuse(
+            "the controller must require a certificate of every location server",
+            "set the client authentication to required, with an authlist or a trust store",
+        );
+    }
+    if tls.resumption {
+        return refuse(
+            "TLS session resumption skips the authlist",
+            "switch resumption off in the TLS configuration of the controller",
+        );
+    }
+    Ok(())
+}
+
+/// Publishes, looks at and ends a running server. Clones share it.
+#[derive(Clone, Debug)]
+pub struct ServerHandle {
+    shared: Arc<Shared>,
+}
+
+impl ServerHandle {
+    /// Sends one measurement to every location server that subscribed its service. The message is encoded once,
+    /// whatever the number of subscribers. Returns for how many it was queued.
+    ///
+    /// A caller that publishes much keeps a [`publisher`](Self::publisher), which reuses its buffer and puts several
+    /// stations into one message.
+    ///
+    /// # Errors
+    /// If the measurement has too many readings for a message.
+    pub fn publish(&self, measurement: &Measurement) -> Result<usize, Error> {
+        self.publisher().publish(core::slice::from_ref(measurement))
+    }
+
+    /// A publisher with a buffer of its own.
+    #[must_use]
+    pub fn publisher(&self) -> Publisher {
+        Publisher::new(Arc::clone(&self.shared))
+    }
+
+    /// The connections: live ones first, then the last peers that are gone.
+    #[must_use]
+    pub fn status(&self) -> Vec<ConnectionStatus> {
+        self.shared.registry.status()
+    }
+
+    /// The counters of the server as a whole.
+    #[must_use]
+    pub fn counters(&self) -> ServerCounters {
+        self.shared.counters.snapshot()
+    }
+
+    /// Uses another identity, authlist, or trust store for connections from now on; live ones stay.
+    ///
+    /// # Errors
+    /// As [`Server::bind`]; nothing changes then.
+    pub fn replace_tls(&self, tls: ServerTls) -> Result<(), Error> {
+        check_tls(&tls)?;
+        self.shared.tls.store(Arc::new(tls));
+        Ok(())
+    }
+
+    /// Begins the shutdown; [`Server::run`] returns when it is done.
+    pub fn shutdown(&self) {
+        self.shared.shutdown.cancel();
+    }
+}

@@ -1,0 +1,265 @@
+//! Who is connected, and who was.
+
+use core::fmt;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use pki_common::MacAddr;
+
+use super::Limits;
+use super::subscriber::Subscriber;
+use crate::proto::{ConnectionCounters, CounterSnapshot};
+use crate::wire::Services;
+
+/// How many peers that are gone `show nmsp status` still lists as inactive.
+pub const REMEMBERED_PEERS: usize = 64;
+
+/// How a connection is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// TLS over TCP.
+    Tls,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tls => f.pad("TLS"),
+        }
+    }
+}
+
+/// A connection at one moment.
+#[derive(Clone, Debug)]
+pub struct ConnectionStatus {
+    /// `peer-ip`, with the port.
+    pub peer: SocketAddr,
+    /// `connection-id`: the smallest number that was free, as in `NMSP connection success! conn 0`.
+    pub connection_id: u32,
+    /// `active`.
+    pub active: bool,
+    /// The MAC address in the peer's certificate.
+    pub mac: Option<MacAddr>,
+    /// `subscriptions`.
+    pub subscriptions: Services,
+    /// `transport`.
+    pub transport: Transport,
+    /// The counters of the connection.
+    pub counters: CounterSnapshot,
+    /// Ours: notifications that wait to be sent.
+    pub queued_notifications: usize,
+    /// Ours: notifications dropped because the peer was slow.
+    pub dropped_notifications: u64,
+}
+
+/// An established connection.
+#[derive(Debug)]
+pub(super) struct Established {
+    pub(super) mac: Option<MacAddr>,
+    pub(super) counters: Arc<ConnectionCounters>,
+    pub(super) subscriber: Arc<Subscriber>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    peer: SocketAddr,
+    established: Option<Established>,
+}
+
+impl Entry {
+    fn status(&self, connection_id: u32, active: bool) -> Option<ConnectionStatus> {
+        let established = self.established.as_ref()?;
+        Some(ConnectionStatus {
+            peer: self.peer,
+            connection_id,
+            active,
+            mac: established.mac,
+            subscriptions: established.subscriber.services(),
+            transport: Transport::Tls,
+            counters: established.counters.snapshot(),
+            queued_notifications: established.subscriber.waiting(),
+            dropped_notifications: established.subscriber.dropped(),
+        })
+    }
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    live: BTreeMap<u32, Entry>,
+    gone: VecDeque<ConnectionStatus>,
+}
+
+/// All connections of a server. The lock is taken when a connection begins, is established or ends, and when somebody
+/// asks for the status; publishing only loads the list of subscribers.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    entries: Arc<Mutex<Entries>>,
+    subscribers: Arc<ArcSwap<Vec<Arc<Subscriber>>>>,
+}
+
+impl Registry {
+    /// Takes a place for a peer, or says which limit is reached.
+    pub(super) fn reserve(&self, peer: SocketAddr, limits: &Limits) -> Result<Slot, usize> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.live.len() >= limits.max_connections {
+            return Err(limits.max_connections);
+        }
+        let handshakes = entries
+            .live
+            .values()
+            .filter(|entry| entry.established.is_none())
+            .count();
+        if handshakes >= limits.max_handshakes {
+            return Err(limits.max_handshakes);
+        }
+        // Keys are sorted, so the first one that differs from its position marks the smallest free number.
+        let free = (0_u32..)
+            .zip(entries.live.keys())
+            .find(|(number, key)| number != *key)
+            .map(|(number, _)| number);
+        let id = free.unwrap_or_else(|| u32::try_from(entries.live.len()).unwrap_or(u32::MAX));
+        entries.live.insert(
+            id,
+            Entry {
+                peer,
+                established: None,
+            },
+        );
+        Ok(Slot {
+            id,
+            peer,
+            entries: Arc::clone(&self.entries),
+            subscribers: Arc::clone(&self.subscribers),
+        })
+    }
+
+    pub(super) fn subscribers(&self) -> arc_swap::Guard<Arc<Vec<Arc<Subscriber>>>> {
+        self.subscribers.load()
+    }
+
+    pub(super) fn status(&self) -> Vec<ConnectionStatus> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = entries
+            .live
+            .iter()
+            .filter_map(|(id, entry)| entry.status(*id, true));
+        live.chain(entries.gone.iter().cloned()).collect()
+    }
+}
+
+/// The place of one connection; it is given back when dropped, however the connection's task ends.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) id: u32,
+    pub(super) peer: SocketAddr,
+    entries: Arc<Mutex<Entries>>,
+    subscribers: Arc<ArcSwap<Vec<Arc<Subscriber>>>>,
+}
+
+impl Slot {
+    /// The handshake is done: the connection no longer counts as one in handshake and can be published to.
+    pub(super) fn establish(&self, established: Established) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let peer = self.peer.ip();
+        entries.gone.retain(|status| status.peer.ip() != peer);
+        if let Some(entry) = entries.live.get_mut(&self.id) {
+            entry.established = Some(established);
+        }
+        self.renew_subscribers(&entries);
+    }
+
+    fn renew_subscribers(&self, entries: &Entries) {
+        let established = entries
+            .live
+            .values()
+            .filter_map(|entry| entry.established.as_ref());
+        self.subscribers.store(Arc::new(
+            established.map(|entry| Arc::clone(&entry.subscriber)).collect(),
+        ));
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(status) = entries
+            .live
+            .remove(&self.id)
+            .and_then(|entry| entry.status(self.id, false))
+        else {
+            return;
+        };
+        let peer = self.peer.ip();
+        entries.gone.retain(|gone| gone.peer.ip() != peer);
+        entries.gone.push_front(status);
+        entries.gone.truncate(REMEMBERED_PEERS);
+        self.renew_subscribers(&entries);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(last: u8) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, last], 40_000))
+    }
+
+    #[test]
+    fn gives_the_smallest_free_number_and_keeps_the_limits() {
+        let registry = Registry::default();
+        let limits = Limits {
+            max_connections: 3,
+            max_handshakes: 3,
+            ..Limits::default()
+        };
+        let first = registry.reserve(peer(1), &limits).unwrap();
+        let second = registry.reserve(peer(2), &limits).unwrap();
+        drop(first);
+        let third = registry.reserve(peer(3), &limits).unwrap();
+        assert_eq!((second.id, third.id), (1, 0));
+        let fourth = registry.reserve(peer(4), &limits).unwrap();
+        assert_eq!(registry.reserve(peer(5), &limits).unwrap_err(), 3);
+        drop(fourth);
+        let fewer = Limits {
+            max_handshakes: 2,
+            ..limits
+        };
+        assert_eq!(registry.reserve(peer(5), &fewer).unwrap_err(), 2);
+    }
+
+    #[test]
+    fn lists_a_peer_that_is_gone_as_inactive_until_it_returns() {
+        let registry = Registry::default();
+        let established = || Established {
+            mac: None,
+            counters: Arc::default(),
+            subscriber: Arc::new(Subscriber::new(1)),
+        };
+        let slot = registry.reserve(peer(1), &Limits::default()).unwrap();
+        slot.establish(established());
+        assert_eq!(registry.subscribers().len(), 1);
+        drop(slot);
+        assert_eq!(registry.subscribers().len(), 0);
+        assert_eq!(
+            registry
+                .status()
+                .iter()
+                .map(|status| status.active)
+                .collect::<Vec<_>>(),
+            [false]
+        );
+        let again = registry.reserve(peer(1), &Limits::default()).unwrap();
+        again.establish(established());
+        assert_eq!(
+            registry
+                .status()
+                .iter()
+                .map(|status| status.active)
+                .collect::<Vec<_>>(),
+            [true]
+        );
+    }
+}

@@ -1,0 +1,31 @@
+//! Bytes to types and back, without I/O.
+//!
+//! NMSP has no published wire specification. Every number and every place in the header is therefore data of a
+//! [`WireProfile`], marked with how well it is known ([`Provenance`]); decoding and encoding take the profile as an
+//! argument. What a profile does not know (message ids, TLVs, service bits, header bytes) survives decoding and
+//! re-encoding byte for byte. `PROTOCOL.md` of this crate prints the default profile.
+//!
+//! From the outside in: [`frame`] cuts a byte stream into messages, [`message`] gives each message its type,
+//! [`tlv`] walks the elements of a body. Decoding borrows from the input and allocates nothing.
+
+pub mod frame;
+pub mod message;
+pub mod numbers;
+pub mod oracle;
+pub mod profile;
+pub mod services;
+pub mod tlv;
+
+mod error;
+mod reader;
+mod writer;
+
+pub use error::{DecodeError, DecodeErrorKind, EncodeError};
+pub use frame::{DEFAULT_MAX_MESSAGE_LENGTH, Frame, FrameBuffer, Header};
+pub use message::{Message, MessageType};
+pub use numbers::{Band, MessageId, StationClass, SubscribeStatus, TlvType};
+pub use profile::{Provenance, WireProfile};
+pub use reader::Reader;
+pub use services::{Service, Services};
+pub use tlv::{Element, Tlv};
+pub use writer::Writer;
