@@ -1,0 +1,210 @@
+//! The log in an SQLite file.
+
+mod failure;
+mod read;
+mod schema;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use rustls::crypto::CryptoProvider;
+
+use super::reply::reply;
+use super::{CertificateLog, CertificateRecord, LogError, LogFuture, RefusedRequest};
+use crate::ca::serial::SerialNumber;
+use failure::Failures;
+use writer::{Job, SerialPool, Work, Writer};
+
+/// Most entries that wait for the writer. At a thousand commits of many entries a second, a queue this long is
+/// written in well under a second; more would only make clients wait for longer.
+pub const MAX_QUEUE: usize = 1024;
+
+/// A [`CertificateLog`] in an SQLite file with a write-ahead log.
+///
+/// One thread writes. It takes whatever entries are waiting into one transaction and answers them after the commit,
+/// which has reached the disk by then (`synchronous = FULL`). Serial numbers are drawn and committed ahead of their
+/// use, in the same transactions. Other processes may read the file at the same time.
+///
+/// Dropping the log writes what is still waiting and blocks until that is done.
+pub struct SqliteLog {
+    path: PathBuf,
+    failures: Failures,
+    queue: Option<SyncSender<Job>>,
+    writer: Option<JoinHandle<()>>,
+    serials: Arc<SerialPool>,
+    reader: Mutex<Connection>,
+}
+
+impl SqliteLog {
+    /// Makes a new file, readable by its owner only (a request in it may hold a challenge password).
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] when the file exists or cannot be made.
+    pub fn create(path: impl AsRef<Path>, provider: Arc<CryptoProvider>) -> Result<Self, LogError> {
+        let path = path.as_ref();
+        let storage = |reason: String| LogError::Storage {
+            path: path.to_owned(),
+            reason,
+        };
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options
+            .open(path)
+            .map_err(|error| storage(format!("it cannot be made: {error}")))?;
+        Self::start(path, provider, true)
+    }
+
+    /// Opens a file that [`Self::create`] made.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`] when it is missing, [`LogError::WrongKind`] when another program or version made it,
+    /// [`LogError::Corrupt`] when it is damaged.
+    pub fn open(path: impl AsRef<Path>, provider: Arc<CryptoProvider>) -> Result<Self, LogError> {
+        let path = path.as_ref();
+        if !path.is_file() {
+            let reason = "there is no such file; an authority without its log must not issue".to_owned();
+            return Err(LogError::Storage {
+                path: path.to_owned(),
+                reason,
+            });
+        }
+        Self::start(path, provider, false)
+    }
+
+    fn start(path: &Path, provider: Arc<CryptoProvider>, new: bool) -> Result<Self, LogError> {
+        let failures = Failures::of(path);
+        let mut connection = schema::connect(path, &failures)?;
+        if new {
+            schema::create(&mut connection, &failures)?;
+        }
+        schema::check(&connection, &failures)?;
+        let reader = schema::connect(path, &failures)?;
+        reader
+            .pragma_update(None, "query_only", true)
+            .map_err(|error| failures.classify(&error))?;
+
+        let serials = Arc::new(SerialPool::default());
+        let mut writer = Writer::new(connection, provider, Arc::clone(&serials), failures.clone());
+        writer.reserve_serials()?;
+        let (queue, jobs) = mpsc::sync_channel(MAX_QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("certificate-log".to_owned())
+            .spawn(move || writer.run(&jobs))
+            .map_err(|error| failures.storage(format!("the writer thread did not start: {error}")))?;
+        Ok(Self {
+            path: path.to_owned(),
+            failures,
+            queue: Some(queue),
+            writer: Some(thread),
+            serials,
+            reader: Mutex::new(reader),
+        })
+    }
+
+    /// Where the log is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn write(&self, work: Work) -> LogFuture {
+        let (reply, answer) = reply();
+        match self.enqueue(Job {
+            work,
+            reply: Some(reply),
+        }) {
+            Ok(()) => Box::pin(answer),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+
+    fn enqueue(&self, job: Job) -> Result<(), LogError> {
+        let queue = self.queue.as_ref().ok_or(LogError::Stopped)?;
+        queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => LogError::Busy { waiting: MAX_QUEUE },
+            TrySendError::Disconnected(_) => LogError::Stopped,
+        })
+    }
+
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, LogError> {
+        query(&self.reader()).map_err(|error| self.failures.classify(&error))
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        // A connection is whole after a panic: SQLite's own state is not Rust's.
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for SqliteLog {
+    fn drop(&mut self) {
+        // Without a sender the writer ends once the queue is empty.
+        drop(self.queue.take());
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!(path = %self.path.display(), "the database writer ended by a panic");
+        }
+    }
+}
+
+impl fmt::Debug for SqliteLog {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SqliteLog")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CertificateLog for SqliteLog {
+    fn reserve_serial(&self) -> Result<SerialNumber, LogError> {
+        let (serial, running_low) = self.serials.take();
+        if running_low
+            && self
+                .enqueue(Job {
+                    work: Work::ReserveSerials,
+                    reply: None,
+                })
+                .is_err()
+        {
+            // The queue is full, so the writer is awake and fills the pool with its next transaction.
+            tracing::debug!("no room in the queue to ask for serial numbers");
+        }
+        serial.ok_or(LogError::Busy { waiting: MAX_QUEUE })
+    }
+
+    fn record_issued(&self, record: CertificateRecord) -> LogFuture {
+        self.write(Work::Issued(Box::new(record)))
+    }
+
+    fn record_refused(&self, record: RefusedRequest) -> LogFuture {
+        self.write(Work::Refused(Box::new(record)))
+    }
+
+    fn certificate(&self, serial: &SerialNumber) -> Result<Option<CertificateRecord>, LogError> {
+        self.read(|connection| read::certificate(connection, serial))
+    }
+
+    fn certificates(&self, skip: u32, limit: u32) -> Result<Vec<CertificateRecord>, LogError> {
+        self.read(|connection| read::certificates(connection, skip, limit))
+    }
+
+    fn serials(&self) -> Result<Vec<SerialNumber>, LogError> {
+        self.read(read::serials)
+    }
+
+    fn count(&self) -> Result<u64, LogError> {
+        self.read(read::count)
+    }
+
+    fn refused(&self, limit: u32) -> Result<Vec<RefusedRequest>, LogError> {
+        self.read(|connection| read::refused(connection, limit))
+    }
+}

@@ -1,0 +1,109 @@
+//! The tables, and how a connection to them is set up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::LogError;
+use super::failure::Failures;
+
+/// Marks the file as ours: "ESTL" (SQLite's `application_id`).
+const APPLICATION_ID: i64 = 0x4553_544c;
+
+/// Version of the tables (SQLite's `user_version`).
+const VERSION: i64 = 1;
+
+/// How long a statement waits for another process's lock. Readers never hold one for long in WAL mode.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// `serials` holds every number ever drawn, also those that no certificate came of. Times are in seconds since 1970.
+const TABLES: &str = "
+    CREATE TABLE serials (
+        serial BLOB NOT NULL PRIMARY KEY CHECK (length(serial) = 20)
+    ) WITHOUT ROWID;
+    CREATE TABLE certificates (
+        sequence          INTEGER PRIMARY KEY,
+        serial            BLOB NOT NULL UNIQUE REFERENCES serials (serial),
+        not_before        INTEGER NOT NULL,
+        not_after         INTEGER NOT NULL,
+        subject           TEXT NOT NULL,
+        public_key_sha256 BLOB NOT NULL CHECK (length(public_key_sha256) = 32),
+        certificate_der   BLOB NOT NULL,
+        csr_der           BLOB NOT NULL,
+        label             TEXT,
+        requester         TEXT NOT NULL,
+        authentication    TEXT NOT NULL,
+        address           TEXT,
+        issued_at         INTEGER NOT NULL
+    );
+    CREATE INDEX certificates_by_public_key ON certificates (public_key_sha256);
+    CREATE INDEX certificates_by_subject ON certificates (subject);
+    CREATE TABLE refused_requests (
+        sequence       INTEGER PRIMARY KEY,
+        csr_der        BLOB NOT NULL,
+        label          TEXT,
+        requester      TEXT NOT NULL,
+        authentication TEXT NOT NULL,
+        address        TEXT,
+        refused_at     INTEGER NOT NULL,
+        rule           TEXT NOT NULL,
+        reason         TEXT NOT NULL
+    );
+";
+
+/// Opens an existing file.
+pub(super) fn connect(path: &Path, failures: &Failures) -> Result<Connection, LogError> {
+    let open = || -> rusqlite::Result<(Connection, String)> {
+        // No URI names and no creation: the path is a path, and the file is there.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+        // FULL: a commit has reached the disk when it returns. NORMAL would not wait in WAL mode.
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        Ok((connection, mode))
+    };
+    let (connection, mode) = open().map_err(|error| failures.classify(&error))?;
+    if mode != "wal" {
+        return Err(failures.storage(format!(
+            "the file system allows no write-ahead log (journal mode {mode:?})"
+        )));
+    }
+    Ok(connection)
+}
+
+/// Makes the tables.
+pub(super) fn create(connection: &mut Connection, failures: &Failures) -> Result<(), LogError> {
+    let make = |connection: &mut Connection| -> rusqlite::Result<()> {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()
+    };
+    make(connection).map_err(|error| failures.classify(&error))
+}
+
+/// Whether the tables are those of this version.
+pub(super) fn check(connection: &Connection, failures: &Failures) -> Result<(), LogError> {
+    let number = |name| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(|error| failures.classify(&error))
+    };
+    let application_id = number("application_id")?;
+    if application_id != APPLICATION_ID {
+        return Err(failures.wrong_kind(format!(
+            "its application id is {application_id}, not {APPLICATION_ID}"
+        )));
+    }
+    let version = number("user_version")?;
+    if version != VERSION {
+        return Err(failures.wrong_kind(format!(
+            "its version is {version}; this program reads version {VERSION}"
+        )));
+    }
+    Ok(())
+}

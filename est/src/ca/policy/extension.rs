@@ -1,0 +1,289 @@
+//! Which extensions a certificate gets.
+
+use const_oid::ObjectIdentifier;
+use der::asn1::OctetString;
+use der::flagset::FlagSet;
+use der::{self, Decode as _};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier};
+
+use super::IssuancePolicy;
+use crate::ca::x509::{
+    BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, Extension, KEY_USAGE, SUBJECT_ALT_NAME, SUBJECT_KEY_IDENTIFIER,
+};
+use crate::ca::{PolicyRefusal, PolicyRule};
+use crate::wire::csr::{CertificationRequest, PublicKeyKind, RequestedExtension, name_with_oid};
+
+/// `id-kp-serverAuth` (RFC 5280 section 4.2.1.12).
+pub const ID_KP_SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+/// `id-kp-clientAuth` (RFC 5280 section 4.2.1.12).
+pub const ID_KP_CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+
+/// Longest value of a requested extension, in bytes. A hundred long alternative names fit.
+pub const DEFAULT_MAX_EXTENSION_LENGTH: usize = 8 * 1024;
+
+/// Which extensions a certificate gets, besides alternative names.
+///
+/// # Defaults
+/// `clientAuth` and `serverAuth`; nothing copied; an extension that is not listed refuses the request; values up to
+/// [`DEFAULT_MAX_EXTENSION_LENGTH`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtensionPolicy {
+    /// The extended key usages that are certified. A request that asks for some of them gets those, one that asks
+    /// for none gets all. Empty: no `extKeyUsage` extension, and none may be asked for.
+    pub extended_key_usages: Vec<ObjectIdentifier>,
+    /// Extensions copied byte for byte from the request, criticality included. Those the authority sets itself are
+    /// never copied, listed or not.
+    pub copied: Vec<ObjectIdentifier>,
+    /// What happens when any other extension is requested.
+    pub unlisted: UnlistedExtensions,
+    /// Longest value of a requested extension, in bytes.
+    pub max_length: usize,
+}
+
+impl Default for ExtensionPolicy {
+    fn default() -> Self {
+        Self {
+            extended_key_usages: vec![ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH],
+            copied: Vec::new(),
+            unlisted: UnlistedExtensions::Refuse,
+            max_length: DEFAULT_MAX_EXTENSION_LENGTH,
+        }
+    }
+}
+
+/// What happens to a requested extension that the policy does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnlistedExtensions {
+    /// The request is refused, with the extension's name and number.
+    #[default]
+    Refuse,
+    /// The certificate is issued without it. The requester is not told; the log is.
+    Drop,
+}
+
+/// The extensions of the certificate, without the authority key identifier.
+pub(super) fn select(
+    policy: &IssuancePolicy,
+    request: &CertificationRequest,
+) -> Result<Vec<Extension>, PolicyRefusal> {
+    let mut wanted = Wanted::default();
+    for extension in request.requested_extensions() {
+        wanted.add(policy, request, extension)?;
+    }
+    let usages = wanted
+        .key_usage
+        .unwrap_or_else(|| usual_key_usages(request.public_key().kind()));
+    let extended = wanted
+        .extended_key_usages
+        .unwrap_or_else(|| policy.extensions.extended_key_usages.clone());
+    let encode = || -> der::Result<Vec<Extension>> {
+        let identifier = SubjectKeyIdentifier(OctetString::new(
+            request.public_key().key_identifier().as_slice(),
+        )?);
+        let constraints = BasicConstraints {
+            ca: false,
+            path_len_constraint: None,
+        };
+        let mut extensions = vec![
+            Extension::new(BASIC_CONSTRAINTS, true, &constraints)?,
+            Extension::new(KEY_USAGE, true, &KeyUsage(usages))?,
+        ];
+        if !extended.is_empty() {
+            extensions.push(Extension::new(
+                EXTENDED_KEY_USAGE,
+                false,
+                &ExtendedKeyUsage(extended),
+            )?);
+        }
+        extensions.push(Extension::new(SUBJECT_KEY_IDENTIFIER, false, &identifier)?);
+        for copied in wanted.copied {
+            let critical = match copied.oid {
+                // RFC 5280 section 4.2.1.6: critical exactly when the subject is empty.
+                SUBJECT_ALT_NAME => request.subject_is_empty(),
+                _ => copied.critical,
+            };
+            extensions.push(Extension::from_value(copied.oid, critical, copied.value.clone())?);
+        }
+        Ok(extensions)
+    };
+    encode()
+        .map_err(|error| PolicyRefusal::new(PolicyRule::Extension, format!("it cannot be encoded: {error}")))
+}
+
+/// What the request asks for and the policy allows.
+#[derive(Default)]
+struct Wanted<'a> {
+    key_usage: Option<FlagSet<KeyUsages>>,
+    extended_key_usages: Option<Vec<ObjectIdentifier>>,
+    copied: Vec<&'a RequestedExtension>,
+}
+
+impl<'a> Wanted<'a> {
+    fn add(
+        &mut self,
+        policy: &IssuancePolicy,
+        request: &CertificationRequest,
+        extension: &'a RequestedExtension,
+    ) -> Result<(), PolicyRefusal> {
+        let rules = &policy.extensions;
+        if extension.value.len() > rules.max_length {
+            let (name, length, most) = (extension.display_name(), extension.value.len(), rules.max_length);
+            let text =
+                format!("the requested extension {name} has {length} bytes; at most {most} are accepted");
+            return Err(PolicyRefusal::new(PolicyRule::Extension, text));
+        }
+        match extension.oid {
+            BASIC_CONSTRAINTS => check_basic_constraints(&extension.value)?,
+            KEY_USAGE => {
+                self.key_usage = Some(check_key_usage(&extension.value, request.public_key().kind())?);
+            }
+            EXTENDED_KEY_USAGE => {
+                self.extended_key_usages = Some(check_extended_key_usage(&extension.value, rules)?);
+            }
+            SUBJECT_KEY_IDENTIFIER => check_key_identifier(&extension.value, request)?,
+            SUBJECT_ALT_NAME => {
+                policy.alternative_names.check(&extension.value)?;
+                self.copied.push(extension);
+            }
+            oid if rules.copied.contains(&oid) && oid != crate::ca::x509::AUTHORITY_KEY_IDENTIFIER => {
+                self.copied.push(extension);
+            }
+            _ => unlisted(extension, rules.unlisted)?,
+        }
+        Ok(())
+    }
+}
+
+fn unlisted(extension: &RequestedExtension, rule: UnlistedExtensions) -> Result<(), PolicyRefusal> {
+    let name = extension.display_name();
+    match rule {
+        UnlistedExtensions::Refuse => {
+            let text = format!(
+                "the requested extension {name} is not certified here; ask without it, or have it added to the policy"
+            );
+            Err(PolicyRefusal::new(PolicyRule::Extension, text))
+        }
+        UnlistedExtensions::Drop => {
+            tracing::info!(
+                extension = name,
+                "dropped a requested extension that the policy does not list"
+            );
+            Ok(())
+        }
+    }
+}
+
+fn check_basic_constraints(value: &[u8]) -> Result<(), PolicyRefusal> {
+    let refuse = |text: String| Err(PolicyRefusal::new(PolicyRule::BasicConstraints, text));
+    match BasicConstraints::from_der(value) {
+        Ok(BasicConstraints {
+            ca: false,
+            path_len_constraint: None,
+        }) => Ok(()),
+        Ok(BasicConstraints { ca: true, .. }) => refuse(
+            "a CA certificate was requested (basicConstraints CA:TRUE); this authority issues none"
+                .to_owned(),
+        ),
+        Ok(_) => refuse("the requested basicConstraints has a path length without being a CA".to_owned()),
+        Err(error) => refuse(format!("the requested basicConstraints cannot be read: {error}")),
+    }
+}
+
+fn check_key_usage(value: &[u8], kind: &PublicKeyKind) -> Result<FlagSet<KeyUsages>, PolicyRefusal> {
+    let refuse = |text: String| Err(PolicyRefusal::new(PolicyRule::KeyUsage, text));
+    let requested = match KeyUsage::from_der(value) {
+        Ok(usage) => usage.0,
+        Err(error) => return refuse(format!("the requested keyUsage cannot be read: {error}")),
+    };
+    if requested.is_empty() {
+        return refuse("the requested keyUsage names no usage".to_owned());
+    }
+    let allowed = possible_key_usages(kind);
+    let excess = requested - allowed;
+    if excess.is_empty() {
+        return Ok(requested);
+    }
+    refuse(format!(
+        "the requested keyUsage {} is not certified for a key of type {kind}; possible are {}",
+        usage_names(excess),
+        usage_names(allowed)
+    ))
+}
+
+/// What a certificate gets when the request does not say: what TLS needs (RFC 8446 section 4.4.2.2; key
+/// encipherment for RSA key transport in TLS 1.2).
+fn usual_key_usages(kind: &PublicKeyKind) -> FlagSet<KeyUsages> {
+    match kind {
+        PublicKeyKind::Rsa { .. } => KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment,
+        _ => KeyUsages::DigitalSignature.into(),
+    }
+}
+
+/// What an end entity may ask for. Usages that a key cannot serve stay out (RFC 3279 section 2.3, RFC 8410
+/// section 5, RFC 4055 section 1.2).
+fn possible_key_usages(kind: &PublicKeyKind) -> FlagSet<KeyUsages> {
+    let signing = KeyUsages::DigitalSignature | KeyUsages::NonRepudiation;
+    match kind {
+        PublicKeyKind::Rsa { .. } => signing | KeyUsages::KeyEncipherment | KeyUsages::DataEncipherment,
+        PublicKeyKind::EcP256
+        | PublicKeyKind::EcP384
+        | PublicKeyKind::EcP521
+        | PublicKeyKind::EcOther { .. } => signing | KeyUsages::KeyAgreement,
+        _ => signing,
+    }
+}
+
+fn usage_names(usages: FlagSet<KeyUsages>) -> String {
+    let name = |usage| match usage {
+        KeyUsages::DigitalSignature => "digitalSignature",
+        KeyUsages::NonRepudiation => "nonRepudiation",
+        KeyUsages::KeyEncipherment => "keyEncipherment",
+        KeyUsages::DataEncipherment => "dataEncipherment",
+        KeyUsages::KeyAgreement => "keyAgreement",
+        KeyUsages::KeyCertSign => "keyCertSign",
+        KeyUsages::CRLSign => "cRLSign",
+        KeyUsages::EncipherOnly => "encipherOnly",
+        KeyUsages::DecipherOnly => "decipherOnly",
+    };
+    usages.into_iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn check_extended_key_usage(
+    value: &[u8],
+    rules: &ExtensionPolicy,
+) -> Result<Vec<ObjectIdentifier>, PolicyRefusal> {
+    let refuse = |text: String| Err(PolicyRefusal::new(PolicyRule::ExtendedKeyUsage, text));
+    let requested = match ExtendedKeyUsage::from_der(value) {
+        Ok(usages) => usages.0,
+        Err(error) => return refuse(format!("the requested extKeyUsage cannot be read: {error}")),
+    };
+    if requested.is_empty() {
+        return refuse("the requested extKeyUsage names no usage".to_owned());
+    }
+    match requested
+        .iter()
+        .find(|usage| !rules.extended_key_usages.contains(usage))
+    {
+        None => Ok(requested),
+        Some(usage) => {
+            let known: Vec<String> = rules.extended_key_usages.iter().map(name_with_oid).collect();
+            let usage = name_with_oid(usage);
+            refuse(format!(
+                "the requested extKeyUsage {usage} is not certified here; possible are: {}",
+                known.join(", ")
+            ))
+        }
+    }
+}
+
+fn check_key_identifier(value: &[u8], request: &CertificationRequest) -> Result<(), PolicyRefusal> {
+    let ours = request.public_key().key_identifier();
+    match SubjectKeyIdentifier::from_der(value) {
+        Ok(requested) if requested.0.as_bytes() == ours => Ok(()),
+        _ => {
+            let text = "the requested subjectKeyIdentifier is not the SHA-1 of the public key (RFC 5280 section \
+                        4.2.1.2 method 1), which this authority puts there; ask without it";
+            Err(PolicyRefusal::new(PolicyRule::SubjectKeyIdentifier, text))
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Why the client got no certificate, each with its rung on the failure ladder.
+
+use core::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+use pki_common::tls::TlsConfigError;
+use pki_common::trust_store::TrustError;
+use pki_common::{Diagnose, Failure, Rung, Side};
+
+use crate::error::WireError;
+use crate::request::RequestError;
+
+/// A step of an exchange that has a time-out of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Name resolution and TCP connection.
+    Connect,
+    /// TLS handshake.
+    Handshake,
+    /// From the request to the end of the response.
+    Response,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "the TCP connection",
+            Self::Handshake => "the TLS handshake",
+            Self::Response => "the response",
+        })
+    }
+}
+
+/// Why an exchange with an EST server failed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The URL is not that of an EST server.
+    #[error("{url:?} is not the URL of an EST server: {problem}")]
+    Url {
+        /// The URL as given.
+        url: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The TLS configuration cannot be used.
+    #[error("the TLS configuration cannot be used: {cause}")]
+    TlsConfig {
+        /// What is wrong with it.
+        cause: String,
+        /// The whole diagnosis.
+        failure: Box<Failure>,
+    },
+    /// The request could not be made.
+    #[error("{0}")]
+    Request(#[from] RequestError),
+    /// The host name has no address.
+    #[error("the name {host:?} cannot be resolved: {cause}")]
+    NameResolution {
+        /// The name.
+        host: String,
+        /// What the resolver says.
+        cause: String,
+    },
+    /// No address of the host accepts a connection.
+    #[error("no connection to {host}: {cause}")]
+    Tcp {
+        /// Host and port.
+        host: String,
+        /// What the operating system says, per address tried.
+        cause: String,
+    },
+    /// A step took too long.
+    #[error("{step} took longer than {} s", time.as_secs_f32())]
+    Timeout {
+        /// Which step.
+        step: Step,
+        /// The time allowed.
+        time: Duration,
+    },
+    /// The TLS handshake failed, or the server ended it with an alert afterwards.
+    #[error("TLS: {}", .0.cause)]
+    Tls(Box<Failure>),
+    /// The connection broke or does not speak HTTP.
+    #[error("the HTTP exchange failed: {cause}")]
+    Http {
+        /// What the HTTP layer says.
+        cause: String,
+    },
+    /// The server points elsewhere. Credentials and requests are not sent after it unasked.
+    #[error("the server answers {status} and points to {location:?}; redirects are not followed")]
+    Redirect {
+        /// The HTTP status.
+        status: StatusCode,
+        /// Where it points.
+        location: String,
+    },
+    /// The server refused.
+    #[error("the server answers {status}{}", said(text))]
+    Status {
+        /// The HTTP status.
+        status: StatusCode,
+        /// The first lines of its explanation; control characters are replaced.
+        text: String,
+        /// When it says to come back.
+        retry_after: Option<Duration>,
+    },
+    /// The response is something else than certificates.
+    #[error("the response has the media type {found:?} where application/pkcs7-mime is expected")]
+    MediaType {
+        /// The Content-Type, empty when it is missing.
+        found: String,
+    },
+    /// The response is larger than the limit.
+    #[error("the response is larger than {limit} bytes")]
+    ResponseTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The response cannot be decoded.
+    #[error("the response cannot be decoded: {0}")]
+    Body(#[from] WireError),
+    /// A certificate of the response cannot be read.
+    #[error("a certificate of the response cannot be read: {cause}")]
+    Certificate {
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// No certificate of the response is for the key of the request.
+    #[error("none of the {found} certificates of the response is for the key of the request")]
+    NoCertificateForKey {
+        /// How many there are.
+        found: usize,
+    },
+    /// The issued certificate does not lead to a trust anchor.
+    #[error("the issued certificate is not trusted: {0}")]
+    Untrusted(Box<TrustError>),
+    /// The server has changed the subject.
+    #[error("the certificate is for the subject {issued:?}, but {asked:?} was asked for")]
+    SubjectDiffers {
+        /// What was asked for.
+        asked: String,
+        /// What was issued.
+        issued: String,
+    },
+    /// The server has changed the subject alternative names.
+    #[error("the certificate has the alternative names {issued:?}, but {asked:?} were asked for")]
+    NamesDiffer {
+        /// What was asked for.
+        asked: Vec<String>,
+        /// What was issued.
+        issued: Vec<String>,
+    },
+}
+
+fn said(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(": {text}")
+    }
+}
+
+impl ClientError {
+    pub(crate) fn tls_config(error: &TlsConfigError) -> Self {
+        Self::TlsConfig {
+            cause: error.to_string(),
+            failure: Box::new(error.diagnose()),
+        }
+    }
+}
+
+impl Diagnose for ClientError {
+    fn diagnose(&self) -> Failure {
+        let failure = |rung, remedy: &str| Failure::new(rung, self.to_string(), remedy);
+        match self {
+            Self::Url { .. } => failure(Rung::Local, "Give a URL like https://host:port."),
+            Self::TlsConfig { failure, .. } | Self::Tls(failure) => (**failure).clone(),
+            Self::Request(error) => error.diagnose(),
+            Self::NameResolution { .. } => {
+                failure(Rung::NameResolution, "Check the spelling of the host name and the DNS of this machine.")
+            }
+            Self::Tcp { .. } => {
+                failure(Rung::Tcp, "Check that the server runs and listens on this port, and that no firewall is between.")
+            }
+            Self::Timeout { step, .. } => timeout_failure(*step, self),
+            Self::Http { .. } => {
+                failure(Rung::Body, "Check that the port is that of an EST server; its log says why it broke off.")
+            }
+            Self::Redirect { .. } => failure(
+                Rung::Status,
+                "If the other place is to be trusted, give its URL to the client.",
+            )
+            .refused_by(Side::Peer),
+            Self::Status { status, .. } => failure(status_rung(*status), status_remedy(*status)).refused_by(Side::Peer),
+            Self::MediaType { .. } | Self::ResponseTooLarge { .. } | Self::Body(_) | Self::Certificate { .. } => {
+                failure(Rung::Body, "Check the URL, and that nothing between here and the server changes its answers.")
+                    .refused_by(Side::Local)
+            }
+            Self::NoCertificateForKey { .. } => {
+                failure(Rung::Body, "The server answered another request; ask its operator.").refused_by(Side::Local)
+            }
+            Self::Untrusted(error) => error.diagnose(),
+            Self::SubjectDiffers { .. } | Self::NamesDiffer { .. } => failure(
+                Rung::Body,
+                "The certificate authority changes what is asked for: ask for what its policy issues, or have the \
+                 policy changed.",
+            )
+            .refused_by(Side::Local),
+        }
+    }
+}
+
+fn timeout_failure(step: Step, error: &ClientError) -> Failure {
+    let (rung, remedy) = match step {
+        Step::Connect => (
+            Rung::Tcp,
+            "Check address and port; a firewall that drops packets looks like this.",
+        ),
+        Step::Handshake => (
+            Rung::Tls(pki_common::TlsFault::Protocol),
+            "Check that the port speaks TLS and that the server is not overloaded.",
+        ),
+        Step::Response => (
+            Rung::Upstream,
+            "The server waits for its certificate authority or is overloaded; try again, or allow more time.",
+        ),
+    };
+    Failure::new(rung, error.to_string(), remedy)
+}
+
+fn status_rung(status: StatusCode) -> Rung {
+    if matches!(status.as_u16(), 502..=504) {
+        Rung::Upstream
+    } else {
+        Rung::Status
+    }
+}
+
+fn status_remedy(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 | 415 | 422 => "The server names what it does not accept in the request; change that.",
+        401 => "Give the right user name and password, or a client certificate that the server trusts.",
+        403 => "Give a client certificate that the server trusts, or have the permission granted.",
+        404 => "Check the URL and the label; the server may not offer this operation.",
+        405 | 501 => "The server does not offer this operation.",
+        408 => "The request did not reach the server in time; check the network and try again.",
+        413 => "The request is larger than the server allows; ask for less or have the limit raised.",
+        502..=504 => "The server or the certificate authority behind it is not available; try again later.",
+        _ => "Look into the log of the server.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_stands_on_the_right_rung() {
+        let status = |code| ClientError::Status {
+            status: StatusCode::from_u16(code).unwrap(),
+            text: "because".into(),
+            retry_after: None,
+        };
+        let time = Duration::from_secs(10);
+        for (error, rung) in [
+            (
+                ClientError::Url {
+                    url: "x".into(),
+                    problem: "no host",
+                },
+                Rung::Local,
+            ),
+            (
+                ClientError::NameResolution {
+                    host: "x".into(),
+                    cause: "y".into(),
+                },
+                Rung::NameResolution,
+            ),
+            (
+                ClientError::Tcp {
+                    host: "x:1".into(),
+                    cause: "refused".into(),
+                },
+                Rung::Tcp,
+            ),
+            (
+                ClientError::Timeout {
+                    step: Step::Connect,
+                    time,
+                },
+                Rung::Tcp,
+            ),
+            (
+                ClientError::Timeout {
+                    step: Step::Response,
+                    time,
+                },
+                Rung::Upstream,
+            ),
+            (status(401), Rung::Status),
+            (status(503), Rung::Upstream),
+            (ClientError::NoCertificateForKey { found: 2 }, Rung::Body),
+        ] {
+            let failure = error.diagnose();
+            assert_eq!(failure.rung, rung, "{error}");
+            assert!(failure.remedy.ends_with('.') && !failure.cause.is_empty());
+        }
+        assert_eq!(
+            status(401).to_string(),
+            "the server answers 401 Unauthorized: because"
+        );
+    }
+}

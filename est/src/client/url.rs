@@ -1,0 +1,162 @@
+//! The URL of an EST server.
+
+use core::fmt;
+use core::str::FromStr;
+
+use http::Uri;
+use http::uri::Scheme;
+use rustls_pki_types::ServerName;
+
+use super::error::ClientError;
+use crate::operation::WELL_KNOWN_EST;
+
+/// Where an EST server is: `https://host[:port]`. The path of EST is fixed and may be left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerUrl {
+    host: String,
+    port: u16,
+    server_name: ServerName<'static>,
+}
+
+impl ServerUrl {
+    /// Host name or address, without the brackets of an IPv6 address.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// TCP port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The name that the server's certificate must have.
+    #[must_use]
+    pub const fn server_name(&self) -> &ServerName<'static> {
+        &self.server_name
+    }
+
+    /// Host and port as they stand in a URL and in the Host header.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let brackets = self.host.contains(':');
+        let host = if brackets {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        if self.port == 443 {
+            host
+        } else {
+            format!("{host}:{}", self.port)
+        }
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "https://{}", self.authority())
+    }
+}
+
+impl FromStr for ServerUrl {
+    type Err = ClientError;
+
+    fn from_str(text: &str) -> Result<Self, ClientError> {
+        let wrong = |problem| ClientError::Url {
+            url: text.to_owned(),
+            problem,
+        };
+        let uri: Uri = text.parse().map_err(|_| wrong("it is not a URL"))?;
+        if uri.scheme() != Some(&Scheme::HTTPS) {
+            return Err(wrong("EST needs https://"));
+        }
+        let authority = uri.authority().ok_or_else(|| wrong("the host is missing"))?;
+        if authority.as_str().contains('@') {
+            return Err(wrong(
+                "user name and password do not belong into a URL, where logs would show them",
+            ));
+        }
+        let path = uri.path().trim_end_matches('/');
+        if !(path.is_empty() || path == WELL_KNOWN_EST) || uri.query().is_some() {
+            return Err(wrong(
+                "the path of EST is fixed; give https://host:port, and a label by its own option",
+            ));
+        }
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let port = match authority.port() {
+            Some(port) => port.as_u16(),
+            None if authority.as_str() == authority.host() => 443,
+            None => return Err(wrong("the port is missing or no number up to 65535")),
+        };
+        let server_name = ServerName::try_from(host.clone())
+            .map_err(|_| wrong("the host is neither a name nor an address"))?;
+        Ok(Self {
+            host,
+            port,
+            server_name,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_host_and_port() {
+        for (text, host, port, shown) in [
+            ("https://est.example", "est.example", 443, "https://est.example"),
+            (
+                "https://127.0.0.1:8085/",
+                "127.0.0.1",
+                8085,
+                "https://127.0.0.1:8085",
+            ),
+            (
+                "https://[::1]:8085/.well-known/est",
+                "::1",
+                8085,
+                "https://[::1]:8085",
+            ),
+            (
+                "HTTPS://est.example:443/.well-known/est/",
+                "est.example",
+                443,
+                "https://est.example",
+            ),
+        ] {
+            let url: ServerUrl = text.parse().unwrap();
+            assert_eq!(
+                (url.host(), url.port(), url.to_string().as_str()),
+                (host, port, shown),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_url() {
+        for text in [
+            "",
+            "est.example",
+            "http://est.example",
+            "https://user:secret@est.example",
+            "https://est.example/est",
+            "https://est.example/?x",
+            "https://exa mple",
+            "https://est.example:",
+            "https://est.example:99999",
+        ] {
+            assert!(
+                matches!(text.parse::<ServerUrl>(), Err(ClientError::Url { .. })),
+                "{text}"
+            );
+        }
+    }
+}

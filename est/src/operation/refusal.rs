@@ -1,0 +1,318 @@
+//! Every way in which the server declines, with status, text and libest error number in one place.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::number::EstErrorNumber;
+use super::path::Operation;
+use super::response::{OperationResponse, text_plain};
+use crate::auth::BasicError;
+
+/// Why a request gets no certificate. `Display` is the `text/plain` body that the client gets: it says what was
+/// wrong, where, and what to do, and never repeats a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Not a path of EST, or a label that is not configured.
+    #[error(
+        "no such EST path. Paths are /.well-known/est[/label]/operation, compared byte for byte; percent-encoding is \
+         not decoded. Operations: cacerts, simpleenroll."
+    )]
+    NotFound,
+    /// The wrong method for the operation.
+    #[error("{operation} is requested with {}, not with {found}.", operation.method())]
+    WrongMethod {
+        /// The operation of the path.
+        operation: Operation,
+        /// The method of the request.
+        found: String,
+    },
+    /// An operation of RFC 7030 that this server does not offer.
+    #[error("{0} is an operation of RFC 7030, but this server does not offer it.")]
+    NotImplemented(Operation),
+    /// `csrattrs` without any attribute to ask for; RFC 7030, section 4.5.2 wants 204 or 404.
+    #[error("this server asks for no particular attributes in a certificate request.")]
+    NoCsrAttributes,
+    /// The media type of the body is missing or another one.
+    #[error(
+        "the Content-Type is {}; {operation} needs application/pkcs10 (RFC 7030, section 4.2.1).",
+        found.as_ref().map_or_else(|| "missing".to_owned(), |found| format!("{found:?}"))
+    )]
+    WrongContentType {
+        /// The operation of the path.
+        operation: Operation,
+        /// The Content-Type of the request.
+        found: Option<String>,
+    },
+    /// A `Content-Encoding` that would have to be undone first.
+    #[error("the Content-Encoding {found:?} is not supported; send the body as it is.")]
+    ContentEncoding {
+        /// The encoding of the request.
+        found: String,
+    },
+    /// The body is larger than the limit of the operation.
+    #[error("the body is larger than the {limit} bytes that {operation} accepts.")]
+    BodyTooLarge {
+        /// The operation of the path.
+        operation: Operation,
+        /// Bytes accepted.
+        limit: usize,
+    },
+    /// The body did not arrive in time.
+    #[error("the body did not arrive within {} s.", time.as_secs_f32())]
+    BodyTimeout {
+        /// Time allowed.
+        time: Duration,
+    },
+    /// The body broke off, or its chunks cannot be read.
+    #[error("the body could not be read to its end: {cause}.")]
+    BodyBroken {
+        /// What the HTTP layer says.
+        cause: String,
+    },
+    /// Not base64, not DER, no PKCS #10, or its signature is wrong.
+    #[error("the certificate request is not acceptable: {cause}")]
+    BadRequest {
+        /// What is wrong and where.
+        cause: String,
+    },
+    /// The client must authenticate.
+    #[error("{operation} needs authentication: {}.", ways(*basic, *certificate))]
+    Unauthenticated {
+        /// The operation of the path.
+        operation: Operation,
+        /// HTTP Basic is accepted.
+        basic: bool,
+        /// A client certificate is accepted.
+        certificate: bool,
+    },
+    /// Name or password is wrong; the text does not say which.
+    #[error("user name or password is wrong.")]
+    WrongCredentials {
+        /// The name that was claimed, for the log only.
+        user: String,
+    },
+    /// An `Authorization` header that cannot be read.
+    #[error("the Authorization header cannot be read: {0}.")]
+    MalformedCredentials(BasicError),
+    /// The policy of the certificate authority forbids it.
+    #[error("the certificate authority's policy refuses the request: {cause}")]
+    Policy {
+        /// The rule and what it compared.
+        cause: String,
+    },
+    /// The request waits for an operator's decision (RFC 7030, section 4.2.3).
+    #[error("the request waits for approval; send the same request again in {} s.", retry_after.as_secs())]
+    Pending {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// Certificate authority or authenticator cannot answer now.
+    #[error("the server cannot answer at present; try again in {} s.", retry_after.as_secs())]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+        /// What is wrong, for the log only.
+        cause: String,
+    },
+    /// A fault of the server itself.
+    #[error("the server failed; the reason is in its log.")]
+    Internal {
+        /// What is wrong, for the log only.
+        cause: String,
+    },
+}
+
+fn ways(basic: bool, certificate: bool) -> &'static str {
+    match (basic, certificate) {
+        (true, true) => {
+            "a client certificate that this server trusts, or user name and password by HTTP Basic"
+        }
+        (true, false) => "user name and password by HTTP Basic",
+        (false, true) => "a client certificate that this server trusts",
+        (false, false) => "no way is configured, enrolment is closed",
+    }
+}
+
+impl Refusal {
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound | Self::NoCsrAttributes => StatusCode::NOT_FOUND,
+            Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::WrongContentType { .. } | Self::ContentEncoding { .. } => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyBroken { .. } | Self::BadRequest { .. } | Self::MalformedCredentials(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            // 401 must offer a scheme (RFC 9110, section 15.5.2); a certificate cannot be offered, hence 403.
+            Self::Unauthenticated { basic: true, .. } | Self::WrongCredentials { .. } => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::Unauthenticated { basic: false, .. } => StatusCode::FORBIDDEN,
+            // Well-formed and understood, but not to be carried out.
+            Self::Policy { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Pending { .. } => StatusCode::ACCEPTED,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The libest error number that fits, [`EstErrorNumber::UNKNOWN`] where none does.
+    #[must_use]
+    pub const fn est_error(&self) -> EstErrorNumber {
+        match self {
+            Self::NotFound => EstErrorNumber::HTTP_NOT_FOUND,
+            Self::NoCsrAttributes => EstErrorNumber::HTTP_NO_CONTENT,
+            Self::WrongMethod { .. } => EstErrorNumber::WRONG_METHOD,
+            Self::NotImplemented(_) | Self::ContentEncoding { .. } => EstErrorNumber::HTTP_UNSUPPORTED,
+            Self::WrongContentType { .. } => EstErrorNumber::BAD_CONTENT_TYPE,
+            Self::BodyTooLarge { .. } | Self::BodyBroken { .. } => EstErrorNumber::HTTP_BAD_REQ,
+            Self::BodyTimeout { .. } => EstErrorNumber::SSL_READ,
+            Self::BadRequest { .. } => EstErrorNumber::BAD_PKCS10,
+            Self::Unauthenticated { .. } | Self::WrongCredentials { .. } | Self::MalformedCredentials(_) => {
+                EstErrorNumber::AUTH_FAIL
+            }
+            Self::Policy { .. } => EstErrorNumber::CA_ENROLL_FAIL,
+            Self::Pending { .. } | Self::Unavailable { .. } => EstErrorNumber::CA_ENROLL_RETRY,
+            Self::Internal { .. } => EstErrorNumber::UNKNOWN,
+        }
+    }
+
+    /// What the log says beyond the text that the client gets.
+    #[must_use]
+    pub fn log_cause(&self) -> String {
+        match self {
+            Self::WrongCredentials { user } => format!("user name or password is wrong (user {user:?})"),
+            Self::Unavailable { cause, .. } | Self::Internal { cause } => cause.clone(),
+            _ => self.to_string(),
+        }
+    }
+
+    /// The response that carries this refusal; `realm` names the server in a Basic challenge.
+    #[must_use]
+    pub fn to_response(&self, realm: &str) -> OperationResponse {
+        let mut text = self.to_string();
+        text.push('\n');
+        let mut response = OperationResponse::new(self.status(), text_plain(), Bytes::from(text));
+        response.est_error = self.est_error();
+        response.log_cause = Some(self.log_cause());
+        self.add_headers(realm, &mut response.headers);
+        response
+    }
+
+    fn add_headers(&self, realm: &str, headers: &mut HeaderMap) {
+        match self {
+            Self::WrongMethod { operation, .. } => {
+                let allow = if *operation.method().as_str() == *"GET" {
+                    "GET, HEAD"
+                } else {
+                    "POST"
+                };
+                headers.insert(ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::Unauthenticated { basic: true, .. } | Self::WrongCredentials { .. } => {
+                headers.insert(WWW_AUTHENTICATE, basic_challenge(realm));
+            }
+            Self::Pending { retry_after } | Self::Unavailable { retry_after, .. } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
+            }
+            // The rest of the body is still on its way and must not be read as the next request.
+            Self::BodyTooLarge { .. } | Self::BodyTimeout { .. } | Self::BodyBroken { .. } => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `Basic realm="…", charset="UTF-8"` (RFC 7617, section 2.1); characters that a quoted string cannot hold are left
+/// out.
+fn basic_challenge(realm: &str) -> HeaderValue {
+    let realm: String = realm
+        .chars()
+        .filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\'))
+        .collect();
+    HeaderValue::try_from(format!("Basic realm=\"{realm}\", charset=\"UTF-8\""))
+        .unwrap_or_else(|_| HeaderValue::from_static("Basic realm=\"EST\", charset=\"UTF-8\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_401_always_offers_a_scheme() {
+        let refusals = [
+            Refusal::Unauthenticated {
+                operation: Operation::SimpleEnroll,
+                basic: true,
+                certificate: true,
+            },
+            Refusal::Unauthenticated {
+                operation: Operation::SimpleEnroll,
+                basic: false,
+                certificate: true,
+            },
+            Refusal::WrongCredentials { user: "x".into() },
+        ];
+        for refusal in refusals {
+            let response = refusal.to_response("a \"realm\"\r\n");
+            let offered = response
+                .headers
+                .get(WWW_AUTHENTICATE)
+                .map(|value| value.to_str().unwrap());
+            assert_eq!(
+                response.status == StatusCode::UNAUTHORIZED,
+                offered.is_some(),
+                "{refusal:?}"
+            );
+            assert!(offered.is_none_or(|offered| offered == "Basic realm=\"a realm\", charset=\"UTF-8\""));
+        }
+    }
+
+    #[test]
+    fn what_is_for_the_log_only_stays_in_the_log() {
+        let refusal = Refusal::Internal {
+            cause: "disk full on /secret".into(),
+        };
+        let response = refusal.to_response("EST");
+        assert!(!String::from_utf8_lossy(&response.body).contains("secret"));
+        assert_eq!(response.log_cause.as_deref(), Some("disk full on /secret"));
+        let refusal = Refusal::WrongCredentials { user: "alice".into() };
+        assert!(!String::from_utf8_lossy(&refusal.to_response("EST").body).contains("alice"));
+    }
+
+    #[test]
+    fn a_405_names_the_allowed_method() {
+        let refusal = Refusal::WrongMethod {
+            operation: Operation::SimpleEnroll,
+            found: "GET".into(),
+        };
+        assert_eq!(refusal.to_response("EST").headers.get(ALLOW).unwrap(), "POST");
+        let refusal = Refusal::WrongMethod {
+            operation: Operation::CaCerts,
+            found: "POST".into(),
+        };
+        assert_eq!(
+            refusal.to_response("EST").headers.get(ALLOW).unwrap(),
+            "GET, HEAD"
+        );
+    }
+
+    #[test]
+    fn retry_after_is_at_least_a_second() {
+        let refusal = Refusal::Pending {
+            retry_after: Duration::from_millis(10),
+        };
+        assert_eq!(refusal.to_response("EST").headers.get(RETRY_AFTER).unwrap(), "1");
+    }
+}

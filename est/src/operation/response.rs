@@ -1,0 +1,53 @@
+//! The answer to an EST request, before any I/O.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::number::EstErrorNumber;
+
+/// A complete answer.
+#[derive(Debug, Clone)]
+pub struct OperationResponse {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Headers, Content-Type and Content-Length included.
+    pub headers: HeaderMap,
+    /// The body as it goes out, base64 already applied.
+    pub body: Bytes,
+    /// The libest error number for the log.
+    pub est_error: EstErrorNumber,
+    /// Why, for the log; `None` on success.
+    pub log_cause: Option<String>,
+}
+
+impl OperationResponse {
+    /// An answer with this body.
+    #[must_use]
+    pub fn new(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Self {
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        Self {
+            status,
+            headers,
+            body,
+            est_error: EstErrorNumber::NONE,
+            log_cause: None,
+        }
+    }
+}
+
+impl From<OperationResponse> for http::Response<Bytes> {
+    fn from(response: OperationResponse) -> Self {
+        let mut converted = Self::new(response.body);
+        *converted.status_mut() = response.status;
+        *converted.headers_mut() = response.headers;
+        converted
+    }
+}
+
+/// The Content-Type of refusals.
+pub(crate) const fn text_plain() -> HeaderValue {
+    HeaderValue::from_static("text/plain; charset=utf-8")
+}

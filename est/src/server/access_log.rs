@@ -1,0 +1,123 @@
+//! One line per request in the common log format.
+
+use std::net::IpAddr;
+
+use http::{Method, StatusCode, Version};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+use crate::operation::EstErrorNumber;
+
+/// The longest request target repeated in the log, in bytes; EST paths are under 100.
+const MAX_LOGGED_TARGET: usize = 256;
+
+/// `27/Feb/2019:16:53:28 +0000`
+const TIME: &[BorrowedFormatItem<'_>] = format_description!(
+    "[day]/[month repr:short]/[year]:[hour]:[minute]:[second] [offset_hour sign:mandatory][offset_minute]"
+);
+
+/// One line of the access log.
+#[derive(Debug)]
+pub(crate) struct AccessLine<'a> {
+    pub(crate) address: IpAddr,
+    pub(crate) user: &'a str,
+    pub(crate) time: OffsetDateTime,
+    pub(crate) method: &'a Method,
+    pub(crate) target: &'a str,
+    pub(crate) version: Version,
+    pub(crate) status: StatusCode,
+    pub(crate) body_length: usize,
+    pub(crate) est_error: EstErrorNumber,
+    pub(crate) cause: Option<&'a str>,
+}
+
+impl AccessLine<'_> {
+    /// `address - user [time] "request" status bytes`, then the libest error number and the cause when it failed.
+    pub(crate) fn text(&self) -> String {
+        let time = self.time.format(TIME).unwrap_or_default();
+        let target = truncated(self.target);
+        let mut line = format!(
+            "{} - {} [{time}] \"{} {} {:?}\" {} {}",
+            self.address,
+            user(self.user),
+            self.method,
+            target.escape_debug(),
+            self.version,
+            self.status.as_u16(),
+            self.body_length,
+        );
+        if self.est_error != EstErrorNumber::NONE {
+            line.push_str(&format!(" EST error {}", self.est_error));
+        }
+        if let Some(cause) = self.cause {
+            line.push_str(": ");
+            line.extend(cause.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        }
+        line
+    }
+
+    /// Writes the line to the log, target `est::access`.
+    pub(crate) fn log(&self) {
+        if tracing::enabled!(target: "est::access", tracing::Level::INFO) {
+            tracing::info!(target: "est::access", "{}", self.text());
+        }
+    }
+}
+
+/// A name with blanks would shift the columns, and one with line ends forge a line.
+fn user(name: &str) -> String {
+    if name.is_empty() {
+        return "-".to_owned();
+    }
+    name.chars()
+        .map(|c| {
+            if c.is_control() || c.is_whitespace() {
+                '_'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+fn truncated(target: &str) -> &str {
+    let mut end = target.len().min(MAX_LOGGED_TARGET);
+    while !target.is_char_boundary(end) {
+        end -= 1;
+    }
+    target.split_at(end).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn has_the_shape_of_the_line_in_the_source_document() {
+        let line = AccessLine {
+            address: "14.48.31.128".parse().unwrap(),
+            user: "-",
+            time: datetime!(2019-02-27 16:53:28 -5),
+            method: &Method::POST,
+            target: "/.well-known/est/simpleenroll",
+            version: Version::HTTP_11,
+            status: StatusCode::UNAUTHORIZED,
+            body_length: 0,
+            est_error: EstErrorNumber::AUTH_FAIL,
+            cause: Some("two\nlines"),
+        };
+        assert_eq!(
+            line.text(),
+            "14.48.31.128 - - [27/Feb/2019:16:53:28 -0500] \"POST /.well-known/est/simpleenroll HTTP/1.1\" 401 0 \
+             EST error 22 (EST_ERR_AUTH_FAIL): two lines"
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_line() {
+        assert_eq!(user("a b\r\n1.2.3.4"), "a_b__1.2.3.4");
+        assert_eq!(truncated(&"ä".repeat(300)).len(), 256);
+    }
+}

@@ -1,0 +1,162 @@
+//! One connection from its first byte to its last.
+
+use core::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use pki_common::Certificate;
+use pki_common::tls::diagnose_io;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+
+use super::ServerLimits;
+use super::counters::{Counters, HandshakeFailure, count, est_error};
+use super::service::EstService;
+use super::write_timeout::WriteTimeout;
+
+/// How long and how much is read, and thrown away, after the last answer. Closing a socket with unread bytes in it
+/// resets the connection, and the client would lose the answer that explains the refusal.
+const LINGER_TIME: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1024 * 1024;
+
+type Stream = WriteTimeout<TlsStream<TcpStream>>;
+type Connection = http1::Connection<TokioIo<Stream>, TowerToHyperService<EstService>>;
+
+/// What a connection needs of the server.
+#[derive(Clone)]
+pub(crate) struct ConnectionContext {
+    pub(crate) acceptor: TlsAcceptor,
+    pub(crate) handshakes: Arc<Semaphore>,
+    pub(crate) service: EstService,
+    pub(crate) limits: ServerLimits,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl ConnectionContext {
+    /// Serves a connection until it ends.
+    pub(crate) async fn serve(self, stream: TcpStream, peer: SocketAddr) {
+        let handshake = timeout(self.limits.handshake_time, self.handshake(stream));
+        let stream = tokio::select! {
+            handshake = handshake => match handshake {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => return self.handshake_failed(peer, HandshakeFailure::of(&error), &error),
+                Err(elapsed) => {
+                    let error = io::Error::new(io::ErrorKind::TimedOut, elapsed);
+                    return self.handshake_failed(peer, HandshakeFailure::Timeout, &error);
+                }
+            },
+            () = self.shutdown.cancelled() => return,
+        };
+        count(&self.counters.handshakes);
+        let certificate = match client_certificate(&stream) {
+            Ok(certificate) => certificate,
+            Err(cause) => return tracing::warn!(%peer, cause, "client certificate cannot be read"),
+        };
+        self.serve_http(stream, peer, certificate).await;
+    }
+
+    async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        // Nagle's algorithm and delayed acknowledgements together stall each answer for some 40 ms.
+        stream.set_nodelay(true)?;
+        // Not readable(), which may be wrong: a silent connection would take a turn.
+        stream.peek(&mut [0]).await?;
+        let _turn = self.handshakes.acquire().await.map_err(io::Error::other)?;
+        self.acceptor.accept(stream).await
+    }
+
+    fn handshake_failed(&self, peer: SocketAddr, failure: HandshakeFailure, error: &io::Error) {
+        self.counters.handshake_failed(failure);
+        let found = diagnose_io(error);
+        let number = est_error(failure);
+        tracing::info!(%peer, rung = %found.rung, cause = %found.cause, remedy = %found.remedy, est_error = %number,
+            "TLS handshake failed");
+    }
+
+    async fn serve_http(
+        &self,
+        stream: TlsStream<TcpStream>,
+        peer: SocketAddr,
+        certificate: Option<Certificate>,
+    ) {
+        let service = TowerToHyperService::new(self.service.for_connection(Some(peer), certificate));
+        let stream = TokioIo::new(WriteTimeout::new(stream, self.limits.write_time));
+        let mut connection = self.http().serve_connection(stream, service);
+        let outcome = tokio::select! {
+            outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)) => outcome,
+            () = self.shutdown.cancelled() => {
+                Pin::new(&mut connection).graceful_shutdown();
+                let rest = poll_fn(|cx| connection.poll_without_shutdown(cx));
+                match timeout(self.limits.shutdown_time, rest).await {
+                    Ok(outcome) => outcome,
+                    Err(_elapsed) => return tracing::warn!(%peer, "connection cut off by the shutdown"),
+                }
+            }
+        };
+        if let Err(error) = outcome {
+            self.http_failed(peer, &error);
+        }
+        linger(connection).await;
+    }
+
+    fn http(&self) -> http1::Builder {
+        let limits = &self.limits;
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_time)
+            .max_buf_size(limits.header_size.max(ServerLimits::MIN_HEADER_SIZE))
+            .max_header_size(limits.header_size);
+        if limits.header_count != ServerLimits::HEADER_COUNT {
+            builder.max_headers(limits.header_count);
+        }
+        builder
+    }
+
+    fn http_failed(&self, peer: SocketAddr, error: &hyper::Error) {
+        if error.is_timeout() {
+            count(&self.counters.header_timeouts);
+        } else if error.is_parse() {
+            count(&self.counters.malformed_requests);
+        }
+        tracing::info!(%peer, cause = %error, "HTTP connection failed");
+    }
+}
+
+/// The certificate that the TLS layer has verified; it is asked for, so a client may have none.
+fn client_certificate(stream: &TlsStream<TcpStream>) -> Result<Option<Certificate>, String> {
+    let (_, connection) = stream.get_ref();
+    let Some(first) = connection.peer_certificates().and_then(<[_]>::first) else {
+        return Ok(None);
+    };
+    Certificate::from_der(first)
+        .map(Some)
+        .map_err(|error| error.to_string())
+}
+
+/// Ends the connection in an order that lets the client read the last answer.
+async fn linger(connection: Connection) {
+    let mut stream = connection.into_parts().io.into_inner();
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let end = Instant::now() + LINGER_TIME;
+    let mut thrown_away = 0;
+    let mut buffer = [0; 4096];
+    while thrown_away < LINGER_BYTES {
+        match timeout_at(end, stream.read(&mut buffer)).await {
+            Ok(Ok(length)) if length > 0 => thrown_away += length,
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Why a server does not start.
+
+use std::net::SocketAddr;
+
+use pki_common::tls::TlsConfigError;
+use pki_common::{Diagnose, Failure, Rung};
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {cause}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the operating system says.
+        cause: std::io::Error,
+    },
+    /// The TLS configuration cannot be used.
+    #[error("{0}")]
+    Tls(#[from] TlsConfigError),
+    /// A limit that cannot be kept.
+    #[error("the limit {name} is {found}, but must be at least {least}")]
+    Limit {
+        /// The field of [`ServerLimits`](super::ServerLimits).
+        name: &'static str,
+        /// The value given.
+        found: usize,
+        /// The smallest value possible.
+        least: usize,
+    },
+}
+
+impl Diagnose for ServerError {
+    fn diagnose(&self) -> Failure {
+        let remedy = match self {
+            Self::Bind { .. } => {
+                "Choose a free port and an address of this machine; ports under 1024 need a privilege."
+            }
+            Self::Tls(error) => return error.diagnose(),
+            Self::Limit { .. } => "Raise the limit in the configuration of the server.",
+        };
+        Failure {
+            rung: Rung::Local,
+            refused_by: None,
+            alert: None,
+            cause: self.to_string(),
+            remedy: remedy.to_owned(),
+        }
+    }
+}

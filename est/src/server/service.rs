@@ -1,0 +1,269 @@
+//! From an HTTP request to the operation and back, as a [`tower::Service`].
+
+use core::convert::Infallible;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Body;
+use pki_common::Certificate;
+use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use super::ServerLimits;
+use super::access_log::AccessLine;
+use super::counters::{Counters, count};
+use super::password_gate::PasswordGate;
+use crate::auth::{AuthenticationDecision, Authenticator, Client, Presented, decide};
+use crate::operation::{EstPath, Operation, OperationRequest, OperationResponse, Operations, Refusal, Route};
+
+type BoxError = Box<dyn core::error::Error + Send + Sync>;
+
+/// When a client should come back after an answer that took too long.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// The EST operations as a [`tower::Service`], for one connection.
+///
+/// [`Server`](super::Server) makes one per connection. It can also be mounted in another HTTP server, behind TLS:
+/// make one with [`EstService::new`] and give each connection a copy through [`EstService::for_connection`].
+#[derive(Debug, Clone)]
+pub struct EstService {
+    shared: Arc<Shared>,
+    connection: Arc<ConnectionFacts>,
+}
+
+/// What all connections have in common.
+#[derive(Debug)]
+struct Shared {
+    operations: Operations,
+    passwords: PasswordGate,
+    limits: ServerLimits,
+    counters: Arc<Counters>,
+}
+
+/// What is known of the connection, found out once.
+#[derive(Debug, Default)]
+struct ConnectionFacts {
+    peer: Option<SocketAddr>,
+    certificate: Option<Certificate>,
+    requests: AtomicU32,
+}
+
+impl EstService {
+    /// A service for a connection of which nothing is known.
+    #[must_use]
+    pub fn new(operations: Operations, authenticator: Arc<dyn Authenticator>, limits: ServerLimits) -> Self {
+        Self::counting(operations, authenticator, limits, Arc::default())
+    }
+
+    pub(crate) fn counting(
+        operations: Operations,
+        authenticator: Arc<dyn Authenticator>,
+        limits: ServerLimits,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let passwords = PasswordGate::new(authenticator, limits.password_checks);
+        Self {
+            shared: Arc::new(Shared {
+                operations,
+                passwords,
+                limits,
+                counters,
+            }),
+            connection: Arc::default(),
+        }
+    }
+
+    /// The same service for a connection from `peer`, whose client has proven to hold `certificate` in a TLS
+    /// handshake that verified it.
+    #[must_use]
+    pub fn for_connection(&self, peer: Option<SocketAddr>, certificate: Option<Certificate>) -> Self {
+        let connection = ConnectionFacts {
+            peer,
+            certificate,
+            requests: AtomicU32::new(0),
+        };
+        Self {
+            shared: Arc::clone(&self.shared),
+            connection: Arc::new(connection),
+        }
+    }
+
+    async fn respond<B>(self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data: Send, Error: Into<BoxError>> + Send,
+    {
+        let (head, body) = request.into_parts();
+        let mut client = Client::Anonymous;
+        let outcome = self.exchange(&head, body, &mut client).await;
+        let mut response = match outcome {
+            Ok(response) => response,
+            Err(refusal) => {
+                self.count_refusal(&refusal);
+                refusal.to_response(&self.shared.operations.settings().realm)
+            }
+        };
+        // The limit is reached with this answer.
+        if self.connection.requests.fetch_add(1, Ordering::Relaxed) + 1
+            >= self.shared.limits.requests_per_connection
+        {
+            response
+                .headers
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        self.record(&head, &client, &response);
+        let (parts, body) = Response::<Bytes>::from(response).into_parts();
+        Response::from_parts(parts, Full::new(body))
+    }
+
+    async fn exchange<B>(
+        &self,
+        head: &http::request::Parts,
+        body: B,
+        client: &mut Client,
+    ) -> Result<OperationResponse, Refusal>
+    where
+        B: Body<Data: Send, Error: Into<BoxError>> + Send,
+    {
+        let Shared {
+            operations, limits, ..
+        } = &*self.shared;
+        let route = operations.route(&head.method, head.uri.path(), &head.headers)?;
+        let slow = |_| Refusal::Unavailable {
+            retry_after: RETRY_AFTER,
+            cause: format!("no answer within {} s", limits.answer_time.as_secs_f32()),
+        };
+        *client = timeout(limits.answer_time, self.authenticate(route.operation, head))
+            .await
+            .map_err(slow)??;
+        let body = self.read_body(route.operation, body).await?;
+        let request = self.operation_request(route, client.clone(), body);
+        timeout(limits.answer_time, operations.answer(request))
+            .await
+            .map_err(slow)?
+    }
+
+    fn operation_request(&self, route: Route, client: Client, body: Bytes) -> OperationRequest {
+        OperationRequest {
+            route,
+            client,
+            address: self.connection.peer.map(|peer| peer.ip()),
+            body,
+        }
+    }
+
+    async fn authenticate(
+        &self,
+        operation: Operation,
+        head: &http::request::Parts,
+    ) -> Result<Client, Refusal> {
+        let Shared {
+            operations,
+            passwords,
+            counters,
+            ..
+        } = &*self.shared;
+        let Some(required) = operations.authentication(operation) else {
+            return Ok(Client::Anonymous);
+        };
+        let presented = Presented {
+            certificate: self.connection.certificate.as_ref(),
+            headers: &head.headers,
+        };
+        match decide(required, presented) {
+            AuthenticationDecision::Accepted(client) => Ok(client),
+            AuthenticationDecision::Missing => Err(operations.unauthenticated(operation)),
+            AuthenticationDecision::Malformed(error) => Err(Refusal::MalformedCredentials(error)),
+            AuthenticationDecision::CheckPassword(credentials) => {
+                let user = credentials.user().to_owned();
+                let (recalled, checked) = (&counters.passwords_recalled, &counters.password_checks);
+                if passwords.verify(credentials, recalled, checked).await? {
+                    Ok(Client::Basic { user })
+                } else {
+                    Err(Refusal::WrongCredentials { user })
+                }
+            }
+        }
+    }
+
+    async fn read_body<B>(&self, operation: Operation, body: B) -> Result<Bytes, Refusal>
+    where
+        B: Body<Data: Send, Error: Into<BoxError>> + Send,
+    {
+        let limit = self.shared.operations.body_limit(operation);
+        if limit == 0 {
+            // A body of a GET means nothing (RFC 9110, section 9.3.1) and is not read.
+            return Ok(Bytes::new());
+        }
+        let too_large = Refusal::BodyTooLarge { operation, limit };
+        if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+            return Err(too_large);
+        }
+        let time = self.shared.limits.body_time;
+        match timeout(time, Limited::new(body, limit).collect()).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large),
+            Ok(Err(error)) => Err(Refusal::BodyBroken {
+                cause: error.to_string(),
+            }),
+            Err(_elapsed) => Err(Refusal::BodyTimeout { time }),
+        }
+    }
+
+    fn count_refusal(&self, refusal: &Refusal) {
+        let counters = &self.shared.counters;
+        match refusal {
+            Refusal::BodyTooLarge { .. } => count(&counters.oversized_bodies),
+            Refusal::BodyTimeout { .. } => count(&counters.body_timeouts),
+            Refusal::BodyBroken { .. } => count(&counters.broken_bodies),
+            _ => {}
+        }
+    }
+
+    fn record(&self, head: &http::request::Parts, client: &Client, response: &OperationResponse) {
+        let operation = EstPath::parse(head.uri.path()).map(|path| path.operation);
+        self.shared.counters.answered(operation, response.status);
+        let address = self
+            .connection
+            .peer
+            .map_or(core::net::Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+        AccessLine {
+            address,
+            user: client.name(),
+            time: OffsetDateTime::now_utc(),
+            method: &head.method,
+            target: head.uri.path(),
+            version: head.version,
+            status: response.status,
+            body_length: response.body.len(),
+            est_error: response.est_error,
+            cause: response.log_cause.as_deref(),
+        }
+        .log();
+    }
+}
+
+impl<B> tower::Service<Request<B>> for EstService
+where
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.respond(request).await) })
+    }
+}

@@ -1,0 +1,11 @@
+//! Bytes to types and back, without I/O.
+//!
+//! Decoders are bounded: every size that a peer controls has a limit, and every error names the byte it is about.
+
+pub mod base64;
+pub mod certs_only;
+pub mod csr;
+pub mod label;
+pub mod media_type;
+
+pub(crate) mod asn1;

@@ -1,0 +1,235 @@
+//! The `est` command from the first key to the issued certificate.
+#![cfg(feature = "cli")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failed step of a test is a failed test; clippy sees only functions marked as tests"
+)]
+
+#[path = "support/process.rs"]
+mod process;
+
+use std::path::Path;
+use std::process::Command;
+
+use pki_common::Certificate;
+use process::{Serving, est, laboratory, succeeds};
+
+const SUBJECT: &str = "DC=com,DC=example,OU=eng,OU=lab,CN=x";
+
+fn enroll(folder: &Path, url: &str, extra: &[&str], out: &str) -> std::process::Output {
+    let (certificate, key) = (format!("{out}.pem"), format!("{out}.key.pem"));
+    let arguments: Vec<_> = ["enroll", "--url", url, "--trust-anchors", "ca/ca.pem"]
+        .into_iter()
+        .chain(["--out-certificate", &certificate, "--out-key", &key])
+        .chain(extra.iter().copied())
+        .collect();
+    est(folder, &arguments, "")
+}
+
+#[test]
+fn enrols_from_nothing_to_a_second_certificate() {
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    let server = Serving::start(folder);
+
+    let printed = succeeds(
+        folder,
+        &["cacerts", "--url", &server.url, "--trust-anchors", "ca/ca.pem"],
+        "",
+    );
+    assert_eq!(
+        printed,
+        std::fs::read_to_string(folder.join("ca/ca.pem")).unwrap()
+    );
+
+    let password = ["--user", process::USER, "--password-file", "password"];
+    let asked = ["--subject", SUBJECT, "--name", "DNS:x.example"];
+    let output = enroll(folder, &server.url, &[password, asked].concat(), "first");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let first = Certificate::from_pem(&std::fs::read(folder.join("first.pem")).unwrap()).unwrap();
+    assert_eq!(first.subject(), "/DC=com/DC=example/OU=eng/OU=lab/CN=x");
+
+    let own = ["--certificate", "first.pem", "--key", "first.key.pem"];
+    let asked = ["--mac", "0050.569c.3489", "--key-type", "rsa-2048"];
+    let output = enroll(folder, &server.url, &[own, asked].concat(), "second");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let second = Certificate::from_pem(&std::fs::read(folder.join("second.pem")).unwrap()).unwrap();
+    assert_eq!(second.subject(), "/CN=Device-0050569c3489");
+
+    let again = [
+        "enroll",
+        "--url",
+        &server.url,
+        "--trust-anchors",
+        "ca/ca.pem",
+        "--existing-key",
+        "first.key.pem",
+    ];
+    let rest = ["--subject", "CN=again", "--out-certificate", "third.pem"];
+    succeeds(folder, &[&again[..], &password, &rest].concat(), "");
+    let third = Certificate::from_pem(&std::fs::read(folder.join("third.pem")).unwrap()).unwrap();
+    assert_eq!(third.spki_der(), first.spki_der());
+
+    let listed = succeeds(folder, &["ca", "list", "--dir", "ca"], "");
+    assert_eq!(listed.lines().count(), 4, "{listed}");
+    assert!(listed.contains("operator\toperator"), "{listed}");
+    assert!(listed.contains("phone\thttp-basic\t127.0.0.1"), "{listed}");
+    assert!(
+        listed.contains("client-certificate\t127.0.0.1\tCN=Device-0050569c3489"),
+        "{listed}"
+    );
+    let shown = succeeds(folder, &["ca", "show", "--dir", "ca"], "");
+    assert!(
+        shown.contains("/DC=com/DC=example/CN=Test Root") && shown.contains("issued:     4"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn every_failure_ends_with_rung_cause_and_remedy() {
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    std::fs::write(folder.join("wrong"), "wrong\n").unwrap();
+    std::fs::write(folder.join("bad.toml"), "listen = 1\n").unwrap();
+    let server = Serving::start(folder);
+    let url = server.url.as_str();
+    let wrong_password = ["--user", "phone", "--password-file", "wrong", "--subject", "CN=x"];
+    for (output, says) in [
+        (
+            enroll(folder, url, &wrong_password, "a"),
+            "user name or password is wrong",
+        ),
+        (enroll(folder, url, &["--subject", "CN=x"], "a"), "401"),
+        (
+            enroll(folder, "https://127.0.0.1:1", &["--subject", "CN=x"], "a"),
+            "no connection to 127.0.0.1 port 1",
+        ),
+        (
+            enroll(folder, url, &["--subject", "CN=x"], "server"),
+            "exists already",
+        ),
+        (est(folder, &["serve", "--config", "bad.toml"], ""), "bad.toml"),
+        (
+            est(folder, &["serve", "--config", "missing.toml"], ""),
+            "missing.toml",
+        ),
+        (est(folder, &["ca", "show", "--dir", "nowhere"], ""), "nowhere"),
+        (
+            est(folder, &["ca", "init", "--dir", "ca", "--subject", "CN=y"], ""),
+            "exists already",
+        ),
+    ] {
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains(says), "{text:?} does not say {says:?}");
+        let last: Vec<_> = text
+            .lines()
+            .rev()
+            .take(3)
+            .map(|line| line.split(':').next().unwrap())
+            .collect();
+        assert_eq!(last, ["remedy", "cause", "rung"], "{text}");
+        assert!(
+            !text.contains("wrong\n") && !text.contains(process::PASSWORD),
+            "{text}"
+        );
+    }
+    assert!(!folder.join("a.pem").exists() && !folder.join("a.key.pem").exists());
+}
+
+#[test]
+fn wrong_arguments_end_with_status_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["enroll"][..],
+        &["no-such-command"],
+        &["ca", "init", "--dir", "x", "--subject", "XY=z"],
+        &["cacerts", "--url", "http://a", "--trust-anchors", "x"],
+        &["user", "add", "--users", "users", "name"],
+    ] {
+        assert_eq!(
+            est(folder.path(), arguments, "").status.code(),
+            Some(2),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn a_request_made_here_is_read_by_openssl() {
+    let folder = tempfile::tempdir().unwrap();
+    let csr = succeeds(
+        folder.path(),
+        &[
+            "csr",
+            "new",
+            "--subject",
+            SUBJECT,
+            "--name",
+            "DNS:x.example",
+            "--out-key",
+            "key.pem",
+        ],
+        "",
+    );
+    assert!(csr.starts_with("-----BEGIN CERTIFICATE REQUEST-----\n"), "{csr}");
+    std::fs::write(folder.path().join("csr.pem"), &csr).unwrap();
+    let read = Command::new("openssl")
+        .args([
+            "req", "-in", "csr.pem", "-noout", "-verify", "-subject", "-nameopt", "compat",
+        ])
+        .current_dir(folder.path())
+        .output();
+    let Ok(read) = read else {
+        let required = std::env::var("INTEROP_REQUIRE").unwrap_or_default();
+        assert!(
+            !required.contains("openssl"),
+            "openssl is required but not installed"
+        );
+        return eprintln!("skipped: not installed: openssl");
+    };
+    let shown = String::from_utf8_lossy(&read.stdout);
+    assert!(
+        read.status.success() && shown.contains("subject=/DC=com/DC=example/OU=eng/OU=lab/CN=x"),
+        "{shown}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn keys_and_users_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let laboratory = laboratory();
+    for name in ["ca/ca.key.pem", "server.key.pem", "users"] {
+        let mode = std::fs::metadata(laboratory.path().join(name))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0, "{name} has mode {mode:o}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn sigterm_ends_the_server_in_order() {
+    let laboratory = laboratory();
+    let mut server = Serving::start(laboratory.path());
+    let id = server.child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,178 @@
+//! A running EST server for the tests: embedded authority, one user, loopback, port 0.
+
+#![allow(dead_code, reason = "each test binary uses another part of the support")]
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use est::auth::{BasicCredentials, Users};
+use est::ca::CertificateAuthority;
+use est::ca::database::MemoryLog;
+use est::ca::embedded::EmbeddedCertificateAuthority;
+use est::ca::issuer::Issuer;
+use est::ca::policy::IssuancePolicy;
+use est::client::{Client, ClientConfig};
+use est::operation::{OperationSettings, Operations};
+use est::server::{Server, ServerConfig, ServerHandle, ServerLimits, own_identity};
+use pki_common::Certificate;
+use pki_common::identity::{Identity, NewKey, generate_key};
+use pki_common::tls::{ClientAuthentication, PeerVerifier, ServerTls, TlsVersions, crypto_provider};
+use pki_common::trust_store::TrustStore;
+use rustls::time_provider::DefaultTimeProvider;
+use rustls_pki_types::{PrivateKeyDer, UnixTime};
+use tokio::task::JoinHandle;
+
+pub(crate) const USER: &str = "phone";
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// Longer than anything takes on a busy machine; nothing is measured by it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    pub(crate) handle: ServerHandle,
+    pub(crate) anchors: Arc<TrustStore>,
+    pub(crate) authority: Arc<dyn CertificateAuthority>,
+    pub(crate) running: JoinHandle<()>,
+}
+
+pub(crate) struct Setup {
+    pub(crate) limits: ServerLimits,
+    pub(crate) settings: OperationSettings,
+    pub(crate) versions: TlsVersions,
+    pub(crate) policy: IssuancePolicy,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            limits: ServerLimits::default(),
+            settings: OperationSettings::default(),
+            versions: TlsVersions::Tls12And13,
+            policy: IssuancePolicy::default(),
+        }
+    }
+}
+
+pub(crate) fn embedded_authority(policy: IssuancePolicy) -> Arc<EmbeddedCertificateAuthority> {
+    let provider = crypto_provider().unwrap();
+    let key = PrivateKeyDer::Pkcs8(generate_key(NewKey::EcP256).unwrap());
+    let subject = "CN=Test Root,DC=example,DC=com";
+    let day = Duration::from_secs(86_400);
+    let issuer =
+        Issuer::self_signed(subject, key, 365 * day, UnixTime::now(), Arc::clone(&provider)).unwrap();
+    let log = Arc::new(MemoryLog::new(provider));
+    Arc::new(EmbeddedCertificateAuthority::new(
+        issuer,
+        policy,
+        log,
+        Arc::new(DefaultTimeProvider),
+    ))
+}
+
+impl TestServer {
+    pub(crate) async fn start(setup: Setup) -> Self {
+        Self::start_with(setup, |authority| authority).await
+    }
+
+    /// Starts a server whose operations use what `wrap` makes of the embedded authority.
+    pub(crate) async fn start_with(
+        setup: Setup,
+        wrap: impl FnOnce(Arc<dyn CertificateAuthority>) -> Arc<dyn CertificateAuthority>,
+    ) -> Self {
+        let embedded = embedded_authority(setup.policy);
+        let root = Certificate::from_der(embedded.ca_certificate()).unwrap();
+        let mut anchors = TrustStore::empty("test anchors");
+        anchors.add(&root).unwrap();
+        let anchors = Arc::new(anchors);
+        let names = vec!["IP:127.0.0.1".parse().unwrap(), "DNS:localhost".parse().unwrap()];
+        let subject = "CN=EST server".parse().unwrap();
+        let identity = own_identity(&*embedded, subject, names, NewKey::EcP256)
+            .await
+            .unwrap();
+        let mut tls = ServerTls::new(Arc::new(identity));
+        tls.versions = setup.versions;
+        tls.client_authentication =
+            ClientAuthentication::Optional(PeerVerifier::trust_store(Arc::clone(&anchors)));
+        let mut users = Users::new();
+        users.set_password(USER, PASSWORD).unwrap();
+        let authority = wrap(embedded);
+        let config = ServerConfig {
+            tls,
+            operations: Operations::new(Arc::clone(&authority), setup.settings),
+            authenticator: Arc::new(users),
+            limits: setup.limits,
+        };
+        let server = Server::bind("127.0.0.1:0".parse().unwrap(), config)
+            .await
+            .unwrap();
+        let (address, handle) = (server.local_addr(), server.handle());
+        Self {
+            address,
+            handle,
+            anchors,
+            authority,
+            running: tokio::spawn(server.run()),
+        }
+    }
+
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        let url = format!("https://{}", self.address).parse().unwrap();
+        ClientConfig::new(url, Arc::clone(&self.anchors))
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        let mut config = self.client_config();
+        config.basic = Some(BasicCredentials::new(USER, PASSWORD).unwrap());
+        Client::new(config).unwrap()
+    }
+
+    pub(crate) fn client_with_identity(&self, identity: Identity) -> Client {
+        let mut config = self.client_config();
+        config.identity = Some(Arc::new(identity));
+        Client::new(config).unwrap()
+    }
+
+    /// The trust anchor in PEM, for programs that read files.
+    pub(crate) fn anchor_pem(&self) -> String {
+        let der = self.anchors.anchors()[0].der();
+        pem("CERTIFICATE", der)
+    }
+
+    pub(crate) async fn stop(self) {
+        self.handle.shutdown();
+        tokio::time::timeout(PATIENCE, self.running)
+            .await
+            .expect("the server ends")
+            .unwrap();
+    }
+}
+
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    der::pem::encode_string(label, der::pem::LineEnding::LF, der).unwrap()
+}
+
+/// Whether a program is there. When it is not, the test is skipped with a line that says so, or fails when the
+/// variable INTEROP_REQUIRE names the program.
+pub(crate) fn installed(program: &str) -> bool {
+    if Command::new(program)
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success())
+        || Command::new(program)
+            .arg("version")
+            .output()
+            .is_ok_and(|output| output.status.success())
+    {
+        return true;
+    }
+    let required = std::env::var("INTEROP_REQUIRE").unwrap_or_default();
+    assert!(
+        !required.split(',').any(|name| name.trim() == program),
+        "{program} is required but not installed"
+    );
+    eprintln!("skipped: not installed: {program}");
+    false
+}
