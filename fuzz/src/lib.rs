@@ -1,0 +1,63 @@
+//! What each fuzz target does with its bytes: one call of a library's oracle.
+//!
+//! An oracle panics when an invariant of its decoder is broken. [`TARGETS`] is the list that the test which replays the
+//! committed corpora walks; `fuzz_targets/` holds one file for each entry.
+//!
+//! ```
+//! fuzz::nmsp_frame(b"\x01\x00\x00\x01");
+//! ```
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use est::ca::issuer::Issuer;
+use pki_common::identity::{NewKey, generate_key};
+use rustls_pki_types::UnixTime;
+
+/// What a target runs. It panics when an invariant is broken.
+pub type Oracle = fn(&[u8]);
+
+/// Every target: its name, which is also the name of its corpus folder, and what it runs.
+pub const TARGETS: &[(&str, Oracle)] = &[
+    ("authlist_import", authlist_import),
+    ("est_csr", est_csr),
+    ("nmsp_frame", nmsp_frame),
+];
+
+/// An authlist in each of the five formats: no text panics, and what is imported survives an export.
+pub fn authlist_import(data: &[u8]) {
+    pki_common::authlist::import_oracle(&String::from_utf8_lossy(data));
+}
+
+/// The body of a `simpleenroll` request: no bytes panic, an accepted request consists of the parts it was taken apart
+/// into, and a certificate issued for it has its subject and key.
+pub fn est_csr(data: &[u8]) {
+    est::wire::csr::oracle::oracle(data);
+    est::ca::oracle::oracle(issuer(), data, NOW);
+}
+
+/// Some time in 2026: what is issued must not depend on the day of the run.
+const NOW: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(1_790_000_000));
+
+/// An authority with a new key, made once per process.
+fn issuer() -> &'static Issuer {
+    static ISSUER: OnceLock<Issuer> = OnceLock::new();
+    ISSUER.get_or_init(|| {
+        let provider = pki_common::tls::crypto_provider().expect("the feature aws-lc-rs is on");
+        let key = generate_key(NewKey::EcP256).expect("the provider makes P-256 keys");
+        let ten_years = Duration::from_secs(10 * 365 * 24 * 3600);
+        Issuer::self_signed(
+            "CN=Fuzz Root,DC=example,DC=com",
+            key.into(),
+            ten_years,
+            NOW,
+            provider,
+        )
+        .expect("a valid subject")
+    })
+}
+
+/// A stream of NMSP frames: an accepted frame re-encodes to the same bytes, however the stream is cut.
+pub fn nmsp_frame(data: &[u8]) {
+    nmsp::wire::oracle::decode_encode(data);
+}

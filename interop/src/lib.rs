@@ -1,0 +1,16 @@
+//! Real peers and several parts together: the quickstart lab and what its tests need.
+//!
+//! - [`quickstart`]: the lab that a newcomer runs first.
+//! - [`floor`]: the simulated floor of stations and access points.
+//! - [`trace`]: the log of the running libraries, kept so that the lab can show it.
+//! - [`peers`]: programs that we did not write and test against.
+
+pub mod floor;
+pub mod peers;
+pub mod quickstart;
+pub mod trace;
+
+/// The examples of the README, compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct ReadmeExamples;
