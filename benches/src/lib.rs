@@ -31,9 +31,9 @@ use criterion::Criterion;
 pub fn criterion() -> Criterion {
     Criterion::default()
         .output_directory(&output_directory())
-        .sample_size(40)
+        .sample_size(30)
         .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(4))
+        .measurement_time(Duration::from_secs(3))
         .configure_from_args()
 }
 

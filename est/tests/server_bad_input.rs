@@ -1,4 +1,5 @@
-//! What a stranger can send, and the documented answer to each, over real TLS sockets.
+//! How the server treats clients that are slow, silent, endless or of another protocol, over real TLS sockets. Single
+//! bad requests are in `server_bad_requests.rs`.
 #![cfg(feature = "tokio")]
 #![allow(
     clippy::unwrap_used,
@@ -8,370 +9,17 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use est::client::Client;
 use est::operation::{Operation, OperationSettings};
-use est::request::KeyAndRequest;
-use est::server::{ServerLimits, ServerStatistics};
-use pki_common::identity::NewKey;
-use pki_common::tls::{ClientTls, PeerVerifier, TlsVersions};
-use rustls_pki_types::ServerName;
-use support::{PASSWORD, PATIENCE, Setup, TestServer, USER, pem};
+use est::server::ServerLimits;
+use support::raw::{
+    CACERTS, ENROLL, ask, base64, complete, counted, csr, get, good_headers, post, read_answer, tls, unharmed,
+};
+use support::{PATIENCE, Setup, TestServer, pem};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-
-const ENROLL: &str = "/.well-known/est/simpleenroll";
-const CACERTS: &str = "/.well-known/est/cacerts";
-
-/// `Authorization` of the one user.
-fn authorization() -> String {
-    let credentials = est::auth::BasicCredentials::new(USER, PASSWORD).unwrap();
-    format!("Authorization: {}\r\n", credentials.to_header().as_str())
-}
-
-fn csr() -> Vec<u8> {
-    let made = KeyAndRequest::generate("CN=x".parse().unwrap(), vec![], NewKey::EcP256).unwrap();
-    made.csr_der().to_vec()
-}
-
-fn base64(bytes: &[u8]) -> String {
-    est::wire::base64::encode(bytes, est::wire::base64::Base64Layout::SingleLine)
-}
-
-/// A complete enrolment request with these headers.
-fn post(headers: &str, body: &str) -> String {
-    format!(
-        "POST {ENROLL} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-fn good_headers() -> String {
-    format!("Content-Type: application/pkcs10\r\n{}", authorization())
-}
-
-async fn tls(server: &TestServer) -> TlsStream<TcpStream> {
-    let mut tls = ClientTls::new(PeerVerifier::trust_store(Arc::clone(&server.anchors)));
-    tls.versions = TlsVersions::Tls12And13;
-    let connector = TlsConnector::from(tls.rustls_config().unwrap());
-    let stream = TcpStream::connect(server.address).await.unwrap();
-    let name = ServerName::try_from("127.0.0.1").unwrap();
-    connector.connect(name, stream).await.unwrap()
-}
-
-/// Everything that the server answers until it closes the connection, or until the first answer is complete.
-async fn read_answer(stream: &mut TlsStream<TcpStream>) -> String {
-    let mut answer = Vec::new();
-    let mut buffer = [0; 4096];
-    let read = async {
-        loop {
-            match stream.read(&mut buffer).await {
-                Ok(0) | Err(_) => break,
-                Ok(length) => answer.extend_from_slice(&buffer[..length]),
-            }
-            if complete(&answer) {
-                break;
-            }
-        }
-    };
-    timeout(PATIENCE, read)
-        .await
-        .expect("the server answers or closes within a bounded time");
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
-fn complete(answer: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
-    let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        return false;
-    };
-    // 100 Continue is not the answer.
-    let (head, body) = match head.starts_with("http/1.1 100") {
-        true => match body.split_once("\r\n\r\n") {
-            Some(parts) => parts,
-            None => return false,
-        },
-        false => (head, body),
-    };
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-    length.is_some_and(|length| body.len() >= length.trim().parse::<usize>().unwrap())
-}
-
-async fn ask(server: &TestServer, request: &str) -> String {
-    let mut stream = tls(server).await;
-    stream.write_all(request.as_bytes()).await.unwrap();
-    read_answer(&mut stream).await
-}
-
-/// Asserts that the next client is served.
-async fn unharmed(server: &TestServer) {
-    let found = Client::new(server.client_config())
-        .unwrap()
-        .cacerts()
-        .await
-        .unwrap();
-    assert_eq!(found.len(), 1);
-}
-
-/// Waits until the counters show what is expected; they are written after the answer.
-async fn counted(server: &TestServer, what: &str, expected: impl Fn(&ServerStatistics) -> bool) {
-    let wait = async {
-        while !expected(&server.handle.statistics()) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let waited = timeout(PATIENCE, wait).await;
-    assert!(
-        waited.is_ok(),
-        "{what} is not counted: {:?}",
-        server.handle.statistics()
-    );
-}
-
-struct Case {
-    name: &'static str,
-    request: String,
-    status: u16,
-    /// Must occur in the answer, headers included.
-    says: &'static str,
-}
-
-fn case(name: &'static str, request: String, status: u16, says: &'static str) -> Case {
-    Case {
-        name,
-        request,
-        status,
-        says,
-    }
-}
-
-fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")
-}
-
-/// A request whose signature is of another length-preserving content.
-fn csr_with_wrong_signature() -> Vec<u8> {
-    let mut der = csr();
-    // The subject CN=x is the only "x" behind its OID in the first 60 bytes; the signature no longer covers it.
-    let position = der
-        .windows(3)
-        .position(|window| window == [0x0c, 0x01, b'x'])
-        .unwrap();
-    der[position + 2] = b'y';
-    der
-}
-
-/// Made by openssl; see testdata/csr/make.sh.
-const RSA_512_CSR: &[u8] = include_bytes!("../testdata/csr/rsa512.der");
-
-fn content_cases() -> Vec<Case> {
-    let auth = authorization();
-    let good = good_headers();
-    let body = base64(&csr());
-    let mut trailing = csr();
-    trailing.push(0);
-    let huge = "A".repeat(65 * 1024);
-    vec![
-        case(
-            "no Content-Type",
-            post(&auth, &body),
-            415,
-            "Content-Type is missing",
-        ),
-        case(
-            "wrong Content-Type",
-            post(&format!("Content-Type: text/plain\r\n{auth}"), &body),
-            415,
-            "text/plain",
-        ),
-        case(
-            "compressed",
-            post(&format!("Content-Encoding: gzip\r\n{good}"), &body),
-            415,
-            "gzip",
-        ),
-        case(
-            "not base64",
-            post(&good, "%%%%"),
-            400,
-            "base64, byte 0: 0x25 is not a base64 character",
-        ),
-        case("cut off", post(&good, &body[..body.len() - 3]), 400, "cut off"),
-        case("empty", post(&good, ""), 400, "empty"),
-        case("not DER", post(&good, "aGVsbG8="), 400, "certification request"),
-        case(
-            "bytes behind",
-            post(&good, &base64(&trailing)),
-            400,
-            "1 bytes follow",
-        ),
-        case(
-            "wrong signature",
-            post(&good, &base64(&csr_with_wrong_signature())),
-            400,
-            "signature",
-        ),
-        case("RSA-512", post(&good, &base64(RSA_512_CSR)), 400, "512"),
-        case(
-            "over the limit",
-            post(&good, &huge),
-            413,
-            "larger than the 65536 bytes",
-        ),
-    ]
-}
-
-fn authentication_cases() -> Vec<Case> {
-    let body = base64(&csr());
-    vec![
-        case(
-            "no password",
-            post("Content-Type: application/pkcs10\r\n", &body),
-            401,
-            "Basic realm=",
-        ),
-        case(
-            "malformed credentials",
-            post(
-                "Content-Type: application/pkcs10\r\nAuthorization: Basic !!\r\n",
-                &body,
-            ),
-            400,
-            "not base64",
-        ),
-    ]
-}
-
-fn path_cases() -> Vec<Case> {
-    vec![
-        case(
-            "NUL in the path",
-            get("/.well-known/est/cacerts%00.txt"),
-            404,
-            "byte for byte",
-        ),
-        case(
-            "escaped path",
-            get("/.well-known/est/%63acerts"),
-            404,
-            "byte for byte",
-        ),
-        case("another path", get("/index.html"), 404, "byte for byte"),
-        case(
-            "label unknown",
-            get("/.well-known/est/nowhere/cacerts"),
-            404,
-            "no such EST path",
-        ),
-        case("GET on simpleenroll", get(ENROLL), 405, "allow: post"),
-        case(
-            "POST on cacerts",
-            post("", "").replace(ENROLL, CACERTS),
-            405,
-            "allow: get, head",
-        ),
-        case(
-            "csrattrs",
-            get("/.well-known/est/csrattrs"),
-            404,
-            "no particular attributes",
-        ),
-        case(
-            "fullcmc",
-            post("", "").replace("simpleenroll", "fullcmc"),
-            501,
-            "does not offer",
-        ),
-        case(
-            "simplereenroll",
-            post("", "").replace("simpleenroll", "simplereenroll"),
-            501,
-            "does not offer",
-        ),
-        case(
-            "serverkeygen",
-            post("", "").replace("simpleenroll", "serverkeygen"),
-            501,
-            "does not offer",
-        ),
-    ]
-}
-
-fn http_cases() -> Vec<Case> {
-    let good = good_headers();
-    let body = base64(&csr());
-    let length = body.len();
-    let start = format!("POST {ENROLL} HTTP/1.1\r\nHost: x\r\n{good}");
-    vec![
-        case(
-            "two lengths",
-            format!("{start}Content-Length: {length}\r\nContent-Length: 1\r\n\r\n{body}"),
-            400,
-            "",
-        ),
-        case(
-            "bad chunk",
-            format!("{start}Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
-            400,
-            "",
-        ),
-        case("not HTTP", "hello\r\n\r\n".to_owned(), 400, ""),
-        case(
-            "giant header",
-            format!("GET {CACERTS} HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(64 * 1024)),
-            431,
-            "",
-        ),
-    ]
-}
-
-#[tokio::test]
-async fn every_bad_request_gets_its_documented_answer_and_harms_nobody() {
-    for versions in [TlsVersions::Tls12, TlsVersions::Tls13] {
-        let setup = Setup {
-            versions,
-            ..Setup::default()
-        };
-        answers_every_case(TestServer::start(setup).await).await;
-    }
-}
-
-async fn answers_every_case(server: TestServer) {
-    for case in content_cases()
-        .into_iter()
-        .chain(authentication_cases())
-        .chain(path_cases())
-        .chain(http_cases())
-    {
-        let answer = ask(&server, &case.request).await;
-        let expected = format!("HTTP/1.1 {}", case.status);
-        assert!(answer.starts_with(&expected), "{}: {answer:?}", case.name);
-        let found = answer.contains(case.says) || answer.to_ascii_lowercase().contains(case.says);
-        assert!(found, "{}: {answer:?} does not say {:?}", case.name, case.says);
-        assert!(
-            !answer.contains("BEGIN") && !answer.contains("MII"),
-            "{}: no certificate",
-            case.name
-        );
-        unharmed(&server).await;
-    }
-    let found = server.handle.statistics();
-    let enroll = Some(Operation::SimpleEnroll);
-    assert_eq!(found.answers(enroll, 415), 3);
-    assert_eq!(found.answers(enroll, 413), 1);
-    assert_eq!(found.answers(enroll, 401), 1);
-    assert_eq!(found.answers(enroll, 405), 1);
-    assert_eq!(found.answers(enroll, 200), 0);
-    assert_eq!(found.oversized_bodies, 1);
-    assert_eq!(found.broken_bodies, 1);
-    assert!(found.malformed_requests >= 3, "{found:?}");
-    server.stop().await;
-}
 
 /// RFC 9112, section 6.1, lets a server go by the Transfer-Encoding, but it must close the connection then: what follows
 /// could be a request that somebody in between did not see.
@@ -538,7 +186,7 @@ async fn a_client_that_stalls_is_cut_off_and_counted() {
     counted(&server, "a stalled header", |found| found.header_timeouts == 1).await;
 
     let stalled_body = format!(
-        "POST {ENROLL} HTTP/1.1\r\n{}Content-Length: 100\r\n\r\nMII",
+        "POST {ENROLL} HTTP/1.1\r\nHost: x\r\n{}Content-Length: 100\r\n\r\nMII",
         good_headers()
     );
     let answer = ask(&server, &stalled_body).await;
@@ -553,7 +201,7 @@ async fn an_endless_chunked_body_ends_at_the_limit() {
     let server = TestServer::start(Setup::default()).await;
     let mut stream = tls(&server).await;
     let head = format!(
-        "POST {ENROLL} HTTP/1.1\r\n{}Transfer-Encoding: chunked\r\n\r\n",
+        "POST {ENROLL} HTTP/1.1\r\nHost: x\r\n{}Transfer-Encoding: chunked\r\n\r\n",
         good_headers()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -700,4 +348,18 @@ async fn head_is_answered_like_get_without_a_body() {
         answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n"),
         "{answer}"
     );
+}
+
+/// The time for headers counts between requests, too: a connection that says nothing more is not kept.
+#[tokio::test]
+async fn a_kept_alive_connection_that_idles_is_closed() {
+    let server = TestServer::start(impatient()).await;
+    let mut stream = tls(&server).await;
+    stream.write_all(get(CACERTS).as_bytes()).await.unwrap();
+    let answer = read_answer(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let read = timeout(PATIENCE, stream.read(&mut [0])).await.expect("closed");
+    assert_eq!(read.unwrap_or(0), 0);
+    unharmed(&server).await;
+    server.stop().await;
 }

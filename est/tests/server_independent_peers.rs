@@ -11,7 +11,8 @@ mod support;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use support::{PASSWORD, Setup, TestServer, USER, installed};
+use support::peers::find_or_skip;
+use support::{PASSWORD, Setup, TestServer, USER};
 use tempfile::TempDir;
 
 const SUBJECT: &str = "/DC=com/DC=example/OU=eng/OU=lab/CN=AP-0050569c3489";
@@ -60,7 +61,7 @@ async fn start() -> (TestServer, TempDir, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn curl_and_openssl_read_the_ca_certificates() {
-    if !installed("curl") || !installed("openssl") {
+    if find_or_skip("curl").is_none() || find_or_skip("openssl").is_none() {
         return;
     }
     let (server, folder, url) = start().await;
@@ -144,7 +145,7 @@ async fn enroll(folder: &Path, url: &str, new_key: &[&str], csr_form: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_of_openssl_enrols_by_curl_and_openssl_accepts_the_certificate() {
-    if !installed("curl") || !installed("openssl") {
+    if find_or_skip("curl").is_none() || find_or_skip("openssl").is_none() {
         return;
     }
     let (server, folder, url) = start().await;
@@ -188,7 +189,7 @@ async fn a_request_of_openssl_enrols_by_curl_and_openssl_accepts_the_certificate
 
 #[tokio::test(flavor = "multi_thread")]
 async fn curl_enrols_with_a_certificate_instead_of_a_password() {
-    if !installed("curl") || !installed("openssl") {
+    if find_or_skip("curl").is_none() || find_or_skip("openssl").is_none() {
         return;
     }
     let (server, folder, url) = start().await;
@@ -221,7 +222,7 @@ async fn curl_enrols_with_a_certificate_instead_of_a_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn curl_is_told_what_is_wrong() {
-    if !installed("curl") {
+    if find_or_skip("curl").is_none() {
         return;
     }
     let (server, folder, url) = start().await;

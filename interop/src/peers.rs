@@ -6,8 +6,12 @@
 //! let Some(openssl) = interop::peers::find_or_skip("openssl") else { return };
 //! assert!(openssl.is_file());
 //! ```
+//!
+//! The tests of the other crates include this one file by its path: they need the rule, but must not depend on this
+//! crate.
 
 use std::env;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// The environment variable that lists, separated by commas, the peers whose absence is a failure and not a skip.
@@ -39,25 +43,10 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the reader of a test run must see what was not run"
-)]
+/// Past the test harness, which keeps what a passing test prints to itself: the reader of a run must see what was not
+/// run.
 fn report_skip(name: &str) {
-    eprintln!("skipped: not installed: {name}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_a_program_that_every_unix_has() {
-        assert!(find("sh").is_some());
-    }
-
-    #[test]
-    fn skips_a_program_that_does_not_exist() {
-        assert_eq!(find_or_skip("a-program-that-does-not-exist"), None);
-    }
+    let written = writeln!(std::io::stderr(), "skipped: not installed: {name}");
+    // Without a standard error there is nobody to tell.
+    drop(written);
 }

@@ -91,12 +91,12 @@ impl Diagnose for Error {
                 "check that the peer is an NMSP peer and not overloaded, or allow more time",
             ),
             Self::Closed(reason) => reason.diagnose(),
-            Self::Request(_) => failure(Rung::Local, "wait for the open requests, or connect again"),
+            Self::Request(error) => error.diagnose(),
             Self::Transport(_) => failure(
                 Rung::Tcp,
                 "check the path between the two peers, then connect again",
             ),
-            Self::Encode(_) => failure(Rung::Local, "put fewer readings or stations into one message"),
+            Self::Encode(error) => error.diagnose(),
             Self::Configuration { remedy, .. } => failure(Rung::Local, remedy),
         }
     }

@@ -13,40 +13,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nmsp::client::ClientConfig;
-use nmsp::server::ServerCounters;
-use nmsp::wire::Services;
-use pki_common::identity::Identity;
-use pki_common::tls::{ClientTls, PeerVerifier};
-use pki_common::{Alert, Diagnose as _, Rung, Side, TlsFault};
+use nmsp::server::{ServerCounters, ServerHandle};
+use nmsp::wire::{MessageType, Services};
+use pki_common::identity::{Identity, SelfSigned};
+use pki_common::tls::{ClientTls, PeerVerifier, TlsVersions};
+use pki_common::{Alert, Diagnose as _, MacAddr, Rung, Side, TlsFault};
+use rustls::pki_types::UnixTime;
 use support::{
-    CONTROLLER, LOCATION_SERVER, Lab, PATIENCE, authlist_of, authlist_with_wrong_hash, identity, until,
+    CONTROLLER, LOCATION_SERVER, Lab, PATIENCE, authlist_of, authlist_with_wrong_hash, identity, message,
+    raw_handshake, until,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 async fn lab() -> Lab {
     Lab::start(|config| {
-        config.limits.handshake_timeout = Duration::from_millis(500);
-        config.connection.idle_timeout = Duration::from_millis(800);
+        config.limits.handshake_timeout = Duration::from_millis(1500);
+        config.connection.idle_timeout = Duration::from_millis(1500);
     })
     .await
 }
 
 /// An admitted location server that then sends whatever the test wants.
 async fn raw_session(lab: &Lab) -> TlsStream<TcpStream> {
-    let tls = lab
-        .client_tls(pki_common::tls::TlsVersions::Tls12And13)
-        .rustls_config()
-        .unwrap();
     let stream = TcpStream::connect(lab.address).await.unwrap();
-    let name = rustls::pki_types::ServerName::from(lab.address.ip());
-    TlsConnector::from(tls).connect(name, stream).await.unwrap()
+    raw_handshake(&lab.client_tls(TlsVersions::Tls12And13), stream)
+        .await
+        .unwrap()
 }
 
 /// Reads until the peer closes; what it sent before that.
-async fn read_to_the_end<S: tokio::io::AsyncRead + Unpin>(stream: &mut S) -> Vec<u8> {
+async fn read_to_the_end<S: AsyncRead + Unpin>(stream: &mut S) -> Vec<u8> {
     let mut received = Vec::new();
     let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut received)).await;
     assert!(end.is_ok(), "the peer keeps the connection open");
@@ -62,19 +60,55 @@ async fn the_next_one_is_unharmed(lab: &Lab) {
     client.close().await.unwrap();
 }
 
-fn message(id: u16, length: u32, body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![1, 0];
-    bytes.extend(id.to_be_bytes());
-    bytes.extend(length.to_be_bytes());
-    bytes.extend([0, 0, 0, 9]);
-    bytes.extend(body);
-    bytes
+/// What the peer speaks.
+#[derive(Clone, Copy, Debug)]
+enum Over {
+    Tcp,
+    Tls,
 }
 
-#[tokio::test]
-async fn messages_that_end_the_connection() {
-    let lab = lab().await;
-    let table: [(&str, Vec<u8>); 6] = [
+/// What the peer does after it has sent its bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Then {
+    SaysGoodbye,
+    FallsSilent,
+}
+
+/// One way to misbehave, and what the table in the documentation of `nmsp::server` says about it.
+struct Case {
+    what: &'static str,
+    over: Over,
+    sends: Vec<u8>,
+    then: Then,
+    /// All bytes that the controller sends, over TLS after its Capability Notification.
+    answer: Vec<u8>,
+    /// The counter, and its value afterwards.
+    counted: (fn(&ServerHandle) -> u64, u64),
+}
+
+/// The Capability Notification that the controller begins with.
+const CAPABILITY_LENGTH: usize = 30;
+
+fn protocol_errors(handle: &ServerHandle) -> u64 {
+    handle.counters().protocol_errors
+}
+
+fn subscribe(mask: u8) -> Vec<u8> {
+    message(30, 24, &[0, 2, 0, 8, 0, 0, 0, 0, 0, 0, 0, mask])
+}
+
+/// Status accepted, these services, none rejected.
+fn accepted(mask: u8) -> Vec<u8> {
+    let status = [0, 4, 0, 2, 0, 0];
+    let services = [0, 2, 0, 8, 0, 0, 0, 0, 0, 0, 0, mask];
+    let rejected = [0, 3, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+    message(31, 42, &[&status[..], &services, &rejected].concat())
+}
+
+/// Messages after which the connection ends by a protocol error.
+fn broken_messages() -> Vec<Case> {
+    let table: [(&str, Vec<u8>); 7] = [
+        ("half a frame, then a goodbye", message(1, 100, b"half")),
         ("an oversized length", message(1, u32::MAX, b"")),
         ("a zero length", message(1, 0, b"")),
         ("another version", [&[9][..], &message(1, 12, b"")[1..]].concat()),
@@ -85,58 +119,154 @@ async fn messages_that_end_the_connection() {
         ),
         ("a measurement from a location server", message(15, 12, b"")),
     ];
-    for (errors, (what, bytes)) in (1..).zip(table) {
-        let mut session = raw_session(&lab).await;
-        session.write_all(&bytes).await.unwrap();
-        read_to_the_end(&mut session).await;
-        until(what, || lab.handle.counters().protocol_errors == errors).await;
-        the_next_one_is_unharmed(&lab).await;
+    let case = |(what, sends)| Case {
+        what,
+        over: Over::Tls,
+        sends,
+        then: Then::SaysGoodbye,
+        answer: Vec::new(),
+        counted: (protocol_errors, 1),
+    };
+    table.map(case).into()
+}
+
+/// Messages that the connection survives.
+fn survivable_messages() -> Vec<Case> {
+    vec![
+        Case {
+            what: "an unknown id, then an echo request",
+            over: Over::Tls,
+            sends: [message(40_000, 16, b"data"), message(1, 12, b"")].concat(),
+            then: Then::SaysGoodbye,
+            answer: message(2, 12, b""),
+            counted: (|handle| handle.status()[0].counters.unsupported_msg_count, 1),
+        },
+        Case {
+            what: "a second subscribe",
+            over: Over::Tls,
+            sends: [subscribe(1), subscribe(2)].concat(),
+            then: Then::SaysGoodbye,
+            answer: [accepted(1), accepted(2)].concat(),
+            counted: (
+                |handle| {
+                    let status = &handle.status()[0];
+                    assert_eq!(status.subscriptions, Services::RSSI_RFID);
+                    status.counters.rx(MessageType::ServiceSubscribeRequest)
+                },
+                2,
+            ),
+        },
+    ]
+}
+
+fn silences() -> Vec<Case> {
+    let stalled = |what, sends: &[u8]| Case {
+        what,
+        over: Over::Tcp,
+        sends: sends.to_vec(),
+        then: Then::FallsSilent,
+        answer: Vec::new(),
+        counted: (|handle| handle.counters().handshake_timeouts, 1),
+    };
+    vec![
+        stalled("a peer that connects and says nothing", b""),
+        stalled("a peer that stalls in the handshake", &[0x16, 3, 1, 0, 200, 1]),
+        Case {
+            what: "half a frame, then silence",
+            over: Over::Tls,
+            sends: message(1, 100, b"half"),
+            then: Then::FallsSilent,
+            answer: Vec::new(),
+            counted: (|handle| handle.counters().peer_timeouts, 1),
+        },
+    ]
+}
+
+fn clients_without_tls() -> Vec<Case> {
+    // A fatal alert in the clear: TLS record of two bytes, level 2.
+    let alert = |alert: Alert| vec![0x15, 3, 3, 0, 2, 2, alert.0];
+    let table: [(&str, Vec<u8>, Vec<u8>); 4] = [
+        (
+            "HTTP",
+            b"GET / HTTP/1.0\r\n\r\n".to_vec(),
+            alert(Alert::DECODE_ERROR),
+        ),
+        (
+            "NMSP without TLS",
+            message(1, 12, b""),
+            alert(Alert::DECODE_ERROR),
+        ),
+        ("zeros", vec![0; 300], alert(Alert::DECODE_ERROR)),
+        ("nothing, then a goodbye", Vec::new(), Vec::new()),
+    ];
+    let case = |(what, sends, answer)| Case {
+        what,
+        over: Over::Tcp,
+        sends,
+        then: Then::SaysGoodbye,
+        answer,
+        counted: (|handle| handle.counters().ssl_stats.accept_fail, 1),
+    };
+    table.map(case).into()
+}
+
+async fn misbehave<S: AsyncRead + AsyncWrite + Unpin>(lab: &Lab, case: &Case, mut stream: S) -> Vec<u8> {
+    stream.write_all(&case.sends).await.unwrap();
+    match case.then {
+        // The controller may have closed first.
+        Then::SaysGoodbye => drop(stream.shutdown().await),
+        Then::FallsSilent => the_next_one_is_unharmed(lab).await,
     }
-    lab.stop().await;
+    read_to_the_end(&mut stream).await
 }
 
 #[tokio::test]
-async fn half_a_message_ends_the_connection_after_the_idle_time() {
-    let lab = lab().await;
-    let mut session = raw_session(&lab).await;
-    session.write_all(&message(1, 100, b"half")).await.unwrap();
-    the_next_one_is_unharmed(&lab).await;
-    read_to_the_end(&mut session).await;
-    until("closed", || {
-        lab.handle.counters().ssl_stats.connection_closed == 2
-    })
-    .await;
-    lab.stop().await;
+async fn bad_input_gets_the_documented_answer_is_counted_and_harms_nobody_else() {
+    let cases = [
+        broken_messages(),
+        survivable_messages(),
+        silences(),
+        clients_without_tls(),
+    ];
+    for case in cases.into_iter().flatten() {
+        let what = case.what;
+        let lab = lab().await;
+        let answer = match case.over {
+            Over::Tcp => misbehave(&lab, &case, TcpStream::connect(lab.address).await.unwrap()).await,
+            Over::Tls => {
+                let mut received = misbehave(&lab, &case, raw_session(&lab).await).await;
+                received.split_off(CAPABILITY_LENGTH)
+            }
+        };
+        assert_eq!(answer, case.answer, "{what}");
+        let (counter, expected) = case.counted;
+        until(what, || counter(&lab.handle) == expected).await;
+        the_next_one_is_unharmed(&lab).await;
+        assert_eq!(counter_of_server(&lab), counters_after(&case), "{what}");
+        lab.stop().await;
+    }
 }
 
-#[tokio::test]
-async fn half_a_message_and_a_goodbye_is_a_protocol_error() {
-    let lab = lab().await;
-    let mut session = raw_session(&lab).await;
-    session.write_all(&message(1, 100, b"half")).await.unwrap();
-    session.shutdown().await.unwrap();
-    read_to_the_end(&mut session).await;
-    until("counted", || lab.handle.counters().protocol_errors == 1).await;
-    the_next_one_is_unharmed(&lab).await;
-    lab.stop().await;
+/// Protocol errors, peer time-outs, handshake time-outs and failed handshakes: nothing is counted in a wrong place.
+fn counter_of_server(lab: &Lab) -> [u64; 4] {
+    let counters = lab.handle.counters();
+    [
+        counters.protocol_errors,
+        counters.peer_timeouts,
+        counters.handshake_timeouts,
+        counters.ssl_stats.accept_fail,
+    ]
 }
 
-#[tokio::test]
-async fn an_unknown_id_is_counted_and_the_connection_lives() {
-    let lab = lab().await;
-    let mut session = raw_session(&lab).await;
-    session.write_all(&message(40_000, 16, b"data")).await.unwrap();
-    session.write_all(&message(1, 12, b"")).await.unwrap();
-    let mut received = [0; 42];
-    tokio::time::timeout(PATIENCE, session.read_exact(&mut received))
-        .await
-        .unwrap()
-        .unwrap();
-    // Capability Notification (30 bytes), then the answer to the echo request behind the unknown message.
-    assert_eq!(received[30..], [1, 0, 0, 2, 0, 0, 0, 12, 0, 0, 0, 9]);
-    assert_eq!(lab.handle.status()[0].counters.unsupported_msg_count, 1);
-    the_next_one_is_unharmed(&lab).await;
-    lab.stop().await;
+fn counters_after(case: &Case) -> [u64; 4] {
+    let survived = !case.answer.is_empty();
+    match (case.over, case.then) {
+        (Over::Tls, Then::SaysGoodbye) if survived => [0, 0, 0, 0],
+        (Over::Tls, Then::SaysGoodbye) => [1, 0, 0, 0],
+        (Over::Tls, Then::FallsSilent) => [0, 1, 0, 0],
+        (Over::Tcp, Then::FallsSilent) => [0, 0, 1, 1],
+        (Over::Tcp, Then::SaysGoodbye) => [0, 0, 0, 1],
+    }
 }
 
 #[tokio::test]
@@ -155,13 +285,14 @@ async fn a_flood_of_echo_requests_whose_answers_nobody_reads_is_slowed_down_and_
         lab.handle.counters().ssl_stats.connection_closed == 2
     })
     .await;
+    assert_eq!(lab.handle.counters().peer_timeouts, 1);
     lab.stop().await;
 }
 
 #[tokio::test]
 async fn peers_that_stall_in_the_handshake_are_dropped_and_counted() {
     let lab = Lab::start(|config| {
-        config.limits.handshake_timeout = Duration::from_millis(500);
+        config.limits.handshake_timeout = Duration::from_millis(1500);
         config.limits.max_handshakes = 3;
     })
     .await;
@@ -199,58 +330,65 @@ async fn peers_that_stall_in_the_handshake_are_dropped_and_counted() {
     lab.stop().await;
 }
 
-#[tokio::test]
-async fn a_client_that_does_not_speak_tls_is_dropped_and_counted() {
-    let lab = lab().await;
-    for (failed, bytes) in (1..).zip([&b"GET / HTTP/1.0\r\n\r\n"[..], &message(1, 12, b""), &[0; 300]]) {
-        let mut stream = TcpStream::connect(lab.address).await.unwrap();
-        stream.write_all(bytes).await.unwrap();
-        stream.shutdown().await.unwrap();
-        read_to_the_end(&mut stream).await;
-        until("counted", || {
-            lab.handle.counters().ssl_stats.accept_fail == failed
-        })
-        .await;
-        the_next_one_is_unharmed(&lab).await;
-    }
-    lab.stop().await;
+/// Certificates found not valid, and location servers not admitted by the authlist.
+fn refusals(lab: &Lab) -> (u64, u64) {
+    let counters = lab.handle.counters();
+    (
+        counters.ssl_stats.verify_fail,
+        counters.aaa_stats.aaa_validation_fail,
+    )
 }
 
 #[tokio::test]
 async fn certificates_that_are_not_admitted_are_refused_with_their_alert() {
     let lab = lab().await;
-    let other_key = identity(LOCATION_SERVER);
-    let unknown_mac = identity([2, 9, 9, 9, 9, 9]);
-    let table: [(&str, Option<Arc<Identity>>, Alert); 3] = [
+    let expired = SelfSigned {
+        backdate: Duration::from_secs(7200),
+        validity: Duration::ZERO,
+        now: UnixTime::since_unix_epoch(Duration::from_secs(UnixTime::now().as_secs() - 3600)),
+        ..SelfSigned::new(MacAddr::from([2, 8, 8, 8, 8, 8]))
+    };
+    let table = [
         (
             "the right MAC address with another key",
-            Some(other_key),
+            Some(identity(LOCATION_SERVER)),
             Alert::CERTIFICATE_UNKNOWN,
+            (0, 1),
         ),
         (
             "a MAC address without an entry",
-            Some(unknown_mac),
+            Some(identity([2, 9, 9, 9, 9, 9])),
             Alert::CERTIFICATE_UNKNOWN,
+            (0, 1),
         ),
-        ("no certificate", None, Alert::CERTIFICATE_REQUIRED),
+        (
+            "a certificate that has expired",
+            Some(Arc::new(Identity::self_signed(expired).unwrap())),
+            Alert::CERTIFICATE_EXPIRED,
+            (1, 0),
+        ),
+        ("no certificate", None, Alert::CERTIFICATE_REQUIRED, (0, 0)),
     ];
-    for (what, identity, alert) in table {
-        let mut tls = ClientTls::new(PeerVerifier::authlist(authlist_of(&lab.controller)));
-        tls.identity = identity;
-        let failure = lab
-            .try_connect(ClientConfig::new(tls))
-            .await
-            .unwrap_err()
-            .diagnose();
-        assert_eq!(
-            (failure.alert, failure.refused_by),
-            (Some(alert), Some(Side::Peer)),
-            "{what}: {failure}"
-        );
-        the_next_one_is_unharmed(&lab).await;
+    let mut failed = 0;
+    for (what, identity, alert, (invalid, not_admitted)) in table {
+        for versions in [TlsVersions::Tls12, TlsVersions::Tls13] {
+            let before = refusals(&lab);
+            let mut tls = lab.client_tls(versions);
+            tls.identity.clone_from(&identity);
+            let refused = lab.try_connect(ClientConfig::new(tls)).await.unwrap_err();
+            let failure = refused.diagnose();
+            assert_eq!(
+                (failure.alert, failure.refused_by),
+                (Some(alert), Some(Side::Peer)),
+                "{what}, {versions:?}: {failure}"
+            );
+            failed += 1;
+            assert_eq!(lab.handle.counters().ssl_stats.accept_fail, failed, "{what}");
+            let after = (before.0 + invalid, before.1 + not_admitted);
+            assert_eq!(refusals(&lab), after, "{what}, {versions:?}");
+            the_next_one_is_unharmed(&lab).await;
+        }
     }
-    assert_eq!(lab.handle.counters().ssl_stats.accept_fail, 3);
-    assert_eq!(lab.handle.counters().aaa_stats.aaa_validation_fail, 2);
     lab.stop().await;
 }
 

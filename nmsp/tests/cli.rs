@@ -6,24 +6,26 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::ffi::OsStr;
+use std::fmt::Debug;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use nmsp::wire::message::Measurement;
 
-fn nmsp(arguments: &[&str]) -> Command {
+fn nmsp(arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nmsp"));
     command.args(arguments).env_remove("RUST_LOG");
     command
 }
 
-fn run(arguments: &[&str]) -> Output {
+fn run(arguments: &[impl AsRef<OsStr>]) -> Output {
     nmsp(arguments).output().unwrap()
 }
 
 /// Runs, expects success, and returns standard output.
-fn succeed(arguments: &[&str]) -> String {
+fn succeed(arguments: &[impl AsRef<OsStr> + Debug]) -> String {
     let output = run(arguments);
     assert!(
         output.status.success(),
@@ -34,7 +36,7 @@ fn succeed(arguments: &[&str]) -> String {
 }
 
 /// Runs, expects exit status 1 and the three lines, and returns standard error.
-fn fail(arguments: &[&str]) -> String {
+fn fail(arguments: &[impl AsRef<OsStr> + Debug]) -> String {
     let output = run(arguments);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
@@ -63,49 +65,170 @@ const MEASUREMENTS: &str = "\
 {\"station\":\"02:00:00:00:00:02\",\"class\":\"rfid-tag\",\"timestamp\":1433612873001,\"access_points\":[]}
 ";
 
-/// Both identities and authlists, a configuration, and a controller that runs.
-fn start(folder: &Path) -> (Running, String) {
+/// The name in the controller's certificate.
+const CONTROLLER_NAME: &str = "wlc.example";
+
+/// Both identities and authlists, measurements, and a configuration.
+fn prepare(folder: &Path) {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let controller = succeed(&[
-        "identity",
-        "new",
-        "--mac",
-        "003a.7d00.0001",
-        "--out",
-        &path("controller"),
-    ]);
-    let server = succeed(&[
-        "identity",
-        "new",
-        "--mac",
-        "00:50:56:9c:34:89",
-        "--out",
-        &path("server"),
-    ]);
+    let identity = |mac: &str, out: &str, more: &[&str]| {
+        let out = path(out);
+        succeed(&[&["identity", "new", "--mac", mac, "--out", &out], more].concat())
+    };
+    let names = ["--name", CONTROLLER_NAME, "--name", "192.0.2.1"];
+    let controller = identity("003a.7d00.0001", "controller", &names);
+    let server = identity("00:50:56:9c:34:89", "server", &[]);
     std::fs::write(path("controllers.txt"), controller).unwrap();
     std::fs::write(path("servers.txt"), server).unwrap();
     std::fs::write(path("measurements.jsonl"), MEASUREMENTS).unwrap();
     let config = "listen = \"127.0.0.1:0\"\ncertificate = \"controller/certificate.pem\"\nkey = \"controller/key.pem\"\n\
         [authlist]\nfile = \"servers.txt\"\nformat = \"server-auth-info\"\n[limits]\nqueue-length = 64\n";
     std::fs::write(path("serve.toml"), config).unwrap();
-    let measurements = path("measurements.jsonl");
+}
+
+/// A controller that runs and publishes measurements from there.
+fn serve(folder: &Path, measurements: &[&str]) -> (Running, String) {
+    let config = folder.join("serve.toml").to_str().unwrap().to_owned();
     let arguments = [
-        "serve",
-        "--config",
-        &path("serve.toml"),
-        "--measurements",
-        &measurements,
-        "--repeat",
-        "--interval",
-        "5",
+        &["serve", "--config", &config, "--interval", "5", "--measurements"],
+        measurements,
     ];
-    let mut child = nmsp(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = nmsp(&arguments.concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap())
         .read_line(&mut line)
         .unwrap();
     let address = line.trim().strip_prefix("listening on ").unwrap().to_owned();
     (Running(child), address)
+}
+
+fn start(folder: &Path) -> (Running, String) {
+    prepare(folder);
+    let measurements = folder.join("measurements.jsonl").to_str().unwrap().to_owned();
+    serve(folder, &[&measurements, "--repeat"])
+}
+
+/// The arguments of `nmsp connect` with the credentials of the location server; `more` must check the controller.
+fn connect(folder: &Path, address: &str, more: &[&[&str]]) -> Vec<String> {
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (certificate, key) = (path("server/certificate.pem"), path("server/key.pem"));
+    let own = ["--certificate", &certificate, "--key", &key, "--count", "1"];
+    let arguments = [&["connect", "--controller", address], &own[..], &more.concat()].concat();
+    arguments.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn measurements_come_from_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let (mut running, address) = serve(folder.path(), &["-"]);
+    let mut input = running.0.stdin.take().unwrap();
+    let list = folder.path().join("controllers.txt");
+    let check = ["--json", "--controller-authlist", list.to_str().unwrap()];
+    let arguments = connect(folder.path(), &address, &[&check]);
+    let received = std::thread::spawn(move || succeed(&arguments));
+    // Before the location server has subscribed, measurements go nowhere.
+    while !received.is_finished() {
+        input.write_all(MEASUREMENTS.as_bytes()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let line = received.join().unwrap();
+    assert!(MEASUREMENTS.contains(line.trim()), "{line}");
+
+    // A line that is no measurement ends the program and is named.
+    input.write_all(b"{\"station\": 5}\n").unwrap();
+    drop(input);
+    assert_eq!(running.0.wait().unwrap().code(), Some(1));
+    let mut report = String::new();
+    running
+        .0
+        .stderr
+        .as_mut()
+        .unwrap()
+        .read_to_string(&mut report)
+        .unwrap();
+    let parts = ["cause: - line ", "column ", "remedy: correct the line"];
+    assert!(parts.iter().all(|part| report.contains(part)), "{report}");
+}
+
+#[test]
+fn a_controller_behind_trust_anchors_must_carry_the_expected_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_running, address) = start(folder.path());
+    let anchors = folder.path().join("controller/certificate.pem");
+    let anchors = ["--trust-anchors", anchors.to_str().unwrap()];
+    let list = folder.path().join("controllers.txt");
+    let list = ["--controller-authlist", list.to_str().unwrap()];
+    let with = |check: &[&str], expectation: &[&str]| connect(folder.path(), &address, &[check, expectation]);
+    // The certificate is for other names than the 127.0.0.1 of --controller, and for this MAC address.
+    for expectation in [
+        &["--expect-mac", "003a.7d00.0001"][..],
+        &["--expect-mac", "00-3A-7D-00-00-01"],
+        &["--expect-name", CONTROLLER_NAME],
+        &["--expect-name", "192.0.2.1"],
+    ] {
+        succeed(&with(&anchors, expectation));
+        succeed(&with(&list, expectation));
+    }
+    succeed(&with(&list, &[]));
+    for (check, expectation, named) in [
+        (anchors, &[][..], "127.0.0.1"),
+        (
+            anchors,
+            &["--expect-mac", "00:50:56:9c:34:89"],
+            "00:50:56:9c:34:89",
+        ),
+        (anchors, &["--expect-name", "other.example"], "other.example"),
+        (list, &["--expect-mac", "00:50:56:9c:34:89"], "00:50:56:9c:34:89"),
+        (list, &["--expect-name", "other.example"], "other.example"),
+    ] {
+        let report = fail(&with(&check, expectation));
+        let parts = ["rung: TLS (name), refused by this side", named];
+        assert!(parts.iter().all(|part| report.contains(part)), "{report}");
+    }
+    // An anchor that did not issue the certificate.
+    let other = folder.path().join("server/certificate.pem");
+    let other = ["--trust-anchors", other.to_str().unwrap()];
+    let report = fail(&with(&other, &["--expect-mac", "003a.7d00.0001"]));
+    assert!(
+        report.contains("rung: TLS (chain), refused by this side"),
+        "{report}"
+    );
+}
+
+#[test]
+fn options_that_contradict_each_other_are_wrong_usage() {
+    let connect = ["connect", "--controller", "c", "--certificate", "c", "--key", "k"];
+    let table: [&[&str]; 5] = [
+        &[
+            "--trust-anchors",
+            "a",
+            "--expect-name",
+            "n",
+            "--expect-mac",
+            "003a.7d00.0001",
+        ],
+        &["--trust-anchors", "a", "--expect-mac", "003a.7d00.00"],
+        &["--expect-mac", "003a.7d00.0001"],
+        &["--trust-anchors", "a", "--log", "nmsp::server=loud"],
+        &["--trust-anchors", "a", "--service", "no-such-service"],
+    ];
+    for arguments in table {
+        let output = run(&[&connect[..], arguments].concat());
+        let report = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {report}");
+        assert!(
+            report.contains("Usage") || report.contains("--help"),
+            "{arguments:?}: {report}"
+        );
+    }
+    let from_environment = nmsp(&["profile"]).env("RUST_LOG", "nmsp=loud").output().unwrap();
+    assert_eq!(from_environment.status.code(), Some(2));
 }
 
 #[test]

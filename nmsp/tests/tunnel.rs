@@ -8,11 +8,12 @@
 
 mod support;
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nmsp::client::{Client, ClientConfig};
-use nmsp::proto::Event;
+use nmsp::proto::{ConnectionConfig, Event};
 use nmsp::server::{Server, ServerConfig};
 use nmsp::wire::message::Measurement;
 use nmsp::wire::{MessageType, Services, StationClass, SubscribeStatus};
@@ -88,6 +89,73 @@ async fn measurements_reach_a_subscriber_in_order_over_both_tls_versions() {
         (2, 2)
     );
     assert_eq!(counters.ssl_stats.connection_closed, 2);
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn measurements_travel_over_ipv6() {
+    if let Err(error) = std::net::TcpListener::bind("[::1]:0") {
+        // Past the test harness, which keeps what a passing test prints to itself.
+        drop(writeln!(
+            std::io::stderr(),
+            "skipped: this machine has no ::1 ({error})"
+        ));
+        return;
+    }
+    let lab = Lab::start_at("[::1]:0", |_| {}).await;
+    assert!(lab.address.is_ipv6());
+    let mut client = lab.connect().await;
+    assert_eq!(client.controller(), lab.address);
+    client.subscribe(Services::RSSI_MS).await.unwrap();
+    lab.handle.publish(&measurement(1, StationClass::CLIENT)).unwrap();
+    let expected = (1, vec![measurement(1, StationClass::CLIENT)]);
+    assert_eq!(next_measurements(&mut client).await, expected);
+    let table = nmsp::status::show_nmsp_status(&lab.handle.status());
+    assert!(table.contains("::1"), "{table}");
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn a_measurement_that_fits_no_message_is_refused_and_those_before_it_are_sent() {
+    let lab = Lab::start(|_| {}).await;
+    let mut client = lab.connect().await;
+    client.subscribe(Services::RSSI_MS).await.unwrap();
+    let good = measurement(1, StationClass::CLIENT);
+    let mut oversized = measurement(2, StationClass::CLIENT);
+    oversized.access_points = vec![oversized.access_points[0]; 6000];
+    let mut publisher = lab.handle.publisher();
+    for sequence in 1..=2 {
+        let error = publisher
+            .publish(&[good.clone(), oversized.clone(), good.clone()])
+            .unwrap_err();
+        assert_eq!(error.diagnose().rung, Rung::Local, "{error}");
+        assert_eq!(
+            next_measurements(&mut client).await,
+            (sequence, vec![good.clone()])
+        );
+    }
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn times_without_end_are_allowed() {
+    let forever = |config: &mut ConnectionConfig| {
+        config.idle_timeout = Duration::MAX;
+        config.echo_interval = Duration::MAX;
+        config.request_timeout = Duration::MAX;
+        config.capability_timeout = Duration::MAX;
+    };
+    let lab = Lab::start(|config| {
+        forever(&mut config.connection);
+        config.limits.handshake_timeout = Duration::MAX;
+    })
+    .await;
+    let mut config = lab.client_config();
+    forever(&mut config.connection);
+    (config.connect_timeout, config.handshake_timeout) = (Duration::MAX, Duration::MAX);
+    let mut client = lab.try_connect(config).await.unwrap();
+    client.subscribe(Services::RSSI_MS).await.unwrap();
+    client.close().await.unwrap();
     lab.stop().await;
 }
 
@@ -356,7 +424,9 @@ async fn unreachable_controllers_are_told_apart_by_rung() {
             .diagnose()
             .rung
     };
-    assert_eq!(rung("no-such-host.invalid:16113").await, Rung::NameResolution);
+    // Longer than a name in DNS can be, so that no resolver asks the network about it.
+    let impossible = format!("{}:16113", "a".repeat(300));
+    assert_eq!(rung(&impossible).await, Rung::NameResolution);
     let free = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -470,6 +470,49 @@ fn a_session_is_not_resumed_past_the_authlist_unless_resumption_is_on() {
     }
 }
 
+/// RFC 5280 section 4.2: what is critical and not understood refuses, also where no path is walked.
+#[test]
+fn a_self_signed_certificate_with_an_unknown_critical_extension_is_refused_before_the_authlist() {
+    for (critical, welcome) in [(false, true), (true, false)] {
+        let key = pki_common::identity::generate_key(NewKey::EcP256).unwrap();
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "Device-0050569c3489");
+        let mut extension =
+            rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99_999, 1], vec![5, 0]);
+        extension.set_criticality(critical);
+        parameters.custom_extensions.push(extension);
+        let pair = rcgen::KeyPair::try_from(&key).unwrap();
+        let certificate = parameters.self_signed(&pair).unwrap().der().clone();
+        let peer = Identity::from_parts(vec![certificate], key.into()).unwrap();
+        let server = server_asking(
+            PeerVerifier::authlist(admitting(peer.certificate())),
+            TlsVersions::Tls13,
+        );
+        let client = client_of(&server, Some(peer));
+        let outcome = handshake(&client.rustls_config().unwrap(), &server.rustls_config().unwrap());
+        assert_eq!(outcome.succeeded(), welcome, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_session_of_one_configuration_is_not_resumed_under_a_stricter_one() {
+    let mut open = server_asking(
+        PeerVerifier::authlist(SharedAuthList::default()),
+        TlsVersions::Tls12,
+    );
+    open.resumption = true;
+    let strict = open.clone();
+    open.client_authentication = ClientAuthentication::None;
+    let mut client = client_of(&open, None);
+    client.resumption = true;
+    let client_config = client.rustls_config().unwrap();
+    assert!(handshake(&client_config, &open.rustls_config().unwrap()).succeeded());
+    let outcome = handshake(&client_config, &strict.rustls_config().unwrap());
+    assert!(!outcome.succeeded(), "a client without certificate got in");
+}
+
 #[derive(Debug, Default)]
 struct Steps(Mutex<Vec<String>>);
 

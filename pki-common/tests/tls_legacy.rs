@@ -211,8 +211,10 @@ fn the_signature_of_the_handshake_is_checked_with_an_old_key_too() {
     }
 }
 
+const AUTHORITY: &str = "basicConstraints = critical,CA:TRUE\n";
+
 /// An authority, an authority below it, and a peer, all signed with SHA-1; false when openssl is missing.
-fn make_old_chain(folder: &Path, middle_is_authority: bool) -> bool {
+fn make_old_chain(folder: &Path, middle_is_authority: bool, root_extensions: &str) -> bool {
     let run = |arguments: &[&str]| openssl(folder, arguments).is_some();
     let request = |name: &str, subject: &str, bits: &str| {
         let (key, out) = (format!("{name}.key"), format!("{name}.csr"));
@@ -226,13 +228,14 @@ fn make_old_chain(folder: &Path, middle_is_authority: bool) -> bool {
         "CA:FALSE"
     };
     std::fs::write(folder.join("ca.cnf"), format!("basicConstraints = {ca}\n")).unwrap();
+    std::fs::write(folder.join("root.cnf"), root_extensions).unwrap();
     std::fs::write(folder.join("peer.cnf"), "extendedKeyUsage = clientAuth\n").unwrap();
     request("root", "/CN=Old Root", "rsa:2048")
         && request("middle", "/CN=Old Issuer", "rsa:1024")
         && request("peer", "/CN=C1130-0050569c3489", "rsa:1024")
         && run(&[
-            "x509", "-req", "-in", "root.csr", "-signkey", "root.key", "-sha1", "-days", "30", "-out",
-            "root.pem",
+            "x509", "-req", "-in", "root.csr", "-signkey", "root.key", "-sha1", "-days", "30", "-extfile",
+            "root.cnf", "-out", "root.pem",
         ])
         && run(&[
             "x509",
@@ -276,7 +279,7 @@ fn make_old_chain(folder: &Path, middle_is_authority: bool) -> bool {
 fn old_chains_need_the_dangerous_name_and_real_authorities() {
     for middle_is_authority in [true, false] {
         let folder = tempfile::tempdir().unwrap();
-        if !make_old_chain(folder.path(), middle_is_authority) {
+        if !make_old_chain(folder.path(), middle_is_authority, AUTHORITY) {
             return;
         }
         let mut store = TrustStore::empty("old-devices");
@@ -319,4 +322,23 @@ fn old_chains_need_the_dangerous_name_and_real_authorities() {
             "{outcome:?}"
         );
     }
+}
+
+/// The walk for old certificates does not evaluate name constraints, so it must not be a way around them.
+#[test]
+fn an_old_signature_is_no_way_around_the_name_constraints_of_an_anchor() {
+    let folder = tempfile::tempdir().unwrap();
+    let constrained = format!("{AUTHORITY}nameConstraints = critical,permitted;DNS:allowed.example\n");
+    if !make_old_chain(folder.path(), true, &constrained) {
+        return;
+    }
+    let mut store = TrustStore::empty("old-devices");
+    store
+        .add(&Certificate::from_pem(&read(folder.path(), "root.pem")).unwrap())
+        .unwrap();
+    let (_, key) = old_client(folder.path(), &["peer.pem", "middle.pem"], "peer.key");
+    let verifier = PeerVerifier::trust_store(Arc::new(store)).dangerous_accept_legacy_certificates();
+    let outcome = connect(verifier, TlsVersions::Tls12, &key);
+    let told = diagnose_tls(&outcome.server.unwrap());
+    assert!(told.cause.contains("name constraints"), "{told}");
 }

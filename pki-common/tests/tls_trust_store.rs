@@ -243,6 +243,58 @@ fn tells_a_self_signed_certificate_from_a_missing_issuer_and_trusts_it_when_it_i
     );
 }
 
+/// rustls-webpki takes whatever it is given for an authority: the owner of a pinned certificate could pose as anybody.
+#[test]
+fn a_pinned_certificate_that_is_no_authority_vouches_for_nobody_else() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = CertificateParams::default();
+    parameters
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "Pinned");
+    let pinned = Certificate::from_der(parameters.self_signed(&key).unwrap().der()).unwrap();
+    let issuer = rcgen::Issuer::new(parameters, key);
+    let mut wanted = CertificateParams::default();
+    localhost(&mut wanted);
+    let other_key = rcgen::KeyPair::generate().unwrap();
+    let forged = wanted.signed_by(&other_key, &issuer).unwrap();
+    let forged = Certificate::from_der(forged.der()).unwrap();
+
+    let mut store = TrustStore::empty("peers");
+    store.add(&pinned).unwrap();
+    assert_eq!(store.validate(&pinned, &[], Usage::Server, now()), Ok(()));
+    let error = store.validate(&forged, &[], Usage::Server, now()).unwrap_err();
+    assert!(matches!(error, TrustError::Path { .. }), "{error}");
+    assert!(
+        error.to_string().contains("/CN=Pinned") && error.to_string().contains("vouches for itself only"),
+        "{error}"
+    );
+    // Presented in the chain as well, it is still no authority.
+    let error = store
+        .validate(&forged, &[pinned.der().clone()], Usage::Server, now())
+        .unwrap_err();
+    assert!(!matches!(error, TrustError::WrongName { .. }), "{error}");
+}
+
+#[test]
+fn a_critical_extension_that_is_not_known_refuses_a_pinned_certificate_too() {
+    let pinned = |critical| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut parameters = CertificateParams::default();
+        let mut extension =
+            rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99_999, 1], vec![5, 0]);
+        extension.set_criticality(critical);
+        parameters.custom_extensions.push(extension);
+        Certificate::from_der(parameters.self_signed(&key).unwrap().der()).unwrap()
+    };
+    for (critical, accepted) in [(false, true), (true, false)] {
+        let certificate = pinned(critical);
+        let mut store = TrustStore::empty("peers");
+        store.add(&certificate).unwrap();
+        let outcome = store.validate(&certificate, &[], Usage::Server, now());
+        assert_eq!(outcome.is_ok(), accepted, "{outcome:?}");
+    }
+}
+
 #[test]
 fn a_certificate_serves_only_the_purpose_it_names() {
     let root = Authority::root("Root");

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use pki_common::{Diagnose, Failure, Rung};
 use zeroize::Zeroizing;
 
 /// The longest user name accepted, in bytes; RADIUS and directory names end at 253 to 256.
@@ -174,6 +175,25 @@ pub enum BasicError {
     SeveralHeaders,
 }
 
+impl Diagnose for BasicError {
+    /// Rung "local": whoever made the credentials, which for a request is the client, must change them.
+    fn diagnose(&self) -> Failure {
+        let remedy = match self {
+            Self::TooLong { .. } => "Use a shorter user name or password.",
+            Self::NotBase64 | Self::NoColon => {
+                "Send base64 of name, colon and password (RFC 7617 section 2)."
+            }
+            Self::NotUtf8 => "Encode name and password in UTF-8 before base64 (RFC 7617 section 2.1).",
+            Self::ColonInName => "Use a user name without a colon.",
+            Self::ControlCharacter => {
+                "Take the control character out; a line end at the end of a password file is the usual one."
+            }
+            Self::SeveralHeaders => "Send one Authorization header; look for a proxy that adds another.",
+        };
+        Failure::new(Rung::Local, format!("{self}."), remedy)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +286,27 @@ mod tests {
             BasicCredentials::from_headers(&headers),
             Err(BasicError::SeveralHeaders)
         );
+    }
+
+    #[test]
+    fn every_fault_has_a_cause_and_a_remedy_in_whole_sentences() {
+        for error in [
+            BasicError::TooLong { found: 2, limit: 1 },
+            BasicError::NotBase64,
+            BasicError::NotUtf8,
+            BasicError::NoColon,
+            BasicError::ColonInName,
+            BasicError::ControlCharacter,
+            BasicError::SeveralHeaders,
+        ] {
+            let found = error.diagnose();
+            assert_eq!(found.rung, Rung::Local);
+            assert_eq!(found.cause, format!("{error}."));
+            assert!(
+                found.remedy.ends_with('.') && !found.remedy.contains(". "),
+                "{found}"
+            );
+        }
     }
 
     #[test]

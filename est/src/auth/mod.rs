@@ -12,6 +12,8 @@ mod users;
 use core::fmt;
 use std::time::Instant;
 
+use pki_common::{Diagnose, Failure, Rung};
+
 pub use basic::{BasicCredentials, BasicError, MAX_BASIC_HEADER, MAX_PASSWORD, MAX_USER_NAME};
 pub use cache::{DEFAULT_CACHE_CAPACITY, DEFAULT_CACHE_LIFETIME, VerifiedCredentials};
 pub use gate::{AuthenticationDecision, Client, EnrollmentAuthentication, Presented, decide};
@@ -44,4 +46,11 @@ pub trait Authenticator: Send + Sync + fmt::Debug {
 pub struct AuthenticatorUnavailable {
     /// What went wrong, for the log of the server; it is not sent to the client.
     pub cause: String,
+}
+
+impl Diagnose for AuthenticatorUnavailable {
+    fn diagnose(&self) -> Failure {
+        let remedy = "Check the user file, or the directory that passwords are checked with, and try again.";
+        Failure::new(Rung::Upstream, format!("{self}."), remedy)
+    }
 }

@@ -356,6 +356,23 @@ pub enum UserNameError {
     NotForBasic(super::BasicError),
 }
 
+impl pki_common::Diagnose for UserNameError {
+    fn diagnose(&self) -> pki_common::Failure {
+        let remedy = match self {
+            Self::NotForBasic(error) => return error.diagnose(),
+            Self::NoColon | Self::NotArgon2 | Self::BadHash { .. } => {
+                "Write the line with `est user add`, or take the hash from a tool that prints argon2 in PHC form."
+            }
+            Self::BadName => "Choose another name.",
+            Self::Duplicate(_) => "Remove one of the two lines.",
+            Self::TooExpensive => {
+                "Hash the password with lower parameters; `est user add` uses 19 MiB and 2 passes."
+            }
+        };
+        pki_common::Failure::new(pki_common::Rung::Local, format!("{self}."), remedy)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,6 +392,34 @@ mod tests {
         assert_eq!(users.check(&credentials("phone", "password"), now), Ok(true));
         assert_eq!(users.check(&credentials("phone", "Password"), now), Ok(false));
         assert_eq!(users.check(&credentials("other", "password"), now), Ok(false));
+    }
+
+    #[test]
+    fn a_faulty_user_is_explained_without_a_secret() {
+        use pki_common::Diagnose as _;
+        for (error, says) in [
+            (UserNameError::NoColon, "est user add"),
+            (UserNameError::BadName, "another name"),
+            (
+                UserNameError::NotForBasic(super::super::BasicError::ControlCharacter),
+                "control character",
+            ),
+        ] {
+            let found = error.diagnose();
+            assert_eq!(found.rung, pki_common::Rung::Local);
+            assert!(
+                found.remedy.contains(says) && found.remedy.ends_with('.'),
+                "{found}"
+            );
+        }
+        let down = AuthenticatorUnavailable {
+            cause: "no answer".into(),
+        };
+        assert_eq!(down.diagnose().rung, pki_common::Rung::Upstream);
+        assert_eq!(
+            down.diagnose().cause,
+            "credentials cannot be checked at present: no answer."
+        );
     }
 
     #[test]

@@ -96,6 +96,18 @@ impl fmt::Display for PolicyRule {
     }
 }
 
+impl Diagnose for PolicyRefusal {
+    fn diagnose(&self) -> Failure {
+        let remedy = match self.rule {
+            PolicyRule::KeyType => "Make a key of a kind and size that the text names, and a new request.",
+            PolicyRule::Validity => "Renew the certificate of the authority, or have the policy changed.",
+            PolicyRule::Requester => "Ask in the name of the device itself, or have the policy changed.",
+            _ => "Ask for what the policy allows, or have the policy changed.",
+        };
+        Failure::new(Rung::Upstream, format!("{self}."), remedy)
+    }
+}
+
 impl Diagnose for EnrollError {
     fn diagnose(&self) -> Failure {
         let remedy = match self {
@@ -105,5 +117,22 @@ impl Diagnose for EnrollError {
             Self::Internal { .. } => "Look into the log of the authority.",
         };
         Failure::new(Rung::Upstream, self.to_string(), remedy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_its_rule_and_a_remedy_that_fits_it() {
+        let found =
+            PolicyRefusal::new(PolicyRule::KeyType, "an RSA key of 512 bits is not certified").diagnose();
+        assert_eq!(found.rung, Rung::Upstream);
+        assert!(
+            found.cause.contains("rule key-type: an RSA key of 512 bits"),
+            "{found}"
+        );
+        assert!(found.remedy.contains("key"), "{found}");
     }
 }

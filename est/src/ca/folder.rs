@@ -89,7 +89,8 @@ impl EmbeddedCertificateAuthority {
         let log = SqliteLog::create(&files.database, provider)?;
         // The certificate comes last: an authority exists once all of it does.
         let pem = encode_string("CERTIFICATE", LineEnding::LF, issuer.certificate()).map_err(environment)?;
-        std::fs::write(&files.certificate, pem).map_err(|error| file_error(&files.certificate, error))?;
+        identity::write_public(&files.certificate, pem.as_bytes())
+            .map_err(|error| file_error(&files.certificate, error))?;
         tracing::info!(subject = issuer.subject_text(), "made a certificate authority");
         Ok(Self::new(issuer, policy, Arc::new(log), clock))
     }

@@ -142,12 +142,15 @@ fn row(record: &CertificateRecord) -> String {
         subject,
         ..
     } = record;
+    // A requester chose these; a terminal must not obey them.
+    let shown = |text: &str| text.replace(char::is_control, "?");
     format!(
-        "{serial}\t{}\t{}\t{}\t{}\t{subject}",
+        "{serial}\t{}\t{}\t{}\t{}\t{}",
         moment(*issued_at),
-        origin.requester,
+        shown(&origin.requester),
         origin.authentication,
         origin.address.as_deref().unwrap_or("-"),
+        shown(subject),
     )
 }
 

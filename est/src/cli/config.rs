@@ -141,6 +141,12 @@ impl ServeConfig {
     pub(crate) fn policy(&self) -> Result<IssuancePolicy, CliError> {
         let mut policy = IssuancePolicy::default();
         if let Some(days) = self.policy.validity_days {
+            if days == 0 {
+                return Err(CliError::local(
+                    "policy.validity-days: 0 makes certificates that are over when they arrive",
+                    "Give at least 1 day.",
+                ));
+            }
             policy.validity.validity = Duration::from_secs(u64::from(days) * 86_400);
         }
         for text in &self.policy.copied_extensions {
@@ -221,6 +227,13 @@ mod tests {
     fn paths_start_at_the_folder_of_the_file() {
         let config = load(SMALLEST).unwrap();
         assert!(config.key.is_absolute() && config.key.ends_with("s.key"));
+    }
+
+    #[test]
+    fn a_validity_of_no_days_is_an_error() {
+        let config = load(&format!("{SMALLEST}[policy]\nvalidity-days = 0\n")).unwrap();
+        let error = config.policy().unwrap_err().to_string();
+        assert!(error.contains("policy.validity-days"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pki_common::Certificate;
 use pki_common::certificate::SubjectAlternativeName;
 use pki_common::identity::{Identity, NewKey};
+use pki_common::signature::SignaturePolicy;
 use pki_common::trust_store::{TrustError, TrustStore, Usage};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 
@@ -66,19 +67,35 @@ impl Enrolled {
     /// # Errors
     /// [`RequestError::Key`] when certificate and key do not make an identity.
     pub fn identity(&self) -> Result<Identity, RequestError> {
-        let mut chain = vec![self.certificate.der().clone()];
-        // A root is known to the peer or of no use to it.
-        chain.extend(
-            self.others
-                .iter()
-                .filter(|other| !other.is_self_issued())
-                .map(|other| other.der().clone()),
-        );
+        let chain = chain(&self.certificate, &self.others);
         let key = PrivateKeyDer::Pkcs8(self.request.private_key().clone_key());
         Identity::from_parts(chain, key).map_err(|error| RequestError::Key {
             cause: error.to_string(),
         })
     }
+}
+
+/// The certificate and those above it, each certified by the next (RFC 5246, section 7.4.2, and RFC 8446, section
+/// 4.4.2), whatever order the server sent them in. A root is known to the peer or of no use to it, and neither is a
+/// certificate that does not belong to the chain.
+fn chain(certificate: &Certificate, others: &[Certificate]) -> Vec<CertificateDer<'static>> {
+    let mut chain = vec![certificate.der().clone()];
+    let mut top = certificate;
+    let mut rest: Vec<&Certificate> = others.iter().filter(|other| !other.is_self_issued()).collect();
+    // Each step takes one away, so a loop of names ends.
+    while let Some(position) = rest.iter().position(|other| certified(top, other)) {
+        top = rest.swap_remove(position);
+        chain.push(top.der().clone());
+    }
+    chain
+}
+
+/// Names alone do not decide: an authority may have several keys under one name.
+fn certified(certificate: &Certificate, issuer: &Certificate) -> bool {
+    certificate.issuer_der() == issuer.subject_der()
+        && certificate
+            .verify_signed_by(issuer.spki_der(), SignaturePolicy::strict())
+            .is_ok()
 }
 
 impl Client {
@@ -215,5 +232,36 @@ mod tests {
         issued.pop();
         assert!(!same_names(&asked, &issued));
         assert!(same_names(&[], &[]));
+    }
+
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    #[test]
+    fn the_chain_goes_upwards_whatever_the_order_of_the_answer() {
+        use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+        let parameters = |name: &str| {
+            let mut parameters = CertificateParams::default();
+            parameters.distinguished_name.push(DnType::CommonName, name);
+            parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            parameters
+        };
+        let certificate = |made: rcgen::Certificate| Certificate::from_der(made.der()).unwrap();
+        let authority = |name: &str, above: &Issuer<'static, KeyPair>| {
+            let key = KeyPair::generate().unwrap();
+            let made = parameters(name).signed_by(&key, above).unwrap();
+            (certificate(made), Issuer::new(parameters(name), key))
+        };
+        let root_key = KeyPair::generate().unwrap();
+        let root = certificate(parameters("root").self_signed(&root_key).unwrap());
+        let root_issuer = Issuer::new(parameters("root"), root_key);
+        let (upper, upper_issuer) = authority("upper", &root_issuer);
+        let (lower, lower_issuer) = authority("lower", &upper_issuer);
+        // The same name, another key: it did not issue the certificate.
+        let (namesake, _) = authority("lower", &upper_issuer);
+        let (unrelated, _) = authority("unrelated", &root_issuer);
+        let (leaf, _) = authority("leaf", &lower_issuer);
+
+        let others = [unrelated, root, upper.clone(), namesake, lower.clone()];
+        let expected = [&leaf, &lower, &upper].map(|certificate| certificate.der().clone());
+        assert_eq!(chain(&leaf, &others), expected);
     }
 }

@@ -76,6 +76,9 @@ pub const DEFAULT_MAX_RESPONSE: usize = 1024 * 1024;
 /// How long to wait after a 202 that does not say it (RFC 7030, section 4.2.3 demands that it does).
 pub const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
 
+/// The longest wait a server can ask for: a year. More is a mistake, and adding it to a point in time may overflow.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(366 * 86_400);
+
 /// The most characters of a refusal's text that are kept.
 const MAX_REFUSAL_TEXT: usize = 500;
 
@@ -305,11 +308,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     );
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
     }
     let date = PrimitiveDateTime::parse(value, IMF_FIXDATE).ok()?.assume_utc();
     let wait = date - OffsetDateTime::from(SystemTime::now());
-    Some(wait.try_into().unwrap_or(Duration::ZERO))
+    let wait: Duration = wait.try_into().unwrap_or(Duration::ZERO);
+    Some(wait.min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -327,6 +331,10 @@ mod tests {
             HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"),
         );
         assert_eq!(retry_after(&headers), Some(Duration::ZERO));
+        for absurd in ["18446744073709551615", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(absurd));
+            assert_eq!(retry_after(&headers), Some(MAX_RETRY_AFTER), "{absurd}");
+        }
         headers.insert(RETRY_AFTER, HeaderValue::from_static("soon"));
         assert_eq!(retry_after(&headers), None);
     }

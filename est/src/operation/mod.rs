@@ -230,21 +230,23 @@ impl Operations {
     }
 }
 
-/// `application/pkcs10` in any case and with any parameters; no `Content-Encoding`.
+/// One `application/pkcs10` in any case and with any parameters; no `Content-Encoding`.
 fn check_content_type(operation: Operation, headers: &HeaderMap) -> Result<(), Refusal> {
-    let shown = |value: &HeaderValue| {
+    let shown = |value: &HeaderValue| -> String {
         String::from_utf8_lossy(value.as_bytes())
             .chars()
             .take(100)
             .collect()
     };
-    if let Some(found) = headers.get(CONTENT_ENCODING)
-        && !found.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    if let Some(found) = encodings.find(|found| !found.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Refusal::ContentEncoding { found: shown(found) });
     }
-    let found = headers.get(CONTENT_TYPE);
+    // Several make none (RFC 9110, section 5.3): somebody in between may have gone by another one.
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (found, another) = (types.next(), types.next());
     let fits = found
+        .filter(|_| another.is_none())
         .and_then(|value| value.to_str().ok())
         .and_then(|value| MediaType::parse(value).ok())
         .is_some_and(|media_type| media_type.is_pkcs10());
@@ -253,7 +255,11 @@ fn check_content_type(operation: Operation, headers: &HeaderMap) -> Result<(), R
     } else {
         Err(Refusal::WrongContentType {
             operation,
-            found: found.map(shown),
+            found: found.map(|found| {
+                another.into_iter().fold(shown(found), |all: String, another| {
+                    format!("{all}, {}", shown(another))
+                })
+            }),
         })
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use pki_common::{Diagnose, Failure, Rung, Side};
 
 use super::number::EstErrorNumber;
 use super::path::Operation;
@@ -22,6 +23,12 @@ pub enum Refusal {
          not decoded. Operations: cacerts, simpleenroll."
     )]
     NotFound,
+    /// An HTTP/1.1 request without a Host header, or with several (RFC 9112, section 3.2).
+    #[error("the request has {found} Host headers; HTTP/1.1 demands exactly one (RFC 9112, section 3.2).")]
+    Host {
+        /// How many there are.
+        found: usize,
+    },
     /// The wrong method for the operation.
     #[error("{operation} is requested with {}, not with {found}.", operation.method())]
     WrongMethod {
@@ -150,9 +157,10 @@ impl Refusal {
             }
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyBroken { .. } | Self::BadRequest { .. } | Self::MalformedCredentials(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Host { .. }
+            | Self::BodyBroken { .. }
+            | Self::BadRequest { .. }
+            | Self::MalformedCredentials(_) => StatusCode::BAD_REQUEST,
             // 401 must offer a scheme (RFC 9110, section 15.5.2); a certificate cannot be offered, hence 403.
             Self::Unauthenticated { basic: true, .. } | Self::WrongCredentials { .. } => {
                 StatusCode::UNAUTHORIZED
@@ -175,7 +183,9 @@ impl Refusal {
             Self::WrongMethod { .. } => EstErrorNumber::WRONG_METHOD,
             Self::NotImplemented(_) | Self::ContentEncoding { .. } => EstErrorNumber::HTTP_UNSUPPORTED,
             Self::WrongContentType { .. } => EstErrorNumber::BAD_CONTENT_TYPE,
-            Self::BodyTooLarge { .. } | Self::BodyBroken { .. } => EstErrorNumber::HTTP_BAD_REQ,
+            Self::Host { .. } | Self::BodyTooLarge { .. } | Self::BodyBroken { .. } => {
+                EstErrorNumber::HTTP_BAD_REQ
+            }
             Self::BodyTimeout { .. } => EstErrorNumber::SSL_READ,
             Self::BadRequest { .. } => EstErrorNumber::BAD_PKCS10,
             Self::Unauthenticated { .. } | Self::WrongCredentials { .. } | Self::MalformedCredentials(_) => {
@@ -225,12 +235,65 @@ impl Refusal {
             Self::Pending { retry_after } | Self::Unavailable { retry_after, .. } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
             }
-            // The rest of the body is still on its way and must not be read as the next request.
-            Self::BodyTooLarge { .. } | Self::BodyTimeout { .. } | Self::BodyBroken { .. } => {
+            // The rest of the body is still on its way and must not be read as the next request; who sends a wrong Host
+            // may not agree with us on where requests end either.
+            Self::Host { .. }
+            | Self::BodyTooLarge { .. }
+            | Self::BodyTimeout { .. }
+            | Self::BodyBroken { .. } => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}
         }
+    }
+}
+
+impl Diagnose for Refusal {
+    /// As the server sees it: it refused, and the remedy is the client's unless the server itself is at fault.
+    fn diagnose(&self) -> Failure {
+        let (rung, remedy) = match self {
+            Self::NotFound => (
+                Rung::Status,
+                "Ask for a path of EST under a label that is configured.",
+            ),
+            Self::Host { .. } => (Rung::Status, "Send exactly one Host header."),
+            Self::WrongMethod { .. } => (Rung::Status, "Use the method of the operation."),
+            Self::NotImplemented(_) | Self::NoCsrAttributes => (
+                Rung::Status,
+                "Do without this operation; cacerts and simpleenroll are offered.",
+            ),
+            Self::WrongContentType { .. } | Self::ContentEncoding { .. } => (
+                Rung::Status,
+                "Send one Content-Type, application/pkcs10, and no Content-Encoding.",
+            ),
+            Self::BodyTooLarge { .. } => (
+                Rung::Body,
+                "Send a smaller request, or raise the limit of the server.",
+            ),
+            Self::BodyTimeout { .. } | Self::BodyBroken { .. } => (
+                Rung::Body,
+                "Check the network between client and server, and send the request again.",
+            ),
+            Self::BadRequest { .. } => (
+                Rung::Body,
+                "Make the request anew, for instance with `openssl req -new`.",
+            ),
+            Self::Unauthenticated { .. } | Self::WrongCredentials { .. } => (
+                Rung::Status,
+                "Give the client a user name and password, or a certificate, that the server accepts.",
+            ),
+            Self::MalformedCredentials(error) => return error.diagnose(),
+            Self::Policy { .. } => (
+                Rung::Upstream,
+                "Ask for what the policy allows, or have the policy changed.",
+            ),
+            Self::Pending { .. } | Self::Unavailable { .. } => (
+                Rung::Upstream,
+                "Send the same request again after the time the server names.",
+            ),
+            Self::Internal { .. } => (Rung::Local, "Look into the log of the server."),
+        };
+        Failure::new(rung, self.to_string(), remedy).refused_by(Side::Local)
     }
 }
 
@@ -276,6 +339,32 @@ mod tests {
                 "{refusal:?}"
             );
             assert!(offered.is_none_or(|offered| offered == "Basic realm=\"a realm\", charset=\"UTF-8\""));
+        }
+    }
+
+    #[test]
+    fn stands_on_its_rung_with_a_remedy_and_without_what_is_for_the_log_only() {
+        let cause = || "disk full on /secret".to_owned();
+        let retry_after = Duration::from_secs(1);
+        for (refusal, rung) in [
+            (Refusal::Host { found: 0 }, Rung::Status),
+            (Refusal::BadRequest { cause: "x".into() }, Rung::Body),
+            (Refusal::Policy { cause: "x".into() }, Rung::Upstream),
+            (
+                Refusal::Unavailable {
+                    retry_after,
+                    cause: cause(),
+                },
+                Rung::Upstream,
+            ),
+            (Refusal::Internal { cause: cause() }, Rung::Local),
+        ] {
+            let found = refusal.diagnose();
+            assert_eq!(found.rung, rung, "{refusal:?}");
+            assert!(
+                found.remedy.ends_with('.') && !found.to_string().contains("secret"),
+                "{found}"
+            );
         }
     }
 

@@ -171,6 +171,8 @@ fn unescape(text: &str) -> Option<String> {
         bytes.extend_from_slice(before.as_bytes());
         let hex = after
             .get(..2)
+            // from_str_radix would take a sign for part of the number.
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         rest = if let Some(byte) = hex {
             bytes.push(byte);
@@ -304,6 +306,14 @@ mod tests {
             .map(|rdn| rdn.0.get(0).unwrap().value.tag().octet())
             .collect();
         assert_eq!(tags, [0x16, 0x16, 0x0c, 0x0c, 0x0c]);
+    }
+
+    #[test]
+    fn a_sign_behind_a_backslash_is_a_character_and_no_number() {
+        for (text, value) in [("CN=a\\+5", "a+5"), ("CN=a\\-5", "a-5"), ("CN=a\\2b5", "a+5")] {
+            let subject: Subject = text.parse().unwrap();
+            assert_eq!(subject.to_string(), format!("/CN={value}"), "{text}");
+        }
     }
 
     /// `openssl req -new -subj /DC=com/CN=a -utf8` and `openssl asn1parse`.

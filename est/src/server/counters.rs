@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use http::StatusCode;
+use rustls::InvalidMessage;
 
 use crate::operation::{EstErrorNumber, Operation};
 
@@ -49,7 +50,9 @@ impl HandshakeFailure {
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<rustls::Error>());
         match tls {
-            Some(rustls::Error::InvalidMessage(_)) => Self::NotTls,
+            Some(rustls::Error::InvalidMessage(
+                InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+            )) => Self::NotTls,
             Some(rustls::Error::AlertReceived(_)) => Self::PeerAlert,
             Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
                 Self::CertificateRefused
@@ -162,7 +165,8 @@ pub struct ServerStatistics {
     pub alerts_received: u64,
     /// Handshakes that this server ended because of the client's certificate.
     pub client_certificates_refused: u64,
-    /// Handshakes that failed otherwise, for instance for want of a common version.
+    /// Handshakes that failed otherwise, for instance for want of a common version or by a message that is no TLS
+    /// behind a record header that is.
     pub other_handshake_failures: u64,
     /// Answers by operation (`None`: no EST path) and HTTP status; status 418 stands for all that are not listed.
     pub requests: BTreeMap<(Option<Operation>, u16), u64>,
@@ -201,6 +205,19 @@ pub(crate) const fn est_error(failure: HandshakeFailure) -> EstErrorNumber {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tells_another_protocol_from_damaged_tls() {
+        let of = |error: rustls::Error| HandshakeFailure::of(&io::Error::other(error));
+        let damaged = of(rustls::Error::InvalidMessage(InvalidMessage::MissingData("x")));
+        assert_eq!(damaged, HandshakeFailure::Other);
+        let http = of(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType));
+        assert_eq!(http, HandshakeFailure::NotTls);
+        assert_eq!(
+            HandshakeFailure::of(&io::ErrorKind::UnexpectedEof.into()),
+            HandshakeFailure::Closed
+        );
+    }
 
     #[test]
     fn counts_by_operation_and_status() {

@@ -30,6 +30,16 @@ pub enum ServerError {
         /// The smallest value possible.
         least: usize,
     },
+    /// A limit beyond what can be counted or held.
+    #[error("the limit {name} is {found}, but can be at most {most}")]
+    LimitTooHigh {
+        /// The field of [`ServerLimits`](super::ServerLimits).
+        name: &'static str,
+        /// The value given.
+        found: usize,
+        /// The largest value possible.
+        most: usize,
+    },
 }
 
 impl Diagnose for ServerError {
@@ -39,6 +49,7 @@ impl Diagnose for ServerError {
                 "Choose a free port and an address of this machine; ports under 1024 need a privilege."
             }
             Self::Tls(error) => return error.diagnose(),
+            Self::LimitTooHigh { .. } => "Lower the limit in the configuration of the server.",
             Self::Limit { .. } => "Raise the limit in the configuration of the server.",
         };
         Failure {

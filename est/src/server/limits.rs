@@ -65,6 +65,10 @@ impl ServerLimits {
 
     /// The smallest `header_size` that hyper accepts.
     pub const MIN_HEADER_SIZE: usize = 8192;
+    /// The largest `header_size`: 16 MiB, which every connection may have to hold.
+    pub const MAX_HEADER_SIZE: usize = 16 * 1024 * 1024;
+    /// The largest `header_count`; room for so many is set aside for every request, and a header map holds 24576.
+    pub const MAX_HEADER_COUNT: usize = 16 * 1024;
 }
 
 impl Default for ServerLimits {

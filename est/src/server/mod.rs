@@ -251,16 +251,57 @@ async fn accept(
 }
 
 fn check(limits: &ServerLimits) -> Result<(), ServerError> {
-    for (name, found, least) in [
-        ("connections", limits.connections, 1),
-        ("handshakes", limits.handshakes, 1),
-        ("header_size", limits.header_size, ServerLimits::MIN_HEADER_SIZE),
-        ("header_count", limits.header_count, 1),
-        ("password_checks", limits.password_checks, 1),
+    let countable = 1..=Semaphore::MAX_PERMITS;
+    let header_size = ServerLimits::MIN_HEADER_SIZE..=ServerLimits::MAX_HEADER_SIZE;
+    for (name, found, possible) in [
+        ("connections", limits.connections, countable.clone()),
+        ("handshakes", limits.handshakes, countable.clone()),
+        ("header_size", limits.header_size, header_size),
+        (
+            "header_count",
+            limits.header_count,
+            1..=ServerLimits::MAX_HEADER_COUNT,
+        ),
+        ("password_checks", limits.password_checks, countable),
     ] {
+        let (least, most) = possible.into_inner();
         if found < least {
             return Err(ServerError::Limit { name, found, least });
         }
+        if found > most {
+            return Err(ServerError::LimitTooHigh { name, found, most });
+        }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_cannot_be_kept_is_an_error_and_no_panic() {
+        assert!(check(&ServerLimits::default()).is_ok());
+        type Change = fn(&mut ServerLimits, usize);
+        let changes: [Change; 5] = [
+            |limits, value| limits.connections = value,
+            |limits, value| limits.handshakes = value,
+            |limits, value| limits.password_checks = value,
+            |limits, value| limits.header_count = value,
+            |limits, value| limits.header_size = value,
+        ];
+        for change in changes {
+            let mut limits = ServerLimits::default();
+            change(&mut limits, usize::MAX);
+            assert!(matches!(
+                check(&limits),
+                Err(ServerError::LimitTooHigh {
+                    found: usize::MAX,
+                    ..
+                })
+            ));
+            change(&mut limits, 0);
+            assert!(matches!(check(&limits), Err(ServerError::Limit { found: 0, .. })));
+        }
+    }
 }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response};
+use http::header::{CONNECTION, HOST};
+use http::{HeaderValue, Request, Response, Version};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Body;
 use pki_common::Certificate;
@@ -135,6 +135,7 @@ impl EstService {
         let Shared {
             operations, limits, ..
         } = &*self.shared;
+        check_host(head)?;
         let route = operations.route(&head.method, head.uri.path(), &head.headers)?;
         let slow = |_| Refusal::Unavailable {
             retry_after: RETRY_AFTER,
@@ -248,6 +249,15 @@ impl EstService {
         }
         .log();
     }
+}
+
+/// hyper leaves this to its users.
+fn check_host(head: &http::request::Parts) -> Result<(), Refusal> {
+    let found = head.headers.get_all(HOST).iter().count();
+    if head.version == Version::HTTP_11 && found != 1 {
+        return Err(Refusal::Host { found });
+    }
+    Ok(())
 }
 
 impl<B> tower::Service<Request<B>> for EstService

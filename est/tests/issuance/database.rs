@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use est::ca::database::{
-    CertificateLog, CertificateRecord, LogError, MemoryLog, RefusedRequest, RequestOrigin, SqliteLog,
+    CertificateLog, CertificateRecord, LogError, MAX_REFUSED_REQUESTS, MemoryLog, RefusedRequest,
+    RequestOrigin, SqliteLog, SqliteSettings,
 };
 use est::ca::serial::SerialNumber;
 use rustls_pki_types::CertificateDer;
@@ -289,4 +290,70 @@ fn refuses_an_entry_it_cannot_write_and_recovers() {
         .unwrap();
     block_on(log.record_issued(record(serial))).unwrap();
     assert_eq!(log.count(), Ok(2));
+}
+
+/// Whoever may enrol may also have as many requests refused as they like.
+#[test]
+fn keeps_a_bounded_number_of_refused_requests_and_drops_the_oldest() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = || pki_common::tls::crypto_provider().unwrap();
+    let settings = SqliteSettings {
+        refused_requests: 3,
+        ..SqliteSettings::default()
+    };
+    let path = folder.path().join("log");
+    let log = SqliteLog::create_with(&path, provider(), settings).unwrap();
+    let refused = |number: u64| RefusedRequest {
+        csr: vec![1],
+        origin: RequestOrigin::default(),
+        refused_at: number,
+        rule: "key-type".to_owned(),
+        reason: "no".to_owned(),
+    };
+    let kept = |log: &dyn CertificateLog| -> Vec<u64> {
+        let kept = log.refused(u32::MAX).unwrap();
+        kept.iter().map(|refused| refused.refused_at).collect()
+    };
+    for number in 1..=5 {
+        block_on(log.record_refused(refused(number))).unwrap();
+    }
+    assert_eq!(kept(&log), [5, 4, 3]);
+    drop(log);
+    let log = SqliteLog::open_with(&path, provider(), settings).unwrap();
+    block_on(log.record_refused(refused(6))).unwrap();
+    assert_eq!(kept(&log), [6, 5, 4]);
+
+    let memory = MemoryLog::new(provider());
+    let last = u64::from(MAX_REFUSED_REQUESTS) + 2;
+    for number in 1..=last {
+        block_on(memory.record_refused(refused(number))).unwrap();
+    }
+    let kept = kept(&memory);
+    assert_eq!(kept.len(), usize::try_from(MAX_REFUSED_REQUESTS).unwrap());
+    assert_eq!((kept[0], kept[kept.len() - 1]), (last, 3));
+}
+
+/// `est ca server-certificate` beside a running server, for instance.
+#[test]
+fn two_writers_on_one_file_lose_nothing_and_share_no_serial() {
+    const EACH: usize = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    drop(create(&path).unwrap());
+    let writers: Vec<_> = (0..2)
+        .map(|_| {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                let log = open(&path).unwrap();
+                (0..EACH).map(|_| issue_one(&log)).collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    let issued: Vec<_> = writers
+        .into_iter()
+        .flat_map(|writer| writer.join().unwrap())
+        .collect();
+    let stored: HashSet<_> = open(&path).unwrap().serials().unwrap().into_iter().collect();
+    assert_eq!((stored.len(), issued.len()), (2 * EACH, 2 * EACH));
+    assert!(issued.iter().all(|serial| stored.contains(serial)));
 }

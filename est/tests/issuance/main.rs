@@ -13,5 +13,7 @@ mod csr;
 mod database;
 #[cfg(feature = "sqlite")]
 mod embedded;
+#[cfg(feature = "sqlite")]
+mod full_disk;
 mod policy;
 mod support;

@@ -1,5 +1,14 @@
 //! What the tests share.
 
+/// The rule for peers that are not installed; one file for all crates.
+#[path = "../../../interop/src/peers.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "written for a library, and each test uses a part of it"
+)]
+pub(crate) mod peers;
+
 use std::future::Future;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -73,14 +82,13 @@ pub(crate) fn refusal(outcome: Result<IssuedCertificate, EnrollError>) -> Policy
 
 /// Runs `openssl`; `None`, with a word about it, when it is not installed.
 pub(crate) fn openssl(arguments: &[&str]) -> Option<Output> {
-    match Command::new("openssl").args(arguments).output() {
-        Ok(output) => Some(output),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            println!("skipped: not installed: openssl");
-            None
-        }
-        Err(error) => panic!("openssl: {error}"),
-    }
+    let openssl = peers::find_or_skip("openssl")?;
+    Some(
+        Command::new(openssl)
+            .args(arguments)
+            .output()
+            .expect("openssl can be started"),
+    )
 }
 
 struct Signal(mpsc::Sender<()>);

@@ -2,8 +2,18 @@
 
 #![allow(dead_code, reason = "each test binary uses another part of the support")]
 
+pub(crate) mod raw;
+
+/// The rule for peers that are not installed; one file for all crates.
+#[path = "../../../interop/src/peers.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "written for a library, and each test uses a part of it"
+)]
+pub(crate) mod peers;
+
 use std::net::SocketAddr;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,27 +162,4 @@ impl TestServer {
 
 pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     der::pem::encode_string(label, der::pem::LineEnding::LF, der).unwrap()
-}
-
-/// Whether a program is there. When it is not, the test is skipped with a line that says so, or fails when the
-/// variable INTEROP_REQUIRE names the program.
-pub(crate) fn installed(program: &str) -> bool {
-    if Command::new(program)
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| output.status.success())
-        || Command::new(program)
-            .arg("version")
-            .output()
-            .is_ok_and(|output| output.status.success())
-    {
-        return true;
-    }
-    let required = std::env::var("INTEROP_REQUIRE").unwrap_or_default();
-    assert!(
-        !required.split(',').any(|name| name.trim() == program),
-        "{program} is required but not installed"
-    );
-    eprintln!("skipped: not installed: {program}");
-    false
 }

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use pki_common::MacAddr;
 use pki_common::authlist::SharedAuthList;
 use pki_common::identity::Identity;
 use pki_common::tls::{ClientTls, PeerVerifier};
@@ -29,15 +30,20 @@ pub(super) struct Arguments {
     /// Our private key, PEM or DER.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// Authorities that the controller's certificate must come from; files or folders.
+    /// Authorities that the controller's certificate must come from; files or folders. Unless there is an authlist too,
+    /// the certificate must also be for the host of --controller, or for what --expect-name or --expect-mac says.
     #[arg(long, value_name = "PATH")]
     trust_anchors: Vec<PathBuf>,
     /// An authlist that the controller must be in, any format.
     #[arg(long, value_name = "FILE")]
     controller_authlist: Option<PathBuf>,
-    /// The DNS name or IP address that the controller's certificate must carry.
-    #[arg(long, value_name = "NAME")]
+    /// The DNS name or IP address that the controller's certificate must carry in its subject alternative names.
+    #[arg(long, value_name = "NAME", conflicts_with = "expect_mac")]
     expect_name: Option<String>,
+    /// The MAC address that must stand at the end of the common name of the controller's certificate, as vendors put it
+    /// there; may be used in place of --expect-name, beside an authlist too.
+    #[arg(long, value_name = "MAC")]
+    expect_mac: Option<MacAddr>,
     /// What to subscribe; may be given several times. All measurements if not given.
     #[arg(long = "service", value_name = "SERVICE")]
     services: Vec<Service>,
@@ -158,6 +164,9 @@ fn tls(arguments: &Arguments) -> Result<ClientTls, CliError> {
             )
         })?;
         peer = peer.expecting_name(name);
+    }
+    if let Some(mac) = arguments.expect_mac {
+        peer = peer.expecting_name(ExpectedName::Mac(mac));
     }
     Ok(ClientTls::new(peer).with_identity(Arc::new(identity)))
 }

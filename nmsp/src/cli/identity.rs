@@ -17,6 +17,9 @@ pub(super) enum Command {
         /// The MAC address that peers look up in their authlist.
         #[arg(long)]
         mac: MacAddr,
+        /// A DNS name or IP address for the subject alternative names; may be given several times.
+        #[arg(long = "name", value_name = "NAME")]
+        names: Vec<String>,
         /// The folder to write to; it is created if it does not exist.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -40,7 +43,13 @@ pub(super) enum Key {
 }
 
 pub(super) fn run(command: Command) -> Result<(), CliError> {
-    let Command::New { mac, out, key, force } = command;
+    let Command::New {
+        mac,
+        names,
+        out,
+        key,
+        force,
+    } = command;
     let key = match key {
         Key::EcP256 => NewKey::EcP256,
         Key::Rsa2048 => NewKey::Rsa2048,
@@ -64,6 +73,7 @@ pub(super) fn run(command: Command) -> Result<(), CliError> {
     })?;
     let identity = Identity::self_signed(SelfSigned {
         key,
+        subject_alternative_names: names,
         ..SelfSigned::new(mac)
     })
     .map_err(|e| CliError::of(&e))?;

@@ -29,7 +29,8 @@ struct Arguments {
         global = true,
         env = "RUST_LOG",
         default_value = "warn",
-        value_name = "FILTER"
+        value_name = "FILTER",
+        value_parser = log_filter
     )]
     log: String,
     #[command(subcommand)]
@@ -88,6 +89,16 @@ fn execute(command: Command) -> Result<(), CliError> {
         Command::Authlist(command) => authlist::run(command),
         Command::Identity(command) => identity::run(command),
         Command::Profile => print(&WireProfile::built_in().describe()),
+    }
+}
+
+/// Checks the filter while the command line is read, so that a bad one is wrong usage.
+fn log_filter(text: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!(
+            "{error}; give a level such as info, or directives such as nmsp::server=debug"
+        )),
     }
 }
 

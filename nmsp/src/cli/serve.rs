@@ -44,6 +44,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
+    let ending = Ending::watch()?;
     let config = ServeConfig::load(&arguments.config)?;
     let server = Server::bind(config.listen, config.server_config()?).await?;
     let address = server.local_addr().map_err(crate::Error::Transport)?;
@@ -53,7 +54,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     let publishing = publish(handle.publisher(), &arguments);
     let outcome = tokio::select! {
         outcome = publishing => outcome,
-        interrupted = terminated() => interrupted,
+        interrupted = ending.wait() => interrupted,
     };
     handle.shutdown();
     // A task that panicked has said so on standard error.
@@ -124,20 +125,44 @@ async fn publish_lines(
     }
 }
 
-/// Waits for an interrupt from the keyboard or a request to end.
-async fn terminated() -> Result<(), CliError> {
-    let failed =
-        |error: std::io::Error| CliError::usage(format!("signals: {error}"), "start it from another shell");
+/// What ends the program from outside. Made before anybody can know that it runs, so that no signal is missed.
+struct Ending {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
+    signals: [tokio::signal::unix::Signal; 2],
+}
 
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+impl Ending {
+    fn watch() -> Result<Self, CliError> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+
+            let watch = |kind| signal(kind).map_err(unwatchable);
+            let signals = [watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?];
+            Ok(Self { signals })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Waits for an interrupt from the keyboard or a request to end.
+    #[cfg(unix)]
+    async fn wait(mut self) -> Result<(), CliError> {
+        let [interrupt, terminate] = &mut self.signals;
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted.map_err(failed),
+            _ = interrupt.recv() => Ok(()),
             _ = terminate.recv() => Ok(()),
         }
     }
+
+    /// Waits for an interrupt from the keyboard.
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(failed)
+    async fn wait(self) -> Result<(), CliError> {
+        tokio::signal::ctrl_c().await.map_err(unwatchable)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature map_err wants")]
+fn unwatchable(error: std::io::Error) -> CliError {
+    CliError::usage(format!("signals: {error}"), "start it from another shell")
 }

@@ -11,7 +11,7 @@ use super::liveness::{Due, Liveness};
 use super::requests::PendingRequests;
 use super::{
     CloseReason, ConnectionConfig, ConnectionCounters, Event, MeasurementFrame, PROTOCOL_VERSION,
-    ProtocolError, RequestError, UnsupportedMessage,
+    ProtocolError, RequestError, UnsupportedMessage, after,
 };
 use crate::wire::frame::{Header, OwnedFrame, encode_message};
 use crate::wire::message::{Capability, ServiceSubscribeRequest, SubscribeOutcome};
@@ -73,7 +73,7 @@ impl Connection {
     pub fn new(config: ConnectionConfig, role: Role, now: Instant) -> Self {
         let mut connection = Self {
             liveness: Liveness::new(role, &config, now),
-            capability_deadline: now + config.capability_timeout,
+            capability_deadline: after(now, config.capability_timeout),
             config,
             role,
             received: FrameBuffer::default(),

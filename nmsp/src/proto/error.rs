@@ -34,6 +34,30 @@ pub enum ProtocolError {
     },
 }
 
+impl Diagnose for ProtocolError {
+    fn diagnose(&self) -> Failure {
+        let cause = self.to_string();
+        match self {
+            Self::Decode { error, .. } => Failure {
+                cause,
+                ..error.diagnose()
+            },
+            Self::WrongDirection { .. } => Failure::new(
+                Rung::Body,
+                cause,
+                "check which of the two peers is the controller, and that both use the same wire profile",
+            )
+            .refused_by(Side::Local),
+            Self::StreamCut { .. } => Failure::new(
+                Rung::Body,
+                cause,
+                "see the peer's log for why it ended in the middle of a message, then connect again",
+            )
+            .refused_by(Side::Local),
+        }
+    }
+}
+
 /// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -64,11 +88,7 @@ pub enum CloseReason {
 impl Diagnose for CloseReason {
     fn diagnose(&self) -> Failure {
         let (rung, refused_by, remedy) = match self {
-            Self::Protocol(_) => (
-                Rung::Body,
-                Some(Side::Local),
-                "check that both peers use the same wire profile (`nmsp profile` prints this side's)",
-            ),
+            Self::Protocol(error) => return error.diagnose(),
             Self::CapabilityTimedOut(_) => (
                 Rung::Body,
                 Some(Side::Local),
@@ -94,11 +114,7 @@ impl Diagnose for CloseReason {
                 Some(Side::Local),
                 "nothing: this side closed the connection on purpose",
             ),
-            Self::Encode(_) => (
-                Rung::Local,
-                Some(Side::Local),
-                "send fewer stations per message or widen the field in the wire profile",
-            ),
+            Self::Encode(error) => return error.diagnose(),
         };
         Failure {
             rung,
@@ -126,4 +142,51 @@ pub enum RequestError {
     /// The message does not fit the wire profile.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+}
+
+impl Diagnose for RequestError {
+    fn diagnose(&self) -> Failure {
+        let remedy = match self {
+            Self::Closed => "connect again",
+            Self::WrongRole(_) => "send it from the other side of the connection",
+            Self::TooManyPending => "wait for the answers that are still open",
+            Self::Encode(error) => return error.diagnose(),
+        };
+        Failure::new(Rung::Local, self.to_string(), remedy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::Role;
+
+    #[test]
+    fn every_end_of_a_connection_names_rung_cause_and_remedy() {
+        let wrong_direction = ProtocolError::WrongDirection {
+            message: MessageType::MeasurementNotification,
+            from: Role::LocationServer,
+        };
+        let cut = ProtocolError::StreamCut { pending: 7 };
+        let table = [
+            (CloseReason::from(wrong_direction), Rung::Body, "location server"),
+            (cut.into(), Rung::Body, "7 bytes"),
+            (CloseReason::Idle(Duration::from_secs(60)), Rung::Tcp, "60s"),
+            (CloseReason::EchoUnanswered(3), Rung::Tcp, "3 echo requests"),
+            (
+                EncodeError::NotInProfile("Antenna").into(),
+                Rung::Local,
+                "Antenna",
+            ),
+        ];
+        for (reason, rung, cause) in table {
+            let failure = reason.diagnose();
+            assert_eq!(failure.rung, rung, "{failure}");
+            assert!(
+                failure.cause.contains(cause) && !failure.remedy.is_empty(),
+                "{failure}"
+            );
+        }
+        assert_eq!(RequestError::Closed.diagnose().remedy, "connect again");
+    }
 }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use super::{CloseReason, ConnectionConfig, Role};
+use super::{CloseReason, ConnectionConfig, Role, after};
 
 /// What to do when a liveness deadline has passed.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,8 +37,8 @@ impl Liveness {
             echo_interval: config.echo_interval,
             missed_echo_limit: config.missed_echo_limit,
             idle_timeout: config.idle_timeout,
-            next_echo: now + config.echo_interval,
-            idle_deadline: now + config.idle_timeout,
+            next_echo: after(now, config.echo_interval),
+            idle_deadline: after(now, config.idle_timeout),
             unanswered: 0,
             outstanding: None,
             paused: false,
@@ -48,7 +48,7 @@ impl Liveness {
     /// A complete message arrived: the peer is alive.
     pub(super) fn heard(&mut self, now: Instant) {
         self.unanswered = 0;
-        self.idle_deadline = now + self.idle_timeout;
+        self.idle_deadline = after(now, self.idle_timeout);
     }
 
     /// While the application takes no input, missing answers are not counted.
@@ -90,7 +90,7 @@ impl Liveness {
         if !self.paused {
             self.unanswered += 1;
         }
-        self.next_echo = now + self.echo_interval;
+        self.next_echo = after(now, self.echo_interval);
         Some(Due::SendEcho)
     }
 }

@@ -16,6 +16,9 @@
 //! | a second Capability Notification | replaces the first, [`Event::CapabilityChanged`] |
 //! | silence | the location server gives up after unanswered echo requests, the controller after the idle time |
 
+use core::time::Duration;
+use std::time::Instant;
+
 mod config;
 mod connection;
 mod counters;
@@ -33,3 +36,11 @@ pub use counters::{ConnectionCounters, CounterSnapshot, MessageCount};
 pub use error::{CloseReason, ProtocolError, RequestError};
 pub use event::{Event, MeasurementFrame, UnsupportedMessage};
 pub use requests::MAX_PENDING_REQUESTS;
+
+/// What stands for "never" when a configured time is longer than the clock can say.
+const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// A deadline; a configured time of any length is allowed.
+fn after(now: Instant, time: Duration) -> Instant {
+    now.checked_add(time).unwrap_or_else(|| now + NEVER)
+}

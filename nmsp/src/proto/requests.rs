@@ -3,6 +3,8 @@
 use core::time::Duration;
 use std::time::Instant;
 
+use super::after;
+
 /// How many requests may wait at the same time. Location servers ask rarely; the bound keeps a peer that never answers
 /// from making the table grow.
 pub const MAX_PENDING_REQUESTS: usize = 16;
@@ -20,7 +22,7 @@ impl PendingRequests {
     }
 
     pub(super) fn add(&mut self, transaction: u32, now: Instant, timeout: Duration) {
-        self.open.push((transaction, now + timeout));
+        self.open.push((transaction, after(now, timeout)));
     }
 
     /// Closes the request that a response belongs to; `false` if none is open.

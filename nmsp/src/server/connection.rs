@@ -10,7 +10,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use pki_common::tls::{ClientAuthentication, ServerTls};
+
 use super::Shared;
+use super::handshake_stream::{HandshakeStream, accept};
 use super::registry::{Established, Slot};
 use super::subscriber::{Queued, Subscriber};
 use super::trace::ConnectionTrace;
@@ -34,10 +37,16 @@ const LINGER_BYTES: usize = 65_536;
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, slot: Slot) {
-    let trace = Arc::new(ConnectionTrace::new(slot.id, Arc::clone(&shared.counters)));
+    let tls = shared.tls.load_full();
+    let asks_authlist = match &tls.client_authentication {
+        ClientAuthentication::Required(peer) | ClientAuthentication::Optional(peer) => peer.has_authlist(),
+        ClientAuthentication::None => false,
+    };
+    let counters = Arc::clone(&shared.counters);
+    let trace = Arc::new(ConnectionTrace::new(slot.id, asks_authlist, counters));
     let accepted = tokio::select! {
         () = shared.shutdown.cancelled() => None,
-        accepted = handshake(&shared, stream, &trace) => accepted,
+        accepted = handshake(&shared, &tls, stream, &trace) => accepted,
     };
     if let Some(stream) = accepted {
         shared.counters.accept_succeeded();
@@ -52,11 +61,12 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, slot: Slot) {
 /// Failures are logged and counted here; nobody else needs to know.
 async fn handshake(
     shared: &Shared,
+    tls: &ServerTls,
     stream: TcpStream,
     trace: &Arc<ConnectionTrace>,
-) -> Option<TlsStream<TcpStream>> {
+) -> Option<TlsStream<HandshakeStream>> {
     let observer = Arc::<ConnectionTrace>::clone(trace);
-    let config = match shared.tls.load().rustls_config_observed(observer) {
+    let config = match tls.rustls_config_observed(observer) {
         Ok(config) => config,
         Err(error) => {
             shared.counters.accept_failed(false);
@@ -69,7 +79,12 @@ async fn handshake(
         tracing::debug!(%error, "TCP_NODELAY");
     }
     let limit = shared.limits.handshake_timeout;
-    match timeout(limit, TlsAcceptor::from(config).accept(stream).into_fallible()).await {
+    match timeout(
+        limit,
+        accept(TlsAcceptor::from(config), stream, Arc::clone(trace)),
+    )
+    .await
+    {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err((error, stream))) => {
             shared.counters.accept_failed(false);
@@ -105,7 +120,7 @@ async fn linger(mut stream: TcpStream) {
     }
 }
 
-async fn run(shared: &Shared, stream: TlsStream<TcpStream>, slot: &Slot, trace: &ConnectionTrace) {
+async fn run(shared: &Shared, stream: TlsStream<HandshakeStream>, slot: &Slot, trace: &ConnectionTrace) {
     let connection = Connection::new(shared.connection.clone(), Role::Controller, now());
     let subscriber = Arc::new(Subscriber::new(shared.limits.queue_length));
     slot.establish(Established {
@@ -116,8 +131,10 @@ async fn run(shared: &Shared, stream: TlsStream<TcpStream>, slot: &Slot, trace: 
     let mut driver = Driver::new(stream, connection, INPUT_SIZE);
     match exchange(shared, &mut driver, &subscriber, trace).await {
         Ok(reason) => {
-            if matches!(reason, CloseReason::Protocol(_)) {
-                shared.counters.protocol_error();
+            match reason {
+                CloseReason::Protocol(_) => shared.counters.protocol_error(),
+                CloseReason::Idle(_) | CloseReason::CapabilityTimedOut(_) => shared.counters.peer_timed_out(),
+                _ => {}
             }
             trace.closed(&reason);
         }
@@ -129,7 +146,7 @@ async fn run(shared: &Shared, stream: TlsStream<TcpStream>, slot: &Slot, trace: 
 /// Serves until the connection ends; on shutdown, until what waits has been handed to the stream.
 async fn exchange(
     shared: &Shared,
-    driver: &mut Driver<TlsStream<TcpStream>>,
+    driver: &mut Driver<TlsStream<HandshakeStream>>,
     subscriber: &Subscriber,
     trace: &ConnectionTrace,
 ) -> io::Result<CloseReason> {

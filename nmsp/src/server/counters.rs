@@ -58,6 +58,9 @@ pub struct ServerCounters {
     pub handshake_timeouts: u64,
     /// Ours: connections that ended by a protocol error of the peer.
     pub protocol_errors: u64,
+    /// Ours: connections that ended because the peer fell silent: no complete message within the idle time, or no
+    /// Capability Notification in time.
+    pub peer_timeouts: u64,
     /// Ours: notifications dropped because a subscriber was slow, over all subscribers.
     pub dropped_notifications: u64,
 }
@@ -76,6 +79,7 @@ pub(super) struct Counters {
     validation_success: AtomicU64,
     handshake_timeouts: AtomicU64,
     protocol_errors: AtomicU64,
+    peer_timeouts: AtomicU64,
     dropped_notifications: AtomicU64,
 }
 
@@ -127,6 +131,10 @@ impl Counters {
         add(&self.protocol_errors);
     }
 
+    pub(super) fn peer_timed_out(&self) {
+        add(&self.peer_timeouts);
+    }
+
     pub(super) fn notification_dropped(&self) {
         add(&self.dropped_notifications);
     }
@@ -160,6 +168,7 @@ impl Counters {
             },
             handshake_timeouts: read(&self.handshake_timeouts),
             protocol_errors: read(&self.protocol_errors),
+            peer_timeouts: read(&self.peer_timeouts),
             dropped_notifications: read(&self.dropped_notifications),
         }
     }

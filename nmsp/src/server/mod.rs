@@ -1,8 +1,27 @@
 //! The controller: accepts location servers, checks them against the authlist, and publishes measurements.
+//!
+//! What happens when a peer does something wrong; in every case the other connections go on:
+//!
+//! | what the peer does | answer | counted in |
+//! |---|---|---|
+//! | connects and says nothing, or stalls in the handshake | closed after [`Limits::handshake_timeout`] | [`ServerCounters::handshake_timeouts`], [`SslStats::accept_fail`] |
+//! | does not speak TLS | alert 50 `decode_error`, closed | [`SslStats::accept_fail`] |
+//! | has no certificate | alert 116 `certificate_required`, closed | [`SslStats::accept_fail`] |
+//! | has a certificate that is not valid | the alert of the reason (45 `certificate_expired`, 48 `unknown_ca`, …), closed | [`SslStats::verify_fail`], [`SslStats::accept_fail`] |
+//! | has a valid certificate that the authlist does not admit | alert 46 `certificate_unknown`, closed | [`AaaStats::aaa_validation_fail`], [`SslStats::accept_fail`] |
+//! | comes when there are too many connections or handshakes | closed | [`SslStats::accept_reject`] |
+//! | sends a length of zero or over the limit, a broken message, a message that only a controller sends | closed | [`ServerCounters::protocol_errors`] |
+//! | ends the stream inside a message | closed | [`ServerCounters::protocol_errors`] |
+//! | stops inside a message, or sends nothing | closed after the idle time | [`ServerCounters::peer_timeouts`] |
+//! | sends an identifier that the profile does not know | ignored, the connection lives | `unsupported-msg-count` of the connection |
+//! | subscribes a second time | the new subscription replaces the old one | received Service Subscribe Requests of the connection |
+//! | asks and does not read the answers | not read from until it does; closed after the idle time | [`ServerCounters::peer_timeouts`] |
+//! | reads measurements too slowly | the oldest ones are dropped | [`ServerCounters::dropped_notifications`] |
 
 mod config;
 mod connection;
 mod counters;
+mod handshake_stream;
 mod publisher;
 mod registry;
 mod subscriber;

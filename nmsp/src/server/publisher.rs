@@ -43,8 +43,12 @@ impl Publisher {
             }
             let before = self.buffer.len();
             let profile = Arc::clone(&self.shared.connection.profile);
-            measurement.encode(&mut Writer::new(&mut self.buffer, &profile))?;
-            let limit = self.shared.connection.max_message_length - usize::from(profile.header().length);
+            if let Err(error) = measurement.encode(&mut Writer::new(&mut self.buffer, &profile)) {
+                self.flush(service);
+                return Err(error.into());
+            }
+            let longest = self.shared.connection.max_message_length;
+            let limit = longest.saturating_sub(usize::from(profile.header().length));
             if self.buffer.len() > limit {
                 let last = self.buffer.split_off(before);
                 queued += self.flush(service);

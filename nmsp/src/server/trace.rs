@@ -1,5 +1,8 @@
 //! The steps of a connection in the words of the vendor's trace (Cisco document 200206, F001-20 to F001-30), so that a
 //! person who knows that trace recognises each of them. Lines of our own say what the vendor's words hide.
+//!
+//! The vendor's trace also has a line for each state inside OpenSSL (0x6000 to 0x3). TLS here is rustls, which shows none
+//! of them, so none is made up; only the verdict on a certificate can be observed and is logged with the vendor's state.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,10 +20,26 @@ use crate::proto::CloseReason;
 /// (F001-29).
 const VENDOR_ERROR: &str = "error:140890B2:SSL routines:SSL3_GET_CLIENT_CERTIFICATE:no certificate returned";
 
+/// The state in which the vendor's trace has the verdict on a certificate (F001-16).
+const VERDICT_STATE: &str = "SSL state = 0x2182; ";
+
+/// Where OpenSSL's info callback was called from (F001-13).
+const ACCEPT_EXIT: u32 = 0x2002;
+const READ_ALERT: u32 = 0x4004;
+const WRITE_ALERT: u32 = 0x4008;
+
+/// The alert level in the upper byte of the callback's `ret` (F001-13).
+const FATAL_ALERT: u32 = 0x200;
+
+/// OpenSSL's names for what ended a handshake: TLS itself (F001-29), or the transport below it.
+const SSL_ERROR_SSL: u8 = 1;
+const SSL_ERROR_SYSCALL: u8 = 5;
+
 /// Writes the log of one connection and watches the verification of its certificate.
 #[derive(Debug)]
 pub(super) struct ConnectionTrace {
     connection: u32,
+    asks_authlist: bool,
     /// What the vendor prints as an address: here a random number, eight hex digits.
     ssl: String,
     counters: Arc<Counters>,
@@ -29,7 +48,8 @@ pub(super) struct ConnectionTrace {
 }
 
 impl ConnectionTrace {
-    pub(super) fn new(connection: u32, counters: Arc<Counters>) -> Self {
+    /// `asks_authlist` says whether a valid certificate goes to an authlist next.
+    pub(super) fn new(connection: u32, asks_authlist: bool, counters: Arc<Counters>) -> Self {
         use std::hash::{BuildHasher as _, RandomState};
 
         let [a, b, c, d, ..] = RandomState::new().hash_one(connection).to_be_bytes();
@@ -41,6 +61,7 @@ impl ConnectionTrace {
         );
         Self {
             connection,
+            asks_authlist,
             ssl,
             counters,
             recorder: RefusalRecorder::default(),
@@ -50,6 +71,24 @@ impl ConnectionTrace {
 
     pub(super) fn peer_mac(&self) -> Option<MacAddr> {
         *self.peer_mac.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The handshake has used up what had arrived.
+    pub(super) fn wants_read(&self) {
+        tracing::info!("returning WANT_READ for conn ssl {}", self.ssl);
+    }
+
+    /// The first attempt at the handshake is over: it has not failed, and goes on when bytes arrive.
+    pub(super) fn initialised(&self) {
+        tracing::info!("sslConnectionInit() success with conn state: INIT, SSL state: HANDSHAKING");
+    }
+
+    /// Bytes arrived that the handshake was waiting for.
+    pub(super) fn handshake_goes_on(&self) {
+        tracing::info!(
+            "doSSLRecvLoop: Handshake has not completed for conn {}",
+            self.connection
+        );
     }
 
     pub(super) fn handshake_succeeded(&self) {
@@ -68,27 +107,32 @@ impl ConnectionTrace {
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<rustls::Error>());
         let authlist = failure.rung == pki_common::Rung::Tls(TlsFault::AuthList);
-        if let Some(alert) = tls_error.and_then(alert_sent_for) {
-            alert_lines(alert, authlist);
+        let state = if authlist { VERDICT_STATE } else { "" };
+        if let Some(rustls::Error::AlertReceived(description)) = tls_error {
+            alert_lines(state, READ_ALERT, Alert((*description).into()));
+        } else if let Some(alert) = tls_error.and_then(alert_sent_for) {
+            alert_lines(state, WRITE_ALERT, alert);
         }
+        let ssl_error = if tls_error.is_some() {
+            SSL_ERROR_SSL
+        } else {
+            SSL_ERROR_SYSCALL
+        };
         if authlist {
+            callback_lines(state, ACCEPT_EXIT, u32::MAX, "unknown", "unknown");
             tracing::warn!(
-                "handshake failed for conn ssl {}, ssl_err 1 error = {VENDOR_ERROR}",
+                "handshake failed for conn ssl {}, ssl_err {ssl_error} error = {VENDOR_ERROR}",
                 self.ssl
             );
         } else {
             tracing::warn!(
-                "handshake failed for conn ssl {}, ssl_err 1 error = {error}",
+                "handshake failed for conn ssl {}, ssl_err {ssl_error} error = {error}",
                 self.ssl
             );
         }
-        tracing::warn!(
-            "meaning of conn ssl {}: {}: {} {}",
-            self.ssl,
-            failure.rung,
-            failure.cause,
-            failure.remedy
-        );
+        // The rendering of a failure escapes what a peer may have put into a name; here its three lines are one.
+        let meaning = failure.to_string().replace(".\n", "; ").replace('\n', "; ");
+        tracing::warn!("meaning of conn ssl {}: {meaning}", self.ssl);
         failure
     }
 
@@ -124,19 +168,25 @@ impl ConnectionTrace {
     }
 }
 
-/// The lines of OpenSSL's info callback when it writes an alert (F001-12, F001-13, F001-27). The state is known where a
-/// certificate is judged; elsewhere it is left out.
-fn alert_lines(alert: Alert, authlist: bool) {
-    let ret = 0x200 | u32::from(alert.0);
-    if authlist {
-        tracing::warn!("SSL state = 0x2182; where = 0x4008; ret = {ret:#x}");
-    } else {
-        tracing::warn!("where = 0x4008; ret = {ret:#x}");
-    }
-    tracing::warn!("ret_type_string=fatal");
+/// The lines of OpenSSL's info callback for a fatal alert (F001-12, F001-13, F001-27).
+fn alert_lines(state: &str, location: u32, alert: Alert) {
     let description = alert
         .name()
         .map_or_else(|| alert.0.to_string(), |name| name.replace('_', " "));
+    callback_lines(
+        state,
+        location,
+        FATAL_ALERT | u32::from(alert.0),
+        "fatal",
+        &description,
+    );
+}
+
+/// The lines of OpenSSL's info callback. rustls shows no state, so it is empty except where a certificate is judged; for
+/// the same reason the vendor's fourth line, the name of the state, is left out.
+fn callback_lines(state: &str, location: u32, ret: u32, kind: &str, description: &str) {
+    tracing::warn!("{state}where = {location:#x}; ret = {ret:#x}");
+    tracing::warn!("ret_type_string={kind}");
     tracing::warn!("ret_desc_string={description}");
 }
 
@@ -144,10 +194,17 @@ impl VerificationObserver for ConnectionTrace {
     fn certificate_validated(&self, certificate: &Certificate) {
         self.counters.certificate_checked(true);
         *self.peer_mac.lock().unwrap_or_else(PoisonError::into_inner) = certificate.subject_mac();
-        tracing::info!(
-            "Peer certificate Validation Done for conn ssl {}, calling authlist..",
-            self.ssl
-        );
+        if self.asks_authlist {
+            tracing::info!(
+                "Peer certificate Validation Done for conn ssl {}, calling authlist..",
+                self.ssl
+            );
+        } else {
+            tracing::info!(
+                "Peer certificate Validation Done for conn ssl {}, no authlist is configured",
+                self.ssl
+            );
+        }
     }
 
     fn certificate_refused(&self, error: &TrustError) {

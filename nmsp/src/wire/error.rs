@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use pki_common::{Diagnose, Failure, Rung, Side};
+
 use super::numbers::TlvType;
 
 /// Bytes that cannot be decoded: what is wrong, in which field, at which byte.
@@ -30,6 +32,24 @@ impl fmt::Display for DecodeError {
 }
 
 impl core::error::Error for DecodeError {}
+
+impl Diagnose for DecodeError {
+    fn diagnose(&self) -> Failure {
+        let remedy = match self.kind {
+            DecodeErrorKind::UnsupportedVersion { .. } => {
+                "use the wire profile of the peer's protocol version, or check that the peer speaks NMSP at all"
+            }
+            DecodeErrorKind::LengthBelowHeader { .. } => {
+                "check that the peer speaks NMSP, with the header of the same wire profile"
+            }
+            DecodeErrorKind::MessageTooLong { .. } => {
+                "raise the greatest message length (`max_message_length`) if the peer is meant to send so much"
+            }
+            _ => "check that both peers use the same wire profile (`nmsp profile` prints this side's)",
+        };
+        Failure::new(Rung::Body, self.to_string(), remedy).refused_by(Side::Local)
+    }
+}
 
 /// The ways in which bytes can be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -108,4 +128,42 @@ pub enum EncodeError {
         /// The width of the field in bytes.
         width: u8,
     },
+}
+
+impl Diagnose for EncodeError {
+    fn diagnose(&self) -> Failure {
+        let remedy = match self {
+            Self::TooLong { .. } => {
+                "put fewer readings or stations into one message, or widen the length field in the wire profile"
+            }
+            Self::NotInProfile(_) => "give it a number in the wire profile, or do not send it",
+            Self::OutOfRange { .. } => "use a smaller value, or widen the field in the wire profile",
+        };
+        Failure::new(Rung::Local, self.to_string(), remedy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_error_says_where_it_is_and_an_encode_error_is_our_own() {
+        let kind = DecodeErrorKind::MessageTooLong {
+            length: 70_000,
+            limit: 65_536,
+        };
+        let failure = DecodeError::new(4, "message length", kind).diagnose();
+        assert_eq!(
+            (failure.rung, failure.refused_by),
+            (Rung::Body, Some(Side::Local))
+        );
+        assert!(
+            failure.cause.contains("byte 4") && failure.cause.contains("70000"),
+            "{failure}"
+        );
+        assert!(failure.remedy.contains("max_message_length"), "{failure}");
+        let failure = EncodeError::NotInProfile("Antenna").diagnose();
+        assert_eq!((failure.rung, failure.refused_by), (Rung::Local, None));
+    }
 }

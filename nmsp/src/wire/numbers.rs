@@ -3,6 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
+use pki_common::{Diagnose, Failure, Rung};
+
 /// A message identifier, an unsigned 16-bit number (known: YANG leaf `msg-id`). Which message it means is the
 /// profile's business: see [`WireProfile::message_type`](super::WireProfile::message_type).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +37,16 @@ pub struct UnknownName {
     pub text: String,
     /// The names that exist.
     pub expected: String,
+}
+
+impl Diagnose for UnknownName {
+    fn diagnose(&self) -> Failure {
+        Failure::new(
+            Rung::Local,
+            self.to_string(),
+            "use one of these names, or the plain number",
+        )
+    }
 }
 
 /// Defines a wire number: its constants, their names, and texts in both directions.
@@ -157,5 +169,6 @@ mod tests {
     fn names_the_choices_when_a_name_is_unknown() {
         let error = "tag".parse::<StationClass>().unwrap_err();
         assert!(error.to_string().contains("rfid-tag"), "{error}");
+        assert_eq!(error.diagnose().rung, Rung::Local);
     }
 }

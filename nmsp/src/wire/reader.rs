@@ -15,18 +15,21 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Reads `bytes`, whose first byte stands `offset` bytes after the start of the message.
+    #[inline]
     #[must_use]
     pub const fn new(bytes: &'a [u8], offset: usize, order: ByteOrder) -> Self {
         Self { bytes, offset, order }
     }
 
     /// Where the next byte stands, counted from the start of the message.
+    #[inline]
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
     }
 
     /// Whether everything has been read.
+    #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -36,6 +39,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`] if fewer are left.
+    #[inline]
     pub fn take(&mut self, length: usize, field: &'static str) -> Result<&'a [u8], DecodeError> {
         let Some((taken, rest)) = self.bytes.split_at_checked(length) else {
             let available = self.bytes.len();
@@ -56,6 +60,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`] if fewer are left.
+    #[inline]
     pub fn sub(&mut self, length: usize, field: &'static str) -> Result<Self, DecodeError> {
         let (offset, order) = (self.offset, self.order);
         Ok(Reader {
@@ -66,6 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Everything that is left.
+    #[inline]
     pub fn rest(&mut self) -> &'a [u8] {
         self.offset += self.bytes.len();
         core::mem::take(&mut self.bytes)
@@ -86,6 +92,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`take`](Self::take).
+    #[inline]
     pub fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
         let [byte] = self.array(field)?;
         Ok(byte)
@@ -95,6 +102,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`take`](Self::take).
+    #[inline]
     pub fn i8(&mut self, field: &'static str) -> Result<i8, DecodeError> {
         Ok(i8::from_be_bytes(self.array(field)?))
     }
@@ -103,6 +111,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`take`](Self::take).
+    #[inline]
     pub fn u16(&mut self, field: &'static str) -> Result<u16, DecodeError> {
         let bytes = self.array(field)?;
         Ok(match self.order {
@@ -115,6 +124,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`take`](Self::take).
+    #[inline]
     pub fn u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
         let bytes = self.array(field)?;
         Ok(match self.order {
@@ -127,6 +137,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`take`](Self::take).
+    #[inline]
     pub fn uint(&mut self, width: u8, field: &'static str) -> Result<u32, DecodeError> {
         Ok(self.order.uint(self.take(usize::from(width), field)?))
     }
@@ -135,10 +146,12 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`take`](Self::take).
+    #[inline]
     pub fn mac(&mut self, field: &'static str) -> Result<MacAddr, DecodeError> {
         Ok(MacAddr::from(self.array::<6>(field)?))
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
         let Some((array, rest)) = self.bytes.split_first_chunk::<N>() else {
             let available = self.bytes.len();
@@ -149,6 +162,7 @@ impl<'a> Reader<'a> {
         Ok(*array)
     }
 
+    #[cold]
     const fn error(&self, field: &'static str, kind: DecodeErrorKind) -> DecodeError {
         DecodeError::new(self.offset, field, kind)
     }

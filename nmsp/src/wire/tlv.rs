@@ -87,6 +87,7 @@ impl<'a> Tlv<'a> {
     ///
     /// # Errors
     /// If type, length or value are cut short, or the length is less than the TLV header it counts.
+    #[inline]
     pub fn read(reader: &mut Reader<'a>, profile: &WireProfile) -> Result<Self, DecodeError> {
         let layout = profile.tlv();
         let offset = reader.offset();
@@ -118,6 +119,7 @@ impl<'a> Tlv<'a> {
 
     /// A reader over the value.
     #[must_use]
+    #[inline]
     pub fn reader(&self, profile: &WireProfile) -> Reader<'a> {
         Reader::new(self.value, self.value_offset, profile.byte_order())
     }
@@ -136,6 +138,7 @@ impl<'a> Elements<'a> {
     ///
     /// # Errors
     /// If an element is cut short, or the error of `visit`.
+    #[inline]
     pub(crate) fn read(
         reader: &mut Reader<'a>,
         profile: &'a WireProfile,
@@ -164,6 +167,7 @@ impl<'a> Elements<'a> {
     }
 
     /// The elements in the order of the wire, each with its meaning under the profile.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (Option<Element>, Tlv<'a>)> + use<'a> {
         let profile = self.profile;
         let mut reader = Reader::new(self.bytes, self.offset, profile.byte_order());

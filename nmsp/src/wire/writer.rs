@@ -104,30 +104,38 @@ impl<'a> Writer<'a> {
     }
 
     /// The low bytes of a number, in the profile's byte order.
+    #[inline]
     fn uint(&mut self, value: u32, width: u8) {
-        let at = self.out.len();
-        self.out.put_bytes(0, usize::from(width));
-        if let Some(field) = self.out.get_mut(at..) {
-            self.profile.byte_order().write_uint(value, field);
-        }
+        let width = usize::from(width);
+        let (big, little) = (value.to_be_bytes(), value.to_le_bytes());
+        let low_bytes = match self.profile.byte_order() {
+            ByteOrder::BigEndian => big.get(big.len().saturating_sub(width)..),
+            ByteOrder::LittleEndian => little.get(..width),
+        };
+        // The profile check allows no field wider than four bytes.
+        self.out.put_slice(low_bytes.unwrap_or_default());
     }
 
     /// Bytes as they are.
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.out.put_slice(bytes);
     }
 
     /// One byte.
+    #[inline]
     pub fn u8(&mut self, value: u8) {
         self.out.put_u8(value);
     }
 
     /// One byte in two's complement.
+    #[inline]
     pub fn i8(&mut self, value: i8) {
         self.out.put_i8(value);
     }
 
     /// Two bytes in the profile's byte order.
+    #[inline]
     pub fn u16(&mut self, value: u16) {
         match self.profile.byte_order() {
             ByteOrder::BigEndian => self.out.put_u16(value),
@@ -136,6 +144,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Eight bytes in the profile's byte order.
+    #[inline]
     pub fn u64(&mut self, value: u64) {
         match self.profile.byte_order() {
             ByteOrder::BigEndian => self.out.put_u64(value),
@@ -144,6 +153,7 @@ impl<'a> Writer<'a> {
     }
 
     /// A MAC address in transmission order.
+    #[inline]
     pub fn mac(&mut self, mac: MacAddr) {
         self.out.put_slice(&mac.octets());
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,11 @@ use pki_common::authlist::{AuthList, AuthListEntry, AuthListType, SharedAuthList
 use pki_common::identity::{Identity, SelfSigned};
 use pki_common::tls::{ClientTls, PeerVerifier, TlsVersions};
 use pki_common::{HashAlgorithm, KeyHash, MacAddr};
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 pub(crate) const LOCATION_SERVER: [u8; 6] = [0x00, 0x50, 0x56, 0x9c, 0x34, 0x89];
 pub(crate) const CONTROLLER: [u8; 6] = [0x00, 0x3a, 0x7d, 0x00, 0x00, 0x01];
@@ -70,11 +75,15 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) async fn start(change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::start_at("127.0.0.1:0", change).await
+    }
+
+    pub(crate) async fn start_at(address: &str, change: impl FnOnce(&mut ServerConfig)) -> Self {
         let (controller, location_server) = (identity(CONTROLLER), identity(LOCATION_SERVER));
         let authlist = authlist_of(&location_server);
         let mut config = ServerConfig::new(Arc::clone(&controller), PeerVerifier::authlist(authlist.clone()));
         change(&mut config);
-        let server = Server::bind("127.0.0.1:0", config).await.unwrap();
+        let server = Server::bind(address, config).await.unwrap();
         let (address, handle) = (server.local_addr().unwrap(), server.handle());
         let task = tokio::spawn(server.run());
         Self {
@@ -128,6 +137,24 @@ pub(crate) fn measurement(last: u8, class: StationClass) -> Measurement {
             antenna: None,
         }],
     }
+}
+
+/// The TLS handshake of a location server that then sends whatever the test wants.
+pub(crate) async fn raw_handshake(tls: &ClientTls, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::from(stream.peer_addr()?.ip());
+    TlsConnector::from(tls.rustls_config().unwrap())
+        .connect(name, stream)
+        .await
+}
+
+/// A message of the built-in profile with this length field and transaction 9.
+pub(crate) fn message(id: u16, length: u32, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![1, 0];
+    bytes.extend(id.to_be_bytes());
+    bytes.extend(length.to_be_bytes());
+    bytes.extend([0, 0, 0, 9]);
+    bytes.extend(body);
+    bytes
 }
 
 /// Waits until a condition holds.

@@ -10,7 +10,7 @@ pub use generate::{
     DEFAULT_BACKDATE, DEFAULT_COMMON_NAME_PREFIX, DEFAULT_VALIDITY, NewKey, SelfSigned, generate_key,
 };
 pub use load::MAX_IDENTITY_FILE_BYTES;
-pub use private_file::write_private;
+pub use private_file::{write_private, write_public};
 
 use core::fmt;
 use std::path::Path;
@@ -149,7 +149,7 @@ impl Identity {
         key_path: impl AsRef<Path>,
     ) -> Result<(), IdentityError> {
         write_private(key_path, self.private_key_pem().as_bytes())?;
-        private_file::write_public(certificate_path.as_ref(), self.certificate_chain_pem().as_bytes())
+        write_public(certificate_path, self.certificate_chain_pem().as_bytes())
     }
 
     /// Our own certificate.

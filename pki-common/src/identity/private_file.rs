@@ -21,8 +21,11 @@ pub fn write_private(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), Identit
 }
 
 /// As [`write_private`], for something everybody may read (mode 0644 less the umask).
-pub(super) fn write_public(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
-    write_atomically(path, bytes, PUBLIC_MODE)
+///
+/// # Errors
+/// As [`write_private`].
+pub fn write_public(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), IdentityError> {
+    write_atomically(path.as_ref(), bytes, PUBLIC_MODE)
 }
 
 fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), IdentityError> {

@@ -85,7 +85,10 @@ impl TlsVersions {
 }
 
 /// TLS for a server.
-#[derive(Debug, Clone)]
+///
+/// A clone remembers sessions of its own: what one configuration has let in is not resumed under another that asks
+/// clients for more.
+#[derive(Debug)]
 pub struct ServerTls {
     /// Our own certificate and key.
     pub identity: Arc<Identity>,
@@ -100,6 +103,20 @@ pub struct ServerTls {
     pub resumption: bool,
     key_log: Option<Arc<dyn KeyLog>>,
     sessions: Arc<ServerSessionMemoryCache>,
+}
+
+impl Clone for ServerTls {
+    fn clone(&self) -> Self {
+        Self {
+            identity: Arc::clone(&self.identity),
+            client_authentication: self.client_authentication.clone(),
+            versions: self.versions,
+            alpn: self.alpn.clone(),
+            resumption: self.resumption,
+            key_log: self.key_log.clone(),
+            sessions: ServerSessionMemoryCache::new(RESUMABLE_SESSIONS),
+        }
+    }
 }
 
 impl ServerTls {

@@ -18,7 +18,8 @@ use crate::authlist::SharedAuthList;
 use crate::certificate::Certificate;
 use crate::signature::SignaturePolicy;
 use crate::trust_store::{
-    ExpectedName, MIN_LEGACY_RSA_BITS, Strength, TrustError, TrustStore, Usage, check_strength, check_window,
+    ExpectedName, MIN_LEGACY_RSA_BITS, Strength, TrustError, TrustStore, Usage, check_extensions_known,
+    check_strength, check_window,
 };
 
 /// Most bytes of anchor names a server hints to its clients. A message of TLS has room for 64 kB; a store
@@ -80,6 +81,12 @@ impl PeerVerifier {
             authlist: Some(list),
             ..Self::trust_store(Arc::new(TrustStore::empty(NO_TRUST_STORE)))
         }
+    }
+
+    /// Whether an authlist is asked.
+    #[must_use]
+    pub const fn has_authlist(&self) -> bool {
+        self.authlist.is_some()
     }
 
     /// Beside an authlist: certificates that are not self-signed must lead to an anchor of `store`.
@@ -229,7 +236,7 @@ impl PeerVerifier {
         self.ask_authlist(&certificate, validated_as)
     }
 
-    /// A self-signed certificate before an authlist: its own signature, its strength and its time.
+    /// A self-signed certificate before an authlist: its strength, its time, its extensions and its own signature.
     fn validate_self_signed(
         &self,
         certificate: &Certificate,
@@ -237,6 +244,7 @@ impl PeerVerifier {
     ) -> Result<CertificateType, CertificateError> {
         check_strength(certificate, self.strength)
             .and_then(|()| check_window(certificate, now))
+            .and_then(|()| check_extensions_known(certificate))
             .map_err(|error| self.refuse(error))?;
         if certificate.is_self_signed() {
             return Ok(CertificateType::Ssc);

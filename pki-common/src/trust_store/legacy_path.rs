@@ -4,9 +4,9 @@
 //! rustls-webpki and stricter: one issuer at a time, and a critical extension it does not know ends it.
 
 use rustls_pki_types::{CertificateDer, UnixTime};
-use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::extensions::{check_extensions_known, has_name_constraints};
 use super::purpose::check_purpose;
 use super::validate::{Strength, check_strength, check_window};
 use super::{TrustError, Usage};
@@ -40,8 +40,8 @@ impl LegacyPath<'_> {
         let mut path = vec![end_entity];
         loop {
             let last = path.last()?;
-            if self.anchors.iter().any(|anchor| self.issued(anchor, last)) {
-                return Some(self.check_path(&path));
+            if let Some(anchor) = self.anchors.iter().find(|anchor| self.issued(anchor, last)) {
+                return Some(check_no_name_constraints(anchor, &path).and_then(|()| self.check_path(&path)));
             }
             let next = intermediates
                 .iter()
@@ -69,6 +69,20 @@ impl LegacyPath<'_> {
     }
 }
 
+/// Name constraints limit the names below an authority. They are not evaluated here, so a path under them is refused:
+/// an old signature must not be the way around them.
+fn check_no_name_constraints(anchor: &Certificate, path: &[&Certificate]) -> Result<(), TrustError> {
+    for authority in path.iter().skip(1).copied().chain([anchor]) {
+        if has_name_constraints(authority)? {
+            return Err(TrustError::Path {
+                subject: authority.subject().to_owned(),
+                detail: "it has name constraints, which are not evaluated for old certificates".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// `intermediates_below` is the number of authorities between this authority and the end entity; `None` for
 /// the end entity itself.
 fn check_extensions(certificate: &Certificate, intermediates_below: Option<usize>) -> Result<(), TrustError> {
@@ -80,22 +94,7 @@ fn check_extensions(certificate: &Certificate, intermediates_below: Option<usize
         X509Certificate::from_der(certificate.der()).map_err(|error| TrustError::Malformed {
             detail: error.to_string(),
         })?;
-    let known = |extension: &ParsedExtension<'_>| {
-        matches!(
-            extension,
-            ParsedExtension::BasicConstraints(_)
-                | ParsedExtension::KeyUsage(_)
-                | ParsedExtension::ExtendedKeyUsage(_)
-                | ParsedExtension::SubjectAlternativeName(_)
-        )
-    };
-    if parsed
-        .extensions()
-        .iter()
-        .any(|extension| extension.critical && !known(extension.parsed_extension()))
-    {
-        return Err(refuse("it has a critical extension that is not known here"));
-    }
+    check_extensions_known(certificate)?;
     let Some(intermediates_below) = intermediates_below else {
         return Ok(());
     };

@@ -5,6 +5,7 @@
 //! the role is part of every error.
 
 mod error;
+mod extensions;
 mod legacy_path;
 mod load;
 mod name;
@@ -12,6 +13,7 @@ mod purpose;
 mod validate;
 
 pub use error::{TrustError, TrustStoreError, Usage};
+pub(crate) use extensions::check_extensions_known;
 pub use name::ExpectedName;
 pub(crate) use validate::{MIN_LEGACY_RSA_BITS, Strength, check_strength, check_window};
 
@@ -39,7 +41,10 @@ pub const MAX_ANCHORS: usize = 1024;
 pub struct TrustStore {
     role: String,
     anchors: Vec<Certificate>,
+    /// Those of the anchors that may vouch for other certificates, twice.
+    authorities: Vec<Certificate>,
     webpki_anchors: Vec<TrustAnchor<'static>>,
+    subjects: Vec<DistinguishedName>,
     known: HashSet<Vec<u8>>,
     duplicates: usize,
 }
@@ -50,7 +55,9 @@ impl TrustStore {
         Self {
             role: role.into(),
             anchors: Vec::new(),
+            authorities: Vec::new(),
             webpki_anchors: Vec::new(),
+            subjects: Vec::new(),
             known: HashSet::new(),
             duplicates: 0,
         }
@@ -88,6 +95,9 @@ impl TrustStore {
 
     /// Adds one anchor. Returns false when the very same certificate is already in the store.
     ///
+    /// A certificate that is no authority (`CA:FALSE`, or silent on the matter) is trusted itself, byte for byte, and
+    /// vouches for no other. Certificates older than version 3 cannot say, and are taken for authorities.
+    ///
     /// # Errors
     /// The certificate cannot serve as an anchor, or the store holds [`MAX_ANCHORS`].
     pub fn add(&mut self, anchor: &Certificate) -> Result<bool, TrustStoreError> {
@@ -112,7 +122,12 @@ impl TrustStore {
                 reason: format!("{} cannot serve as a trust anchor ({error})", anchor.subject()),
             }
         })?;
-        self.webpki_anchors.push(webpki_anchor.to_owned());
+        self.subjects
+            .push(DistinguishedName::in_sequence(&webpki_anchor.subject));
+        if extensions::may_issue(anchor) {
+            self.webpki_anchors.push(webpki_anchor.to_owned());
+            self.authorities.push(anchor.clone());
+        }
         self.known.insert(anchor.der().as_ref().to_vec());
         self.anchors.push(anchor.clone());
         Ok(true)
@@ -150,10 +165,7 @@ impl TrustStore {
 
     /// The subjects of the anchors in DER, as a TLS server hints them to its clients.
     pub(crate) fn subjects(&self) -> Vec<DistinguishedName> {
-        self.webpki_anchors
-            .iter()
-            .map(|anchor| DistinguishedName::in_sequence(&anchor.subject))
-            .collect()
+        self.subjects.clone()
     }
 
     /// Checks that a path of valid signatures leads from `end_entity` to an anchor, that all of it is valid
@@ -162,7 +174,8 @@ impl TrustStore {
     ///
     /// `intermediates` are the other certificates the peer sent, in any order. The rules are those of
     /// rustls-webpki (RFC 5280; a certificate without extended key usage may be used for everything), with
-    /// one addition: a certificate that is itself in the store, byte for byte, needs no path. Certificates
+    /// two additions: a certificate that is itself in the store, byte for byte, needs no path; and an anchor
+    /// that is no authority vouches for nobody else. Certificates
     /// of version 1, signed with SHA-1 or MD5, or with an RSA key under 2048 bits are refused.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use webpki::EndEntityCert;
 use super::legacy_path::LegacyPath;
 use super::name::{ExpectedName, presented_names};
 use super::purpose::{check_purpose, presented_purposes};
-use super::{TrustError, TrustStore, Usage};
+use super::{TrustError, TrustStore, Usage, check_extensions_known};
 use crate::HashAlgorithm;
 use crate::certificate::{Certificate, KeyType};
 use crate::signature::{MIN_RSA_BITS, SignaturePolicy};
@@ -37,6 +37,7 @@ impl TrustStore {
         check_strength(end_entity, strength)?;
         if self.known.contains(end_entity.der().as_ref()) {
             check_window(end_entity, now)?;
+            check_extensions_known(end_entity)?;
             return check_purpose(end_entity.der(), end_entity.subject(), usage);
         }
         if end_entity.is_self_signed() {
@@ -49,7 +50,7 @@ impl TrustStore {
             strength,
         ) {
             (Err(TrustError::Legacy { .. }), Strength::Legacy(policy)) => LegacyPath {
-                anchors: &self.anchors,
+                anchors: &self.authorities,
                 usage,
                 now,
                 policy,
@@ -151,6 +152,20 @@ impl TrustStore {
     /// Follows the issuer names up to the first that nobody presented.
     fn unknown_issuer(&self, end_entity: &Certificate, intermediates: &[CertificateDer<'_>]) -> TrustError {
         let top = top_of_chain(end_entity, intermediates);
+        let named = |anchor: &&Certificate| anchor.subject_der() == top.issuer_der();
+        if let Some(anchor) = self.anchors.iter().find(named)
+            && !self.authorities.iter().any(|authority| named(&authority))
+        {
+            return TrustError::Path {
+                subject: end_entity.subject().to_owned(),
+                detail: format!(
+                    "its issuer {} is in the trust store of role \"{}\", but is no authority (CA:FALSE) and vouches for \
+                     itself only",
+                    anchor.subject(),
+                    self.role
+                ),
+            };
+        }
         TrustError::UnknownIssuer {
             role: self.role.clone(),
             subject: end_entity.subject().to_owned(),

@@ -7,6 +7,15 @@
     reason = "a test stops where something is wrong and says what it skips"
 )]
 
+/// The rule for peers that are not installed; one file for all crates.
+#[path = "../../../interop/src/peers.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "written for a library, and each test uses a part of it"
+)]
+pub(crate) mod peers;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -208,20 +217,14 @@ fn carry(from: &mut Connection, to: &mut Connection, error: &mut Option<rustls::
     }
 }
 
-/// Runs openssl in `folder`; `None` when it is not installed, which the caller must say.
+/// Runs openssl in `folder`; `None`, with a word about it, when it is not installed.
 pub(crate) fn openssl(folder: &Path, arguments: &[&str]) -> Option<String> {
-    let output = match Command::new("openssl")
+    let openssl = peers::find_or_skip("openssl")?;
+    let output = Command::new(openssl)
         .args(arguments)
         .current_dir(folder)
         .output()
-    {
-        Ok(output) => output,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            println!("skipped: not installed: openssl");
-            return None;
-        }
-        Err(error) => panic!("openssl cannot be started: {error}"),
-    };
+        .expect("openssl can be started");
     let error_text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "openssl {arguments:?}: {error_text}");
     Some(String::from_utf8_lossy(&output.stdout).into_owned())

@@ -1,17 +1,18 @@
 //! A log in memory, gone with the process.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::crypto::CryptoProvider;
 
-use super::{CertificateLog, CertificateRecord, LogError, LogFuture, RefusedRequest};
+use super::{CertificateLog, CertificateRecord, LogError, LogFuture, MAX_REFUSED_REQUESTS, RefusedRequest};
 use crate::ca::serial::SerialNumber;
 
-/// A [`CertificateLog`] in memory, for tests and for embedders that keep a log of their own. Grows without bound.
+/// A [`CertificateLog`] in memory, for tests and for embedders that keep a log of their own. Certificates
+/// and serial numbers grow without bound.
 pub struct MemoryLog {
     provider: Arc<CryptoProvider>,
     entries: Mutex<Entries>,
@@ -22,7 +23,7 @@ struct Entries {
     /// Every serial number handed out; the place of its certificate once there is one.
     serials: HashMap<SerialNumber, Option<usize>>,
     certificates: Vec<CertificateRecord>,
-    refused: Vec<RefusedRequest>,
+    refused: VecDeque<RefusedRequest>,
 }
 
 impl MemoryLog {
@@ -81,7 +82,12 @@ impl CertificateLog for MemoryLog {
     }
 
     fn record_refused(&self, record: RefusedRequest) -> LogFuture {
-        self.entries().refused.push(record);
+        let mut entries = self.entries();
+        entries.refused.push_back(record);
+        if u32::try_from(entries.refused.len()).is_ok_and(|length| length > MAX_REFUSED_REQUESTS) {
+            entries.refused.pop_front();
+        }
+        drop(entries);
         Box::pin(ready(Ok(())))
     }
 

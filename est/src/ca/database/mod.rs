@@ -23,9 +23,14 @@ use rustls_pki_types::CertificateDer;
 pub use error::LogError;
 pub use memory::MemoryLog;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{MAX_QUEUE, SqliteLog};
+pub use sqlite::{MAX_QUEUE, RESERVED_SERIALS, SqliteLog, SqliteSettings};
 
 use super::serial::SerialNumber;
+
+/// Most refused requests that a log keeps; the oldest go first. An authenticated client can have as many requests
+/// refused as it likes, of up to [`DEFAULT_MAX_CSR_LENGTH`](crate::wire::csr::DEFAULT_MAX_CSR_LENGTH) each: this bounds
+/// what they take to 128 MiB, and is more than a person looks through.
+pub const MAX_REFUSED_REQUESTS: u32 = 4096;
 
 /// A future of the standard library, tied to no runtime, that ends when the entry is durable.
 pub type LogFuture = Pin<Box<dyn Future<Output = Result<(), LogError>> + Send>>;
@@ -46,7 +51,8 @@ pub trait CertificateLog: fmt::Debug + Send + Sync {
     /// The future yields [`LogError`]; the certificate must not be handed out then.
     fn record_issued(&self, record: CertificateRecord) -> LogFuture;
 
-    /// Records a request that the policy refused.
+    /// Records a request that the policy refused. A log may keep the latest ones only: the logs of this crate keep
+    /// [`MAX_REFUSED_REQUESTS`].
     ///
     /// # Errors
     /// The future yields [`LogError`].

@@ -18,6 +18,8 @@ const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
+const PARAMETERS: &str = "subjectPKInfo.algorithm.parameters";
+
 /// What kind of key it is, as far as a policy has to know.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -103,9 +105,12 @@ impl PublicKey {
             )?
             .object_identifier("subjectPKInfo.algorithm")?;
         let kind = match oid {
-            RSA_ENCRYPTION => PublicKeyKind::Rsa {
-                bits: modulus_bits(&key, bits)?,
-            },
+            RSA_ENCRYPTION => {
+                null_or_nothing(&mut algorithm)?;
+                PublicKeyKind::Rsa {
+                    bits: modulus_bits(&key, bits)?,
+                }
+            }
             RSASSA_PSS => PublicKeyKind::RsaPss {
                 bits: modulus_bits(&key, bits)?,
             },
@@ -142,6 +147,17 @@ impl PublicKey {
     }
 }
 
+/// The parameters of rsaEncryption: NULL (RFC 3279 section 2.3.1), or left out as some do. The key goes into the
+/// certificate as it was sent, so nothing else may travel there.
+fn null_or_nothing(parameters: &mut Reader<'_>) -> Result<(), WireError> {
+    if let Some(null) = parameters.optional(tag::NULL, PARAMETERS)?
+        && !null.content.is_empty()
+    {
+        return Err(null.problem(PARAMETERS, DerProblem::Value("the NULL has a value".to_owned())));
+    }
+    parameters.finish(PARAMETERS)
+}
+
 /// The length of the modulus in an RSAPublicKey (RFC 8017 appendix A.1.1).
 fn modulus_bits(key: &Element<'_>, rsa_public_key: &[u8]) -> Result<usize, WireError> {
     const FIELD: &str = "RSAPublicKey";
@@ -175,14 +191,48 @@ fn modulus_bits(key: &Element<'_>, rsa_public_key: &[u8]) -> Result<usize, WireE
 }
 
 fn curve(parameters: &mut Reader<'_>) -> Result<PublicKeyKind, WireError> {
-    const FIELD: &str = "subjectPKInfo.algorithm.parameters";
-    let Some(oid) = parameters.optional(tag::OBJECT_IDENTIFIER, FIELD)? else {
+    let Some(oid) = parameters.optional(tag::OBJECT_IDENTIFIER, PARAMETERS)? else {
         return Ok(PublicKeyKind::EcOther { curve: None });
     };
-    Ok(match oid.object_identifier(FIELD)? {
+    parameters.finish(PARAMETERS)?;
+    Ok(match oid.object_identifier(PARAMETERS)? {
         P256 => PublicKeyKind::EcP256,
         P384 => PublicKeyKind::EcP384,
         P521 => PublicKeyKind::EcP521,
         curve => PublicKeyKind::EcOther { curve: Some(curve) },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::asn1::encode;
+
+    fn key(oid: ObjectIdentifier, parameters: &[u8], bits: &[u8]) -> Result<PublicKey, WireError> {
+        let oid = encode(tag::OBJECT_IDENTIFIER, &[oid.as_bytes()]);
+        let algorithm = encode(tag::SEQUENCE, &[&oid, parameters]);
+        let bits = encode(tag::BIT_STRING, &[&[0], bits]);
+        PublicKey::from_spki_der(&encode(tag::SEQUENCE, &[&algorithm, &bits]))
+    }
+
+    /// The key is copied into the certificate: whatever stood beside it would be certified with it.
+    #[test]
+    fn nothing_travels_in_the_parameters_of_a_key() {
+        let modulus = encode(tag::INTEGER, &[&[0x40; 256]]);
+        let rsa = encode(tag::SEQUENCE, &[&modulus, &[2, 1, 3]]);
+        let null: &[u8] = &[5, 0];
+        for parameters in [null, &[]] {
+            let found = key(RSA_ENCRYPTION, parameters, &rsa).unwrap();
+            assert_eq!(found.kind(), &PublicKeyKind::Rsa { bits: 2047 });
+        }
+        for parameters in [&[4, 2, b'h', b'i'][..], &[5, 1, 0], &[5, 0, 4, 1, b'x']] {
+            assert!(key(RSA_ENCRYPTION, parameters, &rsa).is_err(), "{parameters:?}");
+        }
+        let curve = encode(tag::OBJECT_IDENTIFIER, &[P256.as_bytes()]);
+        assert_eq!(
+            key(EC_PUBLIC_KEY, &curve, &[4; 65]).unwrap().kind(),
+            &PublicKeyKind::EcP256
+        );
+        assert!(key(EC_PUBLIC_KEY, &[&curve[..], null].concat(), &[4; 65]).is_err());
+    }
 }

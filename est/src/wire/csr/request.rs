@@ -168,14 +168,16 @@ fn range_of(part: &[u8], whole: &[u8]) -> Range<usize> {
 
 /// Checks that the subject is a Name and writes it as text.
 fn subject_text(subject: &Element<'_>) -> Result<String, WireError> {
-    Name::from_der(subject.raw)
-        .map(|name| name.to_string())
-        .map_err(|error| {
-            subject.problem(
-                "subject",
-                DerProblem::Value(format!("not a distinguished name: {error}")),
-            )
-        })
+    let wrong = |text: String| subject.problem("subject", DerProblem::Value(text));
+    let name =
+        Name::from_der(subject.raw).map_err(|error| wrong(format!("not a distinguished name: {error}")))?;
+    // RFC 5280 section 4.1.2.4: SIZE (1..MAX). Such a subject would be no name and yet not count as empty.
+    if name.0.iter().any(|part| part.0.is_empty()) {
+        return Err(wrong(
+            "a part of the distinguished name has no attribute".to_owned(),
+        ));
+    }
+    Ok(name.to_string())
 }
 
 #[derive(Default)]
@@ -234,4 +236,17 @@ fn single_value<'a>(attribute: &Element<'a>) -> Result<Element<'a>, WireError> {
         ));
     }
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_name_without_an_attribute_is_no_name() {
+        let text = |der: &[u8]| subject_text(&Reader::new(der, Rules::Der).sequence("subject").unwrap());
+        assert_eq!(text(&[0x30, 0]), Ok(String::new()));
+        let error = text(&[0x30, 2, 0x31, 0]).unwrap_err();
+        assert!(error.to_string().contains("has no attribute"), "{error}");
+    }
 }

@@ -12,8 +12,21 @@ pub enum ByteOrder {
 }
 
 impl ByteOrder {
-    /// The number that up to four bytes stand for.
+    /// The number that up to four bytes stand for. Two and four bytes, the usual widths, are one load.
+    #[inline]
     pub(crate) fn uint(self, bytes: &[u8]) -> u32 {
+        if let Ok(bytes) = <[u8; 2]>::try_from(bytes) {
+            return u32::from(match self {
+                Self::BigEndian => u16::from_be_bytes(bytes),
+                Self::LittleEndian => u16::from_le_bytes(bytes),
+            });
+        }
+        if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
+            return match self {
+                Self::BigEndian => u32::from_be_bytes(bytes),
+                Self::LittleEndian => u32::from_le_bytes(bytes),
+            };
+        }
         let join = |value: u32, byte: &u8| (value << 8) | u32::from(*byte);
         match self {
             Self::BigEndian => bytes.iter().fold(0, join),
@@ -22,7 +35,15 @@ impl ByteOrder {
     }
 
     /// Writes the low bytes of a number into a field. The caller has checked that it fits.
+    #[inline]
     pub(crate) fn write_uint(self, value: u32, field: &mut [u8]) {
+        if let Ok(field) = <&mut [u8; 4]>::try_from(&mut *field) {
+            *field = match self {
+                Self::BigEndian => value.to_be_bytes(),
+                Self::LittleEndian => value.to_le_bytes(),
+            };
+            return;
+        }
         let low_first = value.to_le_bytes().into_iter();
         match self {
             Self::BigEndian => field
@@ -108,12 +129,14 @@ pub struct TlvLayout {
 
 impl TlvLayout {
     /// Length of type and length together.
+    #[inline]
     pub(crate) fn header_length(self) -> usize {
         usize::from(self.type_width) + usize::from(self.length_width)
     }
 }
 
 /// The largest number a field of this many bytes (at most 4) can hold.
+#[inline]
 pub(crate) const fn field_maximum(width: u8) -> u32 {
     match width {
         0 => 0,

@@ -8,6 +8,8 @@ mod numbering;
 use core::fmt;
 use std::sync::{Arc, LazyLock};
 
+use pki_common::{Diagnose, Failure, Rung};
+
 pub use layout::{ByteOrder, FieldLayout, HeaderLayout, LengthCounts, TlvLayout};
 
 pub(crate) use layout::field_maximum;
@@ -174,6 +176,29 @@ pub enum ProfileError {
     },
 }
 
+impl Diagnose for ProfileError {
+    fn diagnose(&self) -> Failure {
+        let remedy = match self {
+            Self::HeaderTooLong { .. } | Self::TooManyOpaqueBytes { .. } => {
+                "shorten the header in the profile's definition, or say what its bytes mean"
+            }
+            Self::UnsupportedWidth { .. }
+            | Self::FieldOutsideHeader { .. }
+            | Self::OverlappingFields { .. } => {
+                "correct offset and width of the field in the profile's definition"
+            }
+            Self::VersionTooLarge { .. } | Self::NumberTooLarge { .. } => {
+                "choose a smaller number, or widen the field in the profile's definition"
+            }
+            Self::DuplicateNumber { .. } => {
+                "give each thing one number of its own in the profile's definition"
+            }
+            Self::MissingNumber { .. } => "add the number to the profile's definition",
+        };
+        Failure::new(Rung::Local, format!("wire profile: {self}"), remedy)
+    }
+}
+
 /// The longest header a profile may describe. Real protocols of this kind stay well below.
 pub const MAX_HEADER_LENGTH: u8 = 64;
 
@@ -259,24 +284,28 @@ impl WireProfile {
 
     /// The message a number stands for; `None` if the profile does not know the number.
     #[must_use]
+    #[inline]
     pub fn message_type(&self, id: MessageId) -> Option<MessageType> {
         self.messages.meaning(id.0)
     }
 
     /// The number of a message; `None` if the profile gives it none.
     #[must_use]
+    #[inline]
     pub fn message_id(&self, message: MessageType) -> Option<MessageId> {
         self.messages.number(message).map(MessageId)
     }
 
     /// The element a TLV number stands for; `None` if the profile does not know the number.
     #[must_use]
+    #[inline]
     pub fn element(&self, number: TlvType) -> Option<Element> {
         self.elements.meaning(number.0)
     }
 
     /// The number of a TLV element; `None` if the profile gives it none.
     #[must_use]
+    #[inline]
     pub fn tlv_type(&self, element: Element) -> Option<TlvType> {
         self.elements.number(element).map(TlvType)
     }
@@ -309,14 +338,17 @@ impl WireProfile {
         describe::tables(&self.definition)
     }
 
+    #[inline]
     pub(crate) const fn header(&self) -> &HeaderLayout {
         &self.definition.header
     }
 
+    #[inline]
     pub(crate) const fn tlv(&self) -> TlvLayout {
         self.definition.tlv
     }
 
+    #[inline]
     pub(crate) const fn byte_order(&self) -> ByteOrder {
         self.definition.byte_order
     }

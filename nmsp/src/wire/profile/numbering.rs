@@ -68,6 +68,7 @@ impl<T: Numbered> Numbering<T> {
         }
     }
 
+    #[inline]
     pub(super) fn meaning(&self, number: u16) -> Option<T> {
         match self.low.get(usize::from(number)) {
             Some(meaning) => *meaning,
@@ -75,6 +76,7 @@ impl<T: Numbered> Numbering<T> {
         }
     }
 
+    #[inline]
     pub(super) fn number(&self, meaning: T) -> Option<u16> {
         self.numbers.get(meaning.index()).copied().flatten()
     }

@@ -3,6 +3,7 @@
 mod failure;
 mod read;
 mod schema;
+mod settings;
 mod writer;
 
 use std::fmt;
@@ -18,11 +19,8 @@ use super::reply::reply;
 use super::{CertificateLog, CertificateRecord, LogError, LogFuture, RefusedRequest};
 use crate::ca::serial::SerialNumber;
 use failure::Failures;
+pub use settings::{MAX_QUEUE, RESERVED_SERIALS, SqliteSettings};
 use writer::{Job, SerialPool, Work, Writer};
-
-/// Most entries that wait for the writer. At a thousand commits of many entries a second, a queue this long is
-/// written in well under a second; more would only make clients wait for longer.
-pub const MAX_QUEUE: usize = 1024;
 
 /// A [`CertificateLog`] in an SQLite file with a write-ahead log.
 ///
@@ -33,6 +31,7 @@ pub const MAX_QUEUE: usize = 1024;
 /// Dropping the log writes what is still waiting and blocks until that is done.
 pub struct SqliteLog {
     path: PathBuf,
+    settings: SqliteSettings,
     failures: Failures,
     queue: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
@@ -46,6 +45,18 @@ impl SqliteLog {
     /// # Errors
     /// [`LogError::Storage`] when the file exists or cannot be made.
     pub fn create(path: impl AsRef<Path>, provider: Arc<CryptoProvider>) -> Result<Self, LogError> {
+        Self::create_with(path, provider, SqliteSettings::default())
+    }
+
+    /// As [`Self::create`], with other bounds.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn create_with(
+        path: impl AsRef<Path>,
+        provider: Arc<CryptoProvider>,
+        settings: SqliteSettings,
+    ) -> Result<Self, LogError> {
         let path = path.as_ref();
         let storage = |reason: String| LogError::Storage {
             path: path.to_owned(),
@@ -58,7 +69,7 @@ impl SqliteLog {
         options
             .open(path)
             .map_err(|error| storage(format!("it cannot be made: {error}")))?;
-        Self::start(path, provider, true)
+        Self::start(path, provider, settings, true)
     }
 
     /// Opens a file that [`Self::create`] made.
@@ -67,6 +78,18 @@ impl SqliteLog {
     /// [`LogError::Storage`] when it is missing, [`LogError::WrongKind`] when another program or version made it,
     /// [`LogError::Corrupt`] when it is damaged.
     pub fn open(path: impl AsRef<Path>, provider: Arc<CryptoProvider>) -> Result<Self, LogError> {
+        Self::open_with(path, provider, SqliteSettings::default())
+    }
+
+    /// As [`Self::open`], with other bounds.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(
+        path: impl AsRef<Path>,
+        provider: Arc<CryptoProvider>,
+        settings: SqliteSettings,
+    ) -> Result<Self, LogError> {
         let path = path.as_ref();
         if !path.is_file() {
             let reason = "there is no such file; an authority without its log must not issue".to_owned();
@@ -75,31 +98,45 @@ impl SqliteLog {
                 reason,
             });
         }
-        Self::start(path, provider, false)
+        Self::start(path, provider, settings, false)
     }
 
-    fn start(path: &Path, provider: Arc<CryptoProvider>, new: bool) -> Result<Self, LogError> {
+    fn start(
+        path: &Path,
+        provider: Arc<CryptoProvider>,
+        settings: SqliteSettings,
+        new: bool,
+    ) -> Result<Self, LogError> {
+        let settings = settings.at_least_one();
         let failures = Failures::of(path);
         let mut connection = schema::connect(path, &failures)?;
         if new {
             schema::create(&mut connection, &failures)?;
         }
         schema::check(&connection, &failures)?;
+        schema::limit(&connection, settings.max_bytes, &failures)?;
         let reader = schema::connect(path, &failures)?;
         reader
             .pragma_update(None, "query_only", true)
             .map_err(|error| failures.classify(&error))?;
 
-        let serials = Arc::new(SerialPool::default());
-        let mut writer = Writer::new(connection, provider, Arc::clone(&serials), failures.clone());
+        let serials = Arc::new(SerialPool::new(settings.low_water()));
+        let mut writer = Writer::new(
+            connection,
+            provider,
+            Arc::clone(&serials),
+            failures.clone(),
+            settings,
+        );
         writer.reserve_serials()?;
-        let (queue, jobs) = mpsc::sync_channel(MAX_QUEUE);
+        let (queue, jobs) = mpsc::sync_channel(settings.queue);
         let thread = std::thread::Builder::new()
             .name("certificate-log".to_owned())
             .spawn(move || writer.run(&jobs))
             .map_err(|error| failures.storage(format!("the writer thread did not start: {error}")))?;
         Ok(Self {
             path: path.to_owned(),
+            settings,
             failures,
             queue: Some(queue),
             writer: Some(thread),
@@ -127,7 +164,9 @@ impl SqliteLog {
     fn enqueue(&self, job: Job) -> Result<(), LogError> {
         let queue = self.queue.as_ref().ok_or(LogError::Stopped)?;
         queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => LogError::Busy { waiting: MAX_QUEUE },
+            TrySendError::Full(_) => LogError::Busy {
+                waiting: self.settings.queue,
+            },
             TrySendError::Disconnected(_) => LogError::Stopped,
         })
     }
@@ -177,7 +216,12 @@ impl CertificateLog for SqliteLog {
             // The queue is full, so the writer is awake and fills the pool with its next transaction.
             tracing::debug!("no room in the queue to ask for serial numbers");
         }
-        serial.ok_or(LogError::Busy { waiting: MAX_QUEUE })
+        // When the reserve ran out because the writer cannot fill it, its reason is the one to tell.
+        serial.ok_or_else(|| {
+            self.serials.last_failure().unwrap_or(LogError::Busy {
+                waiting: self.settings.reserved_serials,
+            })
+        })
     }
 
     fn record_issued(&self, record: CertificateRecord) -> LogFuture {

@@ -86,6 +86,26 @@ pub(super) fn create(connection: &mut Connection, failures: &Failures) -> Result
     make(connection).map_err(|error| failures.classify(&error))
 }
 
+/// Bounds the size of the file, for what this connection writes.
+pub(super) fn limit(
+    connection: &Connection,
+    max_bytes: Option<u64>,
+    failures: &Failures,
+) -> Result<(), LogError> {
+    let Some(max_bytes) = max_bytes else {
+        return Ok(());
+    };
+    let set = || -> rusqlite::Result<()> {
+        let page_size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let bytes = i64::try_from(max_bytes).unwrap_or(i64::MAX);
+        // SQLite takes 0 for "no change", and no less than there are.
+        let pages = (bytes / page_size.max(1)).clamp(1, i64::from(u32::MAX - 1));
+        connection.pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, i64>(0))?;
+        Ok(())
+    };
+    set().map_err(|error| failures.classify(&error))
+}
+
 /// Whether the tables are those of this version.
 pub(super) fn check(connection: &Connection, failures: &Failures) -> Result<(), LogError> {
     let number = |name| {
@@ -106,4 +126,24 @@ pub(super) fn check(connection: &Connection, failures: &Failures) -> Result<(), 
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kill does not show whether a commit waits for the disk; a loss of power would.
+    #[test]
+    fn every_connection_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::File::create(&path).unwrap();
+        let connection = connect(&path, &Failures::of(&path)).unwrap();
+        let text = |name| connection.pragma_query_value(None, name, |row| row.get::<_, String>(0));
+        let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        assert_eq!(text("journal_mode").unwrap(), "wal");
+        // 2 is FULL.
+        assert_eq!(number("synchronous").unwrap(), 2);
+        assert_eq!(number("foreign_keys").unwrap(), 1);
+    }
 }

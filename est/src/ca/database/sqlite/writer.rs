@@ -4,20 +4,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use rustls::crypto::CryptoProvider;
 
 use super::failure::Failures;
+use super::settings::SqliteSettings;
 use crate::ca::database::memory::random_serial;
 use crate::ca::database::reply::Reply;
 use crate::ca::database::{CertificateRecord, LogError, RefusedRequest};
 use crate::ca::serial::SerialNumber;
-
-/// Serial numbers kept in reserve, and thereby the most enrolments between signing and commit.
-const RESERVED_SERIALS: usize = 1024;
-
-/// Below this many the reserve is filled up.
-const LOW_WATER: usize = RESERVED_SERIALS / 2;
 
 /// Most entries in one transaction, so that the first one does not wait for ever under load.
 const MAX_GROUP: usize = 256;
@@ -37,13 +32,37 @@ pub(super) enum Work {
 }
 
 /// Serial numbers that are on disk as taken, and that nobody has got yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SerialPool {
     serials: Mutex<Vec<SerialNumber>>,
+    low_water: usize,
     asked_for_more: AtomicBool,
+    /// Why the writer could not write, until it can again.
+    failure: Mutex<Option<LogError>>,
 }
 
 impl SerialPool {
+    pub(super) fn new(low_water: usize) -> Self {
+        Self {
+            serials: Mutex::default(),
+            low_water,
+            asked_for_more: AtomicBool::new(false),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// Why the writer's last transaction failed; `None` when it did not.
+    pub(super) fn last_failure(&self) -> Option<LogError> {
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn note_failure(&self, failure: Option<LogError>) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
     /// A number, if there is one, and whether the writer should be asked for more.
     pub(super) fn take(&self) -> (Option<SerialNumber>, bool) {
         let (serial, left) = {
@@ -51,8 +70,8 @@ impl SerialPool {
             (serials.pop(), serials.len())
         };
         // With nothing left it is asked every time: an earlier attempt may have failed, on a full disk for instance.
-        let asked_before = left < LOW_WATER && self.asked_for_more.swap(true, Ordering::Relaxed);
-        let ask = serial.is_none() || (left < LOW_WATER && !asked_before);
+        let asked_before = left < self.low_water && self.asked_for_more.swap(true, Ordering::Relaxed);
+        let ask = serial.is_none() || (left < self.low_water && !asked_before);
         (serial, ask)
     }
 
@@ -78,6 +97,7 @@ pub(super) struct Writer {
     provider: Arc<CryptoProvider>,
     serials: Arc<SerialPool>,
     failures: Failures,
+    settings: SqliteSettings,
 }
 
 impl Writer {
@@ -86,12 +106,14 @@ impl Writer {
         provider: Arc<CryptoProvider>,
         serials: Arc<SerialPool>,
         failures: Failures,
+        settings: SqliteSettings,
     ) -> Self {
         Self {
             connection,
             provider,
             serials,
             failures,
+            settings,
         }
     }
 
@@ -106,6 +128,7 @@ impl Writer {
             let mut group = vec![first];
             group.extend(jobs.try_iter().take(MAX_GROUP - 1));
             let outcome = self.write_group(&group);
+            self.serials.note_failure(outcome.as_ref().err().cloned());
             if let Err(error) = &outcome {
                 tracing::error!(%error, entries = group.len(), "the database took none of the waiting entries");
             }
@@ -127,12 +150,16 @@ impl Writer {
     /// taken although the others were.
     fn write_group(&mut self, group: &[Job]) -> Result<Vec<(usize, LogError)>, LogError> {
         let wanted = match self.serials.len() {
-            left if left < LOW_WATER => RESERVED_SERIALS - left,
+            left if left < self.settings.low_water() => self.settings.reserved_serials - left,
             _ => 0,
         };
+        let kept = self.settings.refused_requests;
         let (provider, failures) = (&self.provider, &self.failures);
         let mut write = || -> Result<_, WriteError> {
-            let transaction = self.connection.transaction()?;
+            // Immediate: another process's lock is met, and waited for, here and nowhere later.
+            let transaction = self
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut refused = Vec::new();
             for (index, job) in group.iter().enumerate() {
                 let written = match &job.work {
@@ -144,6 +171,9 @@ impl Writer {
                     Err(error) if is_constraint(&error) => refused.push((index, refusal_of(&job.work))),
                     other => other?,
                 }
+            }
+            if group.iter().any(|job| matches!(job.work, Work::Refused(_))) {
+                drop_oldest_refused(&transaction, kept)?;
             }
             let new = insert_serials(&transaction, wanted, provider)?;
             transaction.commit()?;
@@ -158,7 +188,9 @@ impl Writer {
     fn release_unused_serials(&mut self) {
         let unused = self.serials.drain();
         let release = || -> rusqlite::Result<()> {
-            let transaction = self.connection.transaction()?;
+            let transaction = self
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
             for serial in &unused {
                 transaction
                     .prepare_cached("DELETE FROM serials WHERE serial = ?1")?
@@ -256,6 +288,16 @@ fn insert_refused(connection: &Connection, record: &RefusedRequest) -> rusqlite:
         record.rule,
         record.reason,
     ])?;
+    Ok(())
+}
+
+/// Keeps the latest refused requests. Only the oldest are ever deleted, so the numbers have no gaps.
+fn drop_oldest_refused(connection: &Connection, kept: u32) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM refused_requests WHERE sequence <= (SELECT max(sequence) FROM refused_requests) - ?1",
+        )?
+        .execute([kept])?;
     Ok(())
 }
 

@@ -1,0 +1,134 @@
+//! The TCP stream of a connection, watched while the handshake runs: what the vendor's trace calls `WANT_READ` and
+//! `doSSLRecvLoop` is seen here, between TLS and TCP.
+
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::{Context, Poll};
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::trace::ConnectionTrace;
+
+/// The server's side of the handshake. A stream whose handshake failed is given back, so that an alert can still arrive.
+pub(super) async fn accept(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    trace: Arc<ConnectionTrace>,
+) -> Result<TlsStream<HandshakeStream>, (io::Error, TcpStream)> {
+    let progress = Arc::new(Progress::new(trace));
+    let watch = Some(Arc::clone(&progress));
+    let mut accepting = pin!(acceptor.accept(HandshakeStream { stream, watch }).into_fallible());
+    let accepted = poll_fn(|context| {
+        let polled = accepting.as_mut().poll(context);
+        if polled.is_pending() {
+            progress.returned();
+        }
+        polled
+    });
+    match accepted.await {
+        Ok(mut stream) => {
+            stream.get_mut().0.watch = None;
+            Ok(stream)
+        }
+        Err((error, stream)) => Err((error, stream.stream)),
+    }
+}
+
+/// A TCP stream; while the handshake runs, its reads are noted.
+#[derive(Debug)]
+pub(super) struct HandshakeStream {
+    stream: TcpStream,
+    /// `None` once the handshake is done.
+    watch: Option<Arc<Progress>>,
+}
+
+/// How far a handshake is. One task uses it; it is atomic because the stream and its owner both hold it.
+#[derive(Debug)]
+struct Progress {
+    trace: Arc<ConnectionTrace>,
+    /// The last read found nothing.
+    blocked: AtomicBool,
+    /// The trace says so.
+    waiting: AtomicBool,
+    /// The first attempt has used up what had arrived; the receive loop goes on from there.
+    initialised: AtomicBool,
+}
+
+impl Progress {
+    fn new(trace: Arc<ConnectionTrace>) -> Self {
+        Self {
+            trace,
+            blocked: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
+            initialised: AtomicBool::new(false),
+        }
+    }
+
+    fn read_attempted(&self, outcome: &Poll<io::Result<()>>, received: usize) {
+        self.blocked.store(outcome.is_pending(), Ordering::Relaxed);
+        if received > 0 && self.waiting.swap(false, Ordering::Relaxed) {
+            self.trace.handshake_goes_on();
+        }
+    }
+
+    /// The handshake is not finished and has returned to its caller; a task can do so more than once while it waits.
+    fn returned(&self) {
+        if self.blocked.load(Ordering::Relaxed) && !self.waiting.swap(true, Ordering::Relaxed) {
+            self.trace.wants_read();
+            if !self.initialised.swap(true, Ordering::Relaxed) {
+                self.trace.initialised();
+            }
+        }
+    }
+}
+
+impl AsyncRead for HandshakeStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if let Some(watch) = &self.watch {
+            watch.read_attempted(&outcome, buffer.filled().len() - before);
+        }
+        outcome
+    }
+}
+
+impl AsyncWrite for HandshakeStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
