@@ -14,8 +14,28 @@ use crate::wire::label::PathLabel;
 #[derive(Debug, Parser)]
 #[command(name = "est", version, propagate_version = true)]
 pub(crate) struct Arguments {
+    /// What to log to standard error: a level, or directives such as "est::server=debug".
+    #[arg(
+        long,
+        global = true,
+        env = "RUST_LOG",
+        default_value = "warn,est=info",
+        value_name = "FILTER",
+        value_parser = log_filter
+    )]
+    pub(crate) log: String,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Checks the filter while the command line is read, so that a bad one is wrong usage.
+fn log_filter(text: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!(
+            "{error}; give a level such as info, or directives such as est::server=debug"
+        )),
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -250,6 +270,14 @@ impl From<KeyKind> for NewKey {
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+
+    #[test]
+    fn a_bad_log_filter_is_wrong_usage() {
+        let parsed =
+            |filter| Arguments::try_parse_from(["est", "--log", filter, "ca", "show", "--dir", "ca"]);
+        assert!(parsed("est::server=debug").is_ok());
+        assert_eq!(parsed("est=loud").unwrap_err().exit_code(), 2);
+    }
 
     #[test]
     fn the_arguments_are_consistent() {

@@ -28,7 +28,7 @@ const EXIT_PENDING: u8 = 75;
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_log();
+    start_log(&arguments.log);
     match run(arguments.command) {
         Ok(code) => code,
         Err(error) => {
@@ -61,9 +61,9 @@ fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
         })
 }
 
-/// `RUST_LOG` chooses what is logged; without it, information of this crate and warnings of others.
-fn start_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,est=info"));
+fn start_log(filter: &str) {
+    // The filter was checked with the arguments.
+    let filter = EnvFilter::new(filter);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

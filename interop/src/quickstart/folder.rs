@@ -19,7 +19,7 @@ use tempfile::TempDir;
 pub struct LabFolder {
     path: PathBuf,
     /// Removes the folder at the end of the run, unless the user keeps it.
-    _temporary: Option<TempDir>,
+    temporary: Option<TempDir>,
 }
 
 /// Why there is no folder to work in.
@@ -66,7 +66,7 @@ impl LabFolder {
                 })?;
                 Self {
                     path: temporary.path().to_owned(),
-                    _temporary: Some(temporary),
+                    temporary: Some(temporary),
                 }
             }
             Some(path) => {
@@ -82,7 +82,7 @@ impl LabFolder {
                 }
                 Self {
                     path: fs::canonicalize(path).map_err(io)?,
-                    _temporary: None,
+                    temporary: None,
                 }
             }
         };
@@ -96,7 +96,7 @@ impl LabFolder {
     /// Whether the files stay after the run.
     #[must_use]
     pub const fn is_kept(&self) -> bool {
-        self._temporary.is_none()
+        self.temporary.is_none()
     }
 
     /// The folder itself.
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn removes_a_temporary_folder_at_the_end() {
+    fn removes_atemporary_folder_at_the_end() {
         let lab = LabFolder::open(None).unwrap();
         let path = lab.path().to_owned();
         assert!(path.is_dir());

@@ -171,6 +171,20 @@ impl SqliteLog {
         })
     }
 
+    /// A number of the reserve, if one is left; asks the writer for more when they run low.
+    fn take_serial(&self) -> Option<SerialNumber> {
+        let (serial, running_low) = self.serials.take();
+        let ask = Job {
+            work: Work::ReserveSerials,
+            reply: None,
+        };
+        if running_low && self.enqueue(ask).is_err() {
+            // The queue is full, so the writer is awake and fills the reserve with its next transaction.
+            tracing::debug!("no room in the queue to ask for serial numbers");
+        }
+        serial
+    }
+
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, LogError> {
         query(&self.reader()).map_err(|error| self.failures.classify(&error))
     }
@@ -204,24 +218,17 @@ impl fmt::Debug for SqliteLog {
 
 impl CertificateLog for SqliteLog {
     fn reserve_serial(&self) -> Result<SerialNumber, LogError> {
-        let (serial, running_low) = self.serials.take();
-        if running_low
-            && self
-                .enqueue(Job {
-                    work: Work::ReserveSerials,
-                    reply: None,
-                })
-                .is_err()
-        {
-            // The queue is full, so the writer is awake and fills the pool with its next transaction.
-            tracing::debug!("no room in the queue to ask for serial numbers");
+        if let Some(serial) = self.take_serial() {
+            return Ok(serial);
         }
-        // When the reserve ran out because the writer cannot fill it, its reason is the one to tell.
-        serial.ok_or_else(|| {
-            self.serials.last_failure().unwrap_or(LogError::Busy {
+        // When the reserve ran out because the writer cannot fill it, its reason is the one to tell. Without one, the
+        // writer may have filled it between the look into the reserve and the look at the reason.
+        match self.serials.last_failure() {
+            Some(failure) => Err(failure),
+            None => self.take_serial().ok_or(LogError::Busy {
                 waiting: self.settings.reserved_serials,
-            })
-        })
+            }),
+        }
     }
 
     fn record_issued(&self, record: CertificateRecord) -> LogFuture {
