@@ -59,7 +59,7 @@ pub async fn run(folder: &LabFolder, out: &mut dyn Write) -> Result<Devices, Fai
     anchors.add(&ca).map_err(diagnosed)?;
     let anchors = Arc::new(anchors);
 
-    let password = hex_of(&random_bytes()?);
+    let password = hex::encode(random_bytes()?);
     let server = make_server(folder, authority, &anchors, &password).await?;
     let est_address = server.local_addr();
     say(
@@ -210,8 +210,4 @@ fn random_bytes() -> Result<[u8; 16], Failure> {
         .fill(&mut bytes)
         .map_err(|_| unexpected("The crypto provider gave no random bytes."))?;
     Ok(bytes)
-}
-
-fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -63,7 +63,8 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    match start_logging(&arguments.log).and_then(|()| execute(arguments.command)) {
+    start_logging(&arguments.log);
+    match execute(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has had enough, as `head` does.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -102,16 +103,13 @@ fn log_filter(text: &str) -> Result<String, String> {
     }
 }
 
-fn start_logging(filter: &str) -> Result<(), CliError> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| {
-        CliError::usage(format!("--log {filter:?}: {error}"), "give a level such as info")
-    })?;
+fn start_logging(filter: &str) {
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        // The filter was checked with the arguments.
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
-    Ok(())
 }
 
 fn block_on(future: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {

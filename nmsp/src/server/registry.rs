@@ -238,28 +238,21 @@ mod tests {
             counters: Arc::default(),
             subscriber: Arc::new(Subscriber::new(1)),
         };
+        let active = || {
+            registry
+                .status()
+                .iter()
+                .map(|status| status.active)
+                .collect::<Vec<_>>()
+        };
         let slot = registry.reserve(peer(1), &Limits::default()).unwrap();
         slot.establish(established());
         assert_eq!(registry.subscribers().len(), 1);
         drop(slot);
         assert_eq!(registry.subscribers().len(), 0);
-        assert_eq!(
-            registry
-                .status()
-                .iter()
-                .map(|status| status.active)
-                .collect::<Vec<_>>(),
-            [false]
-        );
+        assert_eq!(active(), [false]);
         let again = registry.reserve(peer(1), &Limits::default()).unwrap();
         again.establish(established());
-        assert_eq!(
-            registry
-                .status()
-                .iter()
-                .map(|status| status.active)
-                .collect::<Vec<_>>(),
-            [true]
-        );
+        assert_eq!(active(), [true]);
     }
 }
