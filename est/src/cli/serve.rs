@@ -1,20 +1,29 @@
 //! `est serve`
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Args;
 use pki_common::identity::Identity;
 use pki_common::tls::{ClientAuthentication, PeerVerifier, ServerTls};
 use pki_common::trust_store::TrustStore;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CliError;
-use super::arguments::ServeArguments;
 use super::config::ServeConfig;
 use super::files::print;
 use crate::auth::Users;
 use crate::operation::Operations;
 use crate::server::{Server, ServerConfig};
+
+#[derive(Debug, Args)]
+#[command(after_long_help = super::config::EXAMPLE)]
+pub(crate) struct ServeArguments {
+    /// The configuration file (TOML), shown below with its defaults.
+    #[arg(long)]
+    pub(crate) config: PathBuf,
+}
 
 pub(crate) async fn run(arguments: &ServeArguments) -> Result<ExitCode, CliError> {
     let config = ServeConfig::load(&arguments.config)?;

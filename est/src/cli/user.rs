@@ -1,14 +1,30 @@
 //! `est user`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Subcommand;
 use pki_common::identity::write_private;
 
 use super::CliError;
-use super::arguments::UserCommand;
 use super::files::{print, read_password};
 use crate::auth::Users;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add a user, or give an existing one a new password. The password is read from the standard input.
+    Add {
+        /// The user file; it is made when it is missing.
+        #[arg(long)]
+        users: PathBuf,
+        /// Read the password from the first line of the standard input. There is no other way: arguments and
+        /// environment can be read by others.
+        #[arg(long, required = true)]
+        password_stdin: bool,
+        /// The user name.
+        name: String,
+    },
+}
 
 pub(crate) fn run(command: UserCommand) -> Result<ExitCode, CliError> {
     let UserCommand::Add {

@@ -1,5 +1,7 @@
 //! `est ca`
 
+mod arguments;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,8 +13,10 @@ use rustls::time_provider::DefaultTimeProvider;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+pub(crate) use arguments::CaCommand;
+use arguments::Output;
+
 use super::CliError;
-use super::arguments::{CaCommand, Output};
 use super::files::{must_not_exist, print, write_public};
 use crate::ca::database::CertificateRecord;
 use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, NewAuthority};
