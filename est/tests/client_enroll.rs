@@ -222,11 +222,8 @@ struct Scripted {
 }
 
 impl CertificateAuthority for Scripted {
-    fn ca_certificates<'a>(
-        &'a self,
-        label: Option<&'a PathLabel>,
-    ) -> CaFuture<'a, Vec<CertificateDer<'static>>> {
-        self.inner.ca_certificates(label)
+    fn ca_certificates(&self) -> CaFuture<'_, Arc<[CertificateDer<'static>]>> {
+        self.inner.ca_certificates()
     }
 
     fn enroll(&self, _request: EnrollRequest) -> CaFuture<'_, Outcome> {
@@ -290,11 +287,8 @@ async fn an_authority_that_is_not_available_is_a_503_with_a_time() {
 struct Renaming(Arc<dyn CertificateAuthority>);
 
 impl CertificateAuthority for Renaming {
-    fn ca_certificates<'a>(
-        &'a self,
-        label: Option<&'a PathLabel>,
-    ) -> CaFuture<'a, Vec<CertificateDer<'static>>> {
-        self.0.ca_certificates(label)
+    fn ca_certificates(&self) -> CaFuture<'_, Arc<[CertificateDer<'static>]>> {
+        self.0.ca_certificates()
     }
 
     fn enroll(&self, mut request: EnrollRequest) -> CaFuture<'_, Outcome> {

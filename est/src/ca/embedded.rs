@@ -29,13 +29,13 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 ///
 /// Signing happens in `poll`, on the thread of the caller: with an EC key it takes some ten microseconds, less than
 /// handing it to another thread. Waiting for the log does not block.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct EmbeddedCertificateAuthority {
-    issuer: Issuer,
+    issuer: Arc<Issuer>,
+    certificates: Arc<[CertificateDer<'static>]>,
     policy: IssuancePolicy,
     log: Arc<dyn CertificateLog>,
     clock: Arc<dyn TimeProvider>,
-    labels: Vec<PathLabel>,
 }
 
 /// An authority that cannot start. The operator's fault.
@@ -76,7 +76,7 @@ impl Diagnose for AuthorityError {
 }
 
 impl EmbeddedCertificateAuthority {
-    /// Puts an authority together. It answers requests without a path label; see [`Self::with_label`].
+    /// Puts an authority together.
     pub fn new(
         issuer: Issuer,
         policy: IssuancePolicy,
@@ -84,19 +84,22 @@ impl EmbeddedCertificateAuthority {
         clock: Arc<dyn TimeProvider>,
     ) -> Self {
         Self {
-            issuer,
+            certificates: Arc::new([issuer.certificate().clone()]),
+            issuer: Arc::new(issuer),
             policy,
             log,
             clock,
-            labels: Vec::new(),
         }
     }
 
-    /// Answers under this path label, too.
+    /// The same authority, with the same CA key, log and clock, under another policy: for a server whose path labels
+    /// issue different kinds of certificates.
     #[must_use]
-    pub fn with_label(mut self, label: PathLabel) -> Self {
-        self.labels.push(label);
-        self
+    pub fn with_policy(&self, policy: IssuancePolicy) -> Self {
+        Self {
+            policy,
+            ..self.clone()
+        }
     }
 
     /// The CA certificate.
@@ -119,17 +122,7 @@ impl EmbeddedCertificateAuthority {
         &self.log
     }
 
-    fn check_label(&self, label: Option<&PathLabel>) -> Result<(), EnrollError> {
-        match label {
-            Some(label) if !self.labels.contains(label) => Err(EnrollError::UnknownLabel {
-                label: label.to_string(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
     async fn issue(&self, request: EnrollRequest) -> Result<IssuedCertificate, EnrollError> {
-        self.check_label(request.label.as_ref())?;
         let now = self
             .clock
             .current_time()
@@ -189,14 +182,8 @@ impl EmbeddedCertificateAuthority {
 }
 
 impl CertificateAuthority for EmbeddedCertificateAuthority {
-    fn ca_certificates<'a>(
-        &'a self,
-        label: Option<&'a PathLabel>,
-    ) -> CaFuture<'a, Vec<CertificateDer<'static>>> {
-        Box::pin(async move {
-            self.check_label(label)?;
-            Ok(vec![self.issuer.certificate().clone()])
-        })
+    fn ca_certificates(&self) -> CaFuture<'_, Arc<[CertificateDer<'static>]>> {
+        Box::pin(std::future::ready(Ok(Arc::clone(&self.certificates))))
     }
 
     fn enroll(&self, request: EnrollRequest) -> CaFuture<'_, EnrollOutcome> {

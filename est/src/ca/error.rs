@@ -12,11 +12,23 @@ pub enum EnrollError {
     /// The requester's fault: the policy forbids what was asked. The same request will never succeed (HTTP 4xx).
     #[error(transparent)]
     RejectedByPolicy(#[from] PolicyRefusal),
-    /// The requester's fault: there is no authority under the label (HTTP 404).
-    #[error("there is no certificate authority under the path label {label:?}")]
-    UnknownLabel {
-        /// The label asked for; empty for none.
-        label: String,
+    /// The requester's fault: this authority does not do that (HTTP 501).
+    #[error("this certificate authority offers no {what}")]
+    Unsupported {
+        /// What was asked for.
+        what: String,
+    },
+    /// The requester's fault: this authority has issued no certificate with the serial number (HTTP 404).
+    #[error("this certificate authority has issued no certificate with the serial number {serial}")]
+    NoSuchCertificate {
+        /// The number, in hexadecimal.
+        serial: String,
+    },
+    /// The requester's fault: the certificate is revoked already (HTTP 409).
+    #[error("the certificate with the serial number {serial} is revoked already")]
+    AlreadyRevoked {
+        /// The number, in hexadecimal.
+        serial: String,
     },
     /// Nobody's fault or the operator's: not now, but perhaps later (HTTP 503 with `Retry-After`).
     #[error("the certificate authority cannot issue at the moment: {reason}")]
@@ -77,6 +89,10 @@ pub enum PolicyRule {
     Validity,
     /// Whose certificate it is to be, against who asks.
     Requester,
+    /// A person decided, or did not within the time allowed.
+    Approval,
+    /// An authority outside this program decided.
+    ExternalAuthority,
 }
 
 impl fmt::Display for PolicyRule {
@@ -92,6 +108,8 @@ impl fmt::Display for PolicyRule {
             Self::Extension => "extension",
             Self::Validity => "validity",
             Self::Requester => "requester",
+            Self::Approval => "approval",
+            Self::ExternalAuthority => "external-authority",
         })
     }
 }
@@ -101,6 +119,10 @@ impl Diagnose for PolicyRefusal {
         let remedy = match self.rule {
             PolicyRule::KeyType => "Make a key of a kind and size that the text names, and a new request.",
             PolicyRule::Validity => "Renew the certificate of the authority, or have the policy changed.",
+            PolicyRule::Approval => {
+                "Ask the operator of the authority, or make a request that is acceptable."
+            }
+            PolicyRule::ExternalAuthority => "Ask the operator of the external authority.",
             PolicyRule::Requester => "Ask in the name of the device itself, or have the policy changed.",
             _ => "Ask for what the policy allows, or have the policy changed.",
         };
@@ -112,7 +134,9 @@ impl Diagnose for EnrollError {
     fn diagnose(&self) -> Failure {
         let remedy = match self {
             Self::RejectedByPolicy(_) => "Ask for what the policy allows, or have the policy changed.",
-            Self::UnknownLabel { .. } => "Use a path label that the server knows, or none.",
+            Self::Unsupported { .. } => "Ask the operator of the authority to do it another way.",
+            Self::NoSuchCertificate { .. } => "Check the serial number; `openssl x509 -serial` prints it.",
+            Self::AlreadyRevoked { .. } => "There is nothing to do.",
             Self::Unavailable { .. } => "Try again later; if it lasts, look into the log of the authority.",
             Self::Internal { .. } => "Look into the log of the authority.",
         };

@@ -19,17 +19,22 @@ pub mod serial;
 mod error;
 #[cfg(feature = "sqlite")]
 mod folder;
+mod requester;
+mod revocation;
 mod x509;
 
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rustls_pki_types::CertificateDer;
 
 pub use error::{EnrollError, PolicyRefusal, PolicyRule};
+pub use requester::{Authentication, ChannelBindingState, ChannelBindingType, Requester};
+pub use revocation::{RevocationReason, RevokeRequest};
 
 use crate::wire::csr::VerifiedCsr;
 use crate::wire::label::PathLabel;
@@ -44,17 +49,19 @@ pub type CaFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, EnrollError>> +
 /// implementation must not block in `poll` for longer than one signature takes: what waits for a disk or another
 /// process does so on a thread of its own.
 ///
-/// Calls come from many connections at once.
+/// Calls come from many connections at once. Path labels are the server's business: it has one authority per label,
+/// and several of them may be one [`EmbeddedCertificateAuthority`](embedded::EmbeddedCertificateAuthority) with
+/// different policies.
 pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// The certificates that the `cacerts` operation answers with (RFC 7030 section 4.1.3): the current CA
-    /// certificate, the chain above it, and root rollover certificates, in any order.
+    /// certificate first, then the chain above it and root rollover certificates.
+    ///
+    /// The same `Arc` as long as nothing has changed, so that a server may keep the encoded answer and compare by
+    /// [`Arc::ptr_eq`].
     ///
     /// # Errors
-    /// [`EnrollError::UnknownLabel`] when there is no authority under that label.
-    fn ca_certificates<'a>(
-        &'a self,
-        label: Option<&'a PathLabel>,
-    ) -> CaFuture<'a, Vec<CertificateDer<'static>>>;
+    /// [`EnrollError::Unavailable`] or [`EnrollError::Internal`] when they cannot be had.
+    fn ca_certificates(&self) -> CaFuture<'_, Arc<[CertificateDer<'static>]>>;
 
     /// Issues a certificate for the request (RFC 7030 section 4.2), or says that a person has to look at it first.
     ///
@@ -65,6 +72,30 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// # Errors
     /// See [`EnrollError`]. Nothing was issued then.
     fn enroll(&self, request: EnrollRequest) -> CaFuture<'_, EnrollOutcome>;
+
+    /// The current certificate revocation list (RFC 5280 section 5) in DER, `None` when this authority publishes
+    /// none.
+    ///
+    /// # Errors
+    /// [`EnrollError::Unavailable`] or [`EnrollError::Internal`] when it cannot be made.
+    fn revocation_list(&self) -> CaFuture<'_, Option<Bytes>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Revokes a certificate of this authority. The caller has checked that the requester may. When the future
+    /// yields `Ok`, the revocation is on durable record and in the next answer of [`Self::revocation_list`].
+    ///
+    /// # Errors
+    /// [`EnrollError::Unsupported`] when this authority does not revoke, [`EnrollError::NoSuchCertificate`],
+    /// [`EnrollError::AlreadyRevoked`].
+    fn revoke(&self, request: RevokeRequest) -> CaFuture<'_, ()> {
+        drop(request);
+        Box::pin(async {
+            Err(EnrollError::Unsupported {
+                what: "revocation".to_owned(),
+            })
+        })
+    }
 }
 
 /// A request for a certificate, with what the authority may want to know about where it came from.
@@ -76,43 +107,32 @@ pub struct EnrollRequest {
     pub requester: Requester,
     /// The path label the request came in under, if any.
     pub label: Option<PathLabel>,
+    /// Which operation it came by.
+    pub operation: EnrollOperation,
+    /// Whether the request is bound to the TLS connection it came over.
+    pub channel_binding: ChannelBindingState,
 }
 
-/// Who asks for a certificate, as the EST server authenticated them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Requester {
-    /// The user name, or the subject of the client certificate.
-    pub name: String,
-    /// How the name was proven.
-    pub authentication: Authentication,
-    /// Where the request came from, when known.
-    pub address: Option<IpAddr>,
-}
-
-/// How a requester was authenticated (RFC 7030 section 3.3). `Display` gives the form kept in the database.
+/// The operations that lead to a certificate. `Display` gives the word of the path (RFC 7030 section 3.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Authentication {
-    /// Not at all.
-    None,
-    /// By a TLS client certificate.
-    ClientCertificate,
-    /// By user name and password in HTTP Basic (RFC 7617).
-    HttpBasic,
-    /// By both.
-    ClientCertificateAndHttpBasic,
-    /// By being the owner of the CA's files, on the command line.
-    Operator,
+pub enum EnrollOperation {
+    /// `simpleenroll`
+    SimpleEnroll,
+    /// `simplereenroll`
+    SimpleReenroll,
+    /// `serverkeygen`
+    ServerKeyGen,
+    /// `fullcmc`
+    FullCmc,
 }
 
-impl fmt::Display for Authentication {
+impl fmt::Display for EnrollOperation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::None => "none",
-            Self::ClientCertificate => "client-certificate",
-            Self::HttpBasic => "http-basic",
-            Self::ClientCertificateAndHttpBasic => "client-certificate+http-basic",
-            Self::Operator => "operator",
+            Self::SimpleEnroll => "simpleenroll",
+            Self::SimpleReenroll => "simplereenroll",
+            Self::ServerKeyGen => "serverkeygen",
+            Self::FullCmc => "fullcmc",
         })
     }
 }

@@ -30,8 +30,8 @@ pub use response::OperationResponse;
 
 use crate::auth::{Client, EnrollmentAuthentication};
 use crate::ca::{
-    Authentication, CertificateAuthority, EnrollError, EnrollOutcome, EnrollRequest, IssuedCertificate,
-    Requester,
+    Authentication, CertificateAuthority, ChannelBindingState, EnrollError, EnrollOperation, EnrollOutcome,
+    EnrollRequest, IssuedCertificate, Requester,
 };
 use crate::wire::base64::{self, Base64Layout};
 use crate::wire::certs_only;
@@ -129,6 +129,10 @@ impl Operations {
     /// [`Refusal`] for everything that can be told without client and body.
     pub fn route(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<Route, Refusal> {
         let EstPath { label, operation } = EstPath::parse(path).ok_or(Refusal::NotFound)?;
+        // There is one authority, and it has no label.
+        if label.is_some() {
+            return Err(Refusal::NotFound);
+        }
         let head = *method == Method::HEAD && operation.method() == Method::GET;
         if *method != operation.method() && !head {
             // A method is any token of any length; one is enough to be recognised.
@@ -183,15 +187,15 @@ impl Operations {
     /// [`Refusal`], which [`Refusal::to_response`] turns into the answer.
     pub async fn answer(&self, request: OperationRequest) -> Result<OperationResponse, Refusal> {
         match request.route.operation {
-            Operation::CaCerts => self.ca_certificates(request.route.label.as_ref()).await,
+            Operation::CaCerts => self.ca_certificates().await,
             Operation::SimpleEnroll => self.simple_enroll(request).await,
             Operation::CsrAttrs => Err(Refusal::NoCsrAttributes),
             other => Err(Refusal::NotImplemented(other)),
         }
     }
 
-    async fn ca_certificates(&self, label: Option<&PathLabel>) -> Result<OperationResponse, Refusal> {
-        let certificates = self.authority.ca_certificates(label).await.map_err(refusal_of)?;
+    async fn ca_certificates(&self) -> Result<OperationResponse, Refusal> {
+        let certificates = self.authority.ca_certificates().await.map_err(refusal_of)?;
         let message = certs_only::encode(&certificates).map_err(internal)?;
         Ok(self.certificates_response(&message))
     }
@@ -207,6 +211,8 @@ impl Operations {
             csr,
             requester,
             label: request.route.label,
+            operation: EnrollOperation::SimpleEnroll,
+            channel_binding: ChannelBindingState::Absent,
         };
         match self.authority.enroll(asked).await.map_err(refusal_of)? {
             EnrollOutcome::Issued(IssuedCertificate { certificate, .. }) => {
@@ -265,15 +271,16 @@ fn check_content_type(operation: Operation, headers: &HeaderMap) -> Result<(), R
 }
 
 fn requester(client: &Client, address: Option<IpAddr>) -> Requester {
-    let authentication = match client {
-        Client::Anonymous => Authentication::None,
-        Client::Certificate(_) => Authentication::ClientCertificate,
-        Client::Basic { .. } => Authentication::HttpBasic,
+    let (authentication, certificate) = match client {
+        Client::Anonymous => (Authentication::NONE, None),
+        Client::Certificate(certificate) => (Authentication::CERTIFICATE, Some(certificate.clone())),
+        Client::Basic { .. } => (Authentication::BASIC, None),
     };
     Requester {
         name: client.name().to_owned(),
         authentication,
         address,
+        certificate,
     }
 }
 
@@ -282,7 +289,11 @@ fn refusal_of(error: EnrollError) -> Refusal {
         EnrollError::RejectedByPolicy(refusal) => Refusal::Policy {
             cause: format!("rule {}: {}", refusal.rule, refusal.text),
         },
-        EnrollError::UnknownLabel { .. } => Refusal::NotFound,
+        error @ (EnrollError::Unsupported { .. }
+        | EnrollError::NoSuchCertificate { .. }
+        | EnrollError::AlreadyRevoked { .. }) => Refusal::BadRequest {
+            cause: error.to_string(),
+        },
         EnrollError::Unavailable { reason, retry_after } => Refusal::Unavailable {
             retry_after,
             cause: reason,

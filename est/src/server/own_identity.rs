@@ -5,8 +5,8 @@ use pki_common::{Diagnose, Failure, Rung};
 use rustls_pki_types::PrivateKeyDer;
 
 use crate::ca::{
-    Authentication, CertificateAuthority, EnrollError, EnrollOutcome, EnrollRequest, IssuedCertificate,
-    Requester,
+    CertificateAuthority, ChannelBindingState, EnrollError, EnrollOperation, EnrollOutcome, EnrollRequest,
+    IssuedCertificate, Requester,
 };
 use crate::error::CsrError;
 use crate::request::{KeyAndRequest, RequestError, RequestedName, Subject};
@@ -25,15 +25,12 @@ pub async fn own_identity(
 ) -> Result<Identity, OwnIdentityError> {
     let made = KeyAndRequest::generate(subject, names, key)?;
     let csr = UnverifiedCsr::from_der(made.csr_der(), &CsrLimits::default())?;
-    let requester = Requester {
-        name: "operator".to_owned(),
-        authentication: Authentication::Operator,
-        address: None,
-    };
     let request = EnrollRequest {
         csr: csr.verify(&VerificationPolicy::default())?,
-        requester,
+        requester: Requester::operator(),
         label: None,
+        operation: EnrollOperation::SimpleEnroll,
+        channel_binding: ChannelBindingState::Absent,
     };
     match authority.enroll(request).await? {
         EnrollOutcome::Issued(IssuedCertificate { certificate, .. }) => {

@@ -7,7 +7,8 @@ use est::ca::database::{CertificateLog, LogError, MemoryLog, SqliteLog};
 use est::ca::embedded::{AuthorityError, AuthorityFiles, EmbeddedCertificateAuthority, NewAuthority};
 use est::ca::policy::IssuancePolicy;
 use est::ca::{
-    Authentication, CertificateAuthority, EnrollError, EnrollOutcome, EnrollRequest, PolicyRule, Requester,
+    Authentication, CertificateAuthority, ChannelBindingState, EnrollError, EnrollOperation, EnrollOutcome,
+    EnrollRequest, PolicyRule, Requester,
 };
 use pki_common::clock::FixedClock;
 use pki_common::identity::NewKey;
@@ -35,13 +36,16 @@ fn open(files: &AuthorityFiles) -> Result<EmbeddedCertificateAuthority, Authorit
 fn request(name: &str) -> EnrollRequest {
     let requester = Requester {
         name: "alice".to_owned(),
-        authentication: Authentication::HttpBasic,
+        authentication: Authentication::BASIC,
         address: Some([192, 0, 2, 7].into()),
+        certificate: None,
     };
     EnrollRequest {
         csr: csr(name),
         requester,
         label: None,
+        operation: EnrollOperation::SimpleEnroll,
+        channel_binding: ChannelBindingState::Absent,
     }
 }
 
@@ -57,7 +61,7 @@ fn records_what_it_issues_and_finds_it_after_a_restart() {
     drop(authority);
 
     let authority = open(&files).unwrap();
-    assert_eq!(block_on(authority.ca_certificates(None)).unwrap(), [root]);
+    assert_eq!(*block_on(authority.ca_certificates()).unwrap(), [root]);
     let record = authority.log().certificate(&issued.serial).unwrap().unwrap();
     assert_eq!(record.certificate, issued.certificate);
     assert_eq!(record.csr, csr("p256").der());
@@ -96,27 +100,37 @@ fn records_what_it_refuses() {
 }
 
 #[test]
-fn knows_only_its_own_labels() {
+fn one_authority_serves_several_labels_with_a_policy_each() {
     let provider = pki_common::tls::crypto_provider().unwrap();
     let clock = Arc::new(FixedClock(now()));
     let log = Arc::new(MemoryLog::new(provider));
-    let authority = EmbeddedCertificateAuthority::new(issuer("p256"), IssuancePolicy::default(), log, clock)
-        .with_label("lab".parse().unwrap());
-    let lab = "lab".parse().unwrap();
-    let other = "other".parse().unwrap();
-    assert!(block_on(authority.ca_certificates(Some(&lab))).is_ok());
-    let expected = EnrollError::UnknownLabel {
-        label: "other".to_owned(),
-    };
-    assert_eq!(
-        block_on(authority.ca_certificates(Some(&other))),
-        Err(expected.clone())
-    );
-    let outcome = block_on(authority.enroll(EnrollRequest {
-        label: Some(other),
+    let shared: Arc<dyn CertificateLog> = log.clone();
+    let phones = EmbeddedCertificateAuthority::new(issuer("p256"), IssuancePolicy::default(), shared, clock);
+    let mut strict = IssuancePolicy::default();
+    strict.key.ec_p256 = false;
+    let strict = phones.with_policy(strict);
+    let label = |label: &str| EnrollRequest {
+        label: Some(label.parse().unwrap()),
         ..request("p256")
-    }));
-    assert_eq!(outcome, Err(expected));
+    };
+    let outcome = block_on(phones.enroll(label("phones")));
+    assert!(matches!(outcome, Ok(EnrollOutcome::Issued(_))), "{outcome:?}");
+    let outcome = block_on(strict.enroll(label("strict")));
+    assert!(
+        matches!(&outcome, Err(EnrollError::RejectedByPolicy(refusal)) if refusal.rule == PolicyRule::KeyType),
+        "{outcome:?}"
+    );
+    // One log has both, each with its label.
+    assert_eq!(
+        log.certificates(0, 10).unwrap()[0].origin.label.as_deref(),
+        Some("phones")
+    );
+    assert_eq!(
+        log.refused(10).unwrap()[0].origin.label.as_deref(),
+        Some("strict")
+    );
+    let [first, second] = [&phones, &strict].map(|authority| block_on(authority.ca_certificates()).unwrap());
+    assert!(Arc::ptr_eq(&first, &second));
 }
 
 #[test]

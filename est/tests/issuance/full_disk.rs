@@ -11,7 +11,8 @@ use est::ca::embedded::EmbeddedCertificateAuthority;
 use est::ca::policy::IssuancePolicy;
 use est::ca::serial::SerialNumber;
 use est::ca::{
-    Authentication, CertificateAuthority, EnrollError, EnrollOutcome, EnrollRequest, PolicyRule, Requester,
+    Authentication, CertificateAuthority, ChannelBindingState, EnrollError, EnrollOperation, EnrollOutcome,
+    EnrollRequest, PolicyRule, Requester,
 };
 use pki_common::clock::FixedClock;
 
@@ -23,13 +24,16 @@ const PATIENCE: usize = 60_000;
 fn enroll(authority: &EmbeddedCertificateAuthority, name: &str) -> Result<SerialNumber, EnrollError> {
     let requester = Requester {
         name: "alice".to_owned(),
-        authentication: Authentication::HttpBasic,
+        authentication: Authentication::BASIC,
         address: None,
+        certificate: None,
     };
     let request = EnrollRequest {
         csr: csr(name),
         requester,
         label: None,
+        operation: EnrollOperation::SimpleEnroll,
+        channel_binding: ChannelBindingState::Absent,
     };
     match block_on(authority.enroll(request))? {
         EnrollOutcome::Issued(issued) => Ok(issued.serial),
