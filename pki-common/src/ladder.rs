@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use crate::Escaped;
+
 /// How far a connection came before it failed. Ordered: a lower rung comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rung {
@@ -148,28 +150,9 @@ impl fmt::Display for Failure {
         write!(
             f,
             "\ncause: {}\nremedy: {}",
-            Escaped(&self.cause),
-            Escaped(&self.remedy)
+            Escaped::new(&self.cause),
+            Escaped::new(&self.remedy)
         )
-    }
-}
-
-/// Text on one line: control characters and invisible formatting are written as escapes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write as _;
-
-        for character in self.0.chars() {
-            if character == ' ' || character.is_ascii_graphic() || character.is_alphanumeric() {
-                f.write_char(character)?;
-            } else {
-                write!(f, "{}", character.escape_unicode())?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -15,7 +15,9 @@
 //! | [`trust_store`] | anchors per role, path validation, expected names |
 //! | [`identity`] | a certificate with its private key, made or loaded |
 //! | [`tls`] | rustls configurations and the verifiers that ask trust store and authlist |
+//! | [`channel_binding`] | what proves that a request was made for this very TLS connection |
 //! | [`clock`] | the time that validity is measured by |
+//! | [`Escaped`] | text that somebody else chose, harmless for logs and terminals |
 //! | [`ladder`] | on which rung a connection failed, who refused, the cause and the remedy |
 //!
 //! # Example
@@ -50,11 +52,13 @@
 //!
 //! Numbers such as F001-27 count the facts of the vendor documents that this project works from.
 
+mod escaped;
 mod key_hash;
 mod mac;
 
 pub mod authlist;
 pub mod certificate;
+pub mod channel_binding;
 pub mod clock;
 pub mod identity;
 pub mod ladder;
@@ -63,6 +67,7 @@ pub mod tls;
 pub mod trust_store;
 
 pub use certificate::{Certificate, CertificateType};
+pub use escaped::Escaped;
 pub use key_hash::{HashAlgorithm, KeyHash, KeyHashParseError, NearMiss, NearMissKind};
 pub use ladder::{Alert, Diagnose, Failure, Rung, Side, TlsFault};
 pub use mac::{MacAddr, MacFormat, MacParseError};

@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::Escaped;
 use crate::authlist::{AuthList, AuthListConflict, AuthListEntry, AuthListFormat, AuthListType};
 use crate::key_hash::{HashAlgorithm, KeyHash, KeyHashParseError};
-use crate::ladder::{Diagnose, Escaped, Failure, Rung};
+use crate::ladder::{Diagnose, Failure, Rung};
 use crate::mac::{MacAddr, MacParseError};
 
 /// Limits of an import, and what is known from elsewhere.
@@ -469,10 +470,7 @@ const EXCERPT_CHARACTERS: usize = 120;
 
 /// The beginning of a text, control characters escaped.
 pub(super) fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(EXCERPT_CHARACTERS) {
-        Some((end, _)) => format!("{}...", Escaped(text.get(..end).unwrap_or(text))),
-        None => Escaped(text).to_string(),
-    }
+    Escaped::new(text).at_most(EXCERPT_CHARACTERS).to_string()
 }
 
 /// Words of a configuration that a secret follows.

@@ -16,8 +16,8 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::time::ASN1Time;
 
+use crate::Escaped;
 use crate::key_hash::{HashAlgorithm, KeyHash};
-use crate::ladder::Escaped;
 use crate::mac::MacAddr;
 use crate::signature::{SignatureError, SignaturePolicy, verify_signature};
 
@@ -373,11 +373,11 @@ impl SubjectAlternativeName {
 impl fmt::Display for SubjectAlternativeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dns(name) => write!(f, "DNS:{}", Escaped(name)),
+            Self::Dns(name) => write!(f, "DNS:{}", Escaped::new(name)),
             Self::Ip(address) => write!(f, "IP:{address}"),
-            Self::Email(address) => write!(f, "email:{}", Escaped(address)),
-            Self::Uri(uri) => write!(f, "URI:{}", Escaped(uri)),
-            Self::Other(text) => write!(f, "{}", Escaped(text)),
+            Self::Email(address) => write!(f, "email:{}", Escaped::new(address)),
+            Self::Uri(uri) => write!(f, "URI:{}", Escaped::new(uri)),
+            Self::Other(text) => write!(f, "{}", Escaped::new(text)),
         }
     }
 }

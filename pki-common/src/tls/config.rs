@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions};
 use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, KeyLog, ServerConfig, SupportedProtocolVersion};
 
 use super::{PeerVerifier, VerificationObserver, crypto_provider};
+use crate::channel_binding::recording_provider;
 use crate::identity::Identity;
 use crate::ladder::{Diagnose, Failure, Rung};
 
@@ -84,6 +86,30 @@ impl TlsVersions {
     }
 }
 
+/// What TLS 1.2 demands when channel bindings are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum ExtendedMasterSecret {
+    #[default]
+    WithChannelBinding,
+    NeverDemanded,
+}
+
+impl ExtendedMasterSecret {
+    /// Whether it is demanded, beside what a FIPS provider demands anyway.
+    fn is_demanded(self, channel_binding: bool) -> bool {
+        channel_binding && self == Self::WithChannelBinding
+    }
+}
+
+/// The provider whose cipher suites serve the wanted channel bindings.
+fn provider_for(channel_binding: bool) -> Result<Arc<CryptoProvider>, TlsConfigError> {
+    if channel_binding {
+        recording_provider()
+    } else {
+        crypto_provider()
+    }
+}
+
 /// TLS for a server.
 ///
 /// A clone remembers sessions of its own: what one configuration has let in is not resumed under another that asks
@@ -101,6 +127,10 @@ pub struct ServerTls {
     /// Whether sessions may be resumed. Off by default: a resumed session presents no certificate, so
     /// neither the trust store nor the authlist is asked again.
     pub resumption: bool,
+    /// Whether channel bindings can be had ([`channel_binding`](crate::channel_binding)). TLS 1.2 then demands the
+    /// extended master secret (RFC 7627); peers without it (OpenSSL before 1.1.0) fail the handshake. Off by default.
+    pub channel_binding: bool,
+    extended_master_secret: ExtendedMasterSecret,
     key_log: Option<Arc<dyn KeyLog>>,
     sessions: Arc<ServerSessionMemoryCache>,
 }
@@ -113,6 +143,8 @@ impl Clone for ServerTls {
             versions: self.versions,
             alpn: self.alpn.clone(),
             resumption: self.resumption,
+            channel_binding: self.channel_binding,
+            extended_master_secret: self.extended_master_secret,
             key_log: self.key_log.clone(),
             sessions: ServerSessionMemoryCache::new(RESUMABLE_SESSIONS),
         }
@@ -129,6 +161,8 @@ impl ServerTls {
             versions: TlsVersions::default(),
             alpn: Vec::new(),
             resumption: false,
+            channel_binding: false,
+            extended_master_secret: ExtendedMasterSecret::default(),
             key_log: None,
             sessions: ServerSessionMemoryCache::new(RESUMABLE_SESSIONS),
         }
@@ -140,6 +174,17 @@ impl ServerTls {
     pub fn dangerous_key_log(mut self, key_log: Arc<dyn KeyLog>) -> Self {
         tracing::warn!("TLS secrets of this server are given to a key log: its traffic can be decrypted");
         self.key_log = Some(key_log);
+        self
+    }
+
+    /// Lets TLS 1.2 clients without the extended master secret (RFC 7627) connect although channel bindings are on.
+    ///
+    /// Without it an attacker between can make two connections with the same tls-unique (RFC 7627 section 1), so
+    /// a request made for one passes on the other. For old peers only (OpenSSL before 1.1.0).
+    #[must_use]
+    pub fn dangerous_accept_no_extended_master_secret(mut self) -> Self {
+        tracing::warn!("TLS 1.2 without extended master secret is accepted: tls-unique is not safe there");
+        self.extended_master_secret = ExtendedMasterSecret::NeverDemanded;
         self
     }
 
@@ -170,7 +215,7 @@ impl ServerTls {
     }
 
     fn build(&self, authentication: &ClientAuthentication) -> Result<Arc<ServerConfig>, TlsConfigError> {
-        let provider = crypto_provider()?;
+        let provider = provider_for(self.channel_binding)?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(self.versions.as_rustls())
             .map_err(refused)?;
@@ -193,6 +238,7 @@ impl ServerTls {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
+        config.require_ems |= self.extended_master_secret.is_demanded(self.channel_binding);
         if let Some(key_log) = &self.key_log {
             config.key_log = Arc::clone(key_log);
         }
@@ -214,6 +260,10 @@ pub struct ClientTls {
     /// Whether sessions may be resumed. Off by default: a resumed session presents no certificate.
     /// Sessions are remembered inside one `rustls::ClientConfig`; keep it to resume.
     pub resumption: bool,
+    /// Whether channel bindings can be had ([`channel_binding`](crate::channel_binding)). TLS 1.2 then demands the
+    /// extended master secret (RFC 7627); peers without it (OpenSSL before 1.1.0) fail the handshake. Off by default.
+    pub channel_binding: bool,
+    extended_master_secret: ExtendedMasterSecret,
     key_log: Option<Arc<dyn KeyLog>>,
 }
 
@@ -227,6 +277,8 @@ impl ClientTls {
             versions: TlsVersions::default(),
             alpn: Vec::new(),
             resumption: false,
+            channel_binding: false,
+            extended_master_secret: ExtendedMasterSecret::default(),
             key_log: None,
         }
     }
@@ -244,6 +296,17 @@ impl ClientTls {
     pub fn dangerous_key_log(mut self, key_log: Arc<dyn KeyLog>) -> Self {
         tracing::warn!("TLS secrets of this client are given to a key log: its traffic can be decrypted");
         self.key_log = Some(key_log);
+        self
+    }
+
+    /// Lets TLS 1.2 servers without the extended master secret (RFC 7627) connect although channel bindings are on.
+    ///
+    /// Without it an attacker between can make two connections with the same tls-unique (RFC 7627 section 1), so
+    /// a request made for one passes on the other. For old peers only (OpenSSL before 1.1.0).
+    #[must_use]
+    pub fn dangerous_accept_no_extended_master_secret(mut self) -> Self {
+        tracing::warn!("TLS 1.2 without extended master secret is accepted: tls-unique is not safe there");
+        self.extended_master_secret = ExtendedMasterSecret::NeverDemanded;
         self
     }
 
@@ -267,7 +330,7 @@ impl ClientTls {
     }
 
     fn build(&self, peer: &PeerVerifier) -> Result<Arc<ClientConfig>, TlsConfigError> {
-        let provider = crypto_provider()?;
+        let provider = provider_for(self.channel_binding)?;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(self.versions.as_rustls())
             .map_err(refused)?
@@ -281,6 +344,7 @@ impl ClientTls {
         if !self.resumption {
             config.resumption = rustls::client::Resumption::disabled();
         }
+        config.require_ems |= self.extended_master_secret.is_demanded(self.channel_binding);
         if let Some(key_log) = &self.key_log {
             config.key_log = Arc::clone(key_log);
         }
