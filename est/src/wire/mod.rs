@@ -5,6 +5,7 @@
 pub mod base64;
 pub mod certs_only;
 pub mod csr;
+pub mod csr_attributes;
 pub mod label;
 pub mod media_type;
 

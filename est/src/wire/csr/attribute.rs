@@ -169,7 +169,7 @@ impl fmt::Debug for ChallengePassword {
 }
 
 /// The text of a DirectoryString (RFC 5280 appendix A.1), or of an IA5String, which old clients use instead.
-fn directory_string(value: &Element<'_>) -> Option<String> {
+pub(crate) fn directory_string(value: &Element<'_>) -> Option<String> {
     match value.tag {
         // UTF8String
         0x0c => String::from_utf8(value.content.to_vec()).ok(),

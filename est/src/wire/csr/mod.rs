@@ -14,8 +14,8 @@ use std::ops::Deref;
 
 use pki_common::signature::SignatureError;
 
-pub(crate) use attribute::name_with_oid;
 pub use attribute::{Attribute, ChallengePassword, RequestedExtension};
+pub(crate) use attribute::{directory_string, name_with_oid};
 pub use pki_common::signature::SignaturePolicy as VerificationPolicy;
 pub use public_key::{PublicKey, PublicKeyKind};
 pub use request::CertificationRequest;
