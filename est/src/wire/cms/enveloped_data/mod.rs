@@ -1,0 +1,1 @@
+//! Enveloped data (RFC 5652 section 6).

@@ -1,0 +1,1 @@
+//! Enveloped data.

@@ -1,0 +1,10 @@
+//! CMS against `openssl cms`: what we make it reads, what it makes we read, and what was tampered with is refused.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails fails the test, as it should"
+)]
+
+mod enveloped_data;
+mod signed_data;
+mod support;
