@@ -1,110 +1,57 @@
-//! What an enrolment demands of its client, and whether the client meets it.
-
-use core::fmt;
+//! Compares what a label demands with what a client has shown.
 
 use http::HeaderMap;
 use pki_common::Certificate;
 
-use super::basic::{BasicCredentials, BasicError};
-
-/// How a client may authenticate for an enrolment; any one of the accepted ways suffices.
-///
-/// # Defaults
-/// Both ways are accepted. With neither, nobody can enrol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EnrollmentAuthentication {
-    /// A certificate that the TLS layer has verified (RFC 7030, section 3.3.2).
-    pub certificate: bool,
-    /// HTTP Basic over server-authenticated TLS (RFC 7030, section 3.2.3), the mode of Cisco document 70341.
-    pub basic: bool,
-}
-
-impl Default for EnrollmentAuthentication {
-    fn default() -> Self {
-        Self {
-            certificate: true,
-            basic: true,
-        }
-    }
-}
+use super::client::Client;
+use super::credentials::{Credentials, CredentialsError};
+use super::method::{AuthenticationMethod, AuthenticationMethods};
+use super::requirement::AuthenticationRequirement;
 
 /// What a client has shown of itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Presented<'a> {
-    /// The certificate of the TLS handshake, only if the TLS layer has verified chain and possession of the key.
+    /// The certificate of the TLS handshake, only if the TLS layer has verified chain and possession of the key. A
+    /// wrong certificate never gets here: it ends the handshake with an alert.
     pub certificate: Option<&'a Certificate>,
     /// The headers of the request.
     pub headers: &'a HeaderMap,
 }
 
-/// The client as the server knows it after authentication.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Client {
-    /// Not authenticated; enough for `cacerts`.
-    Anonymous,
-    /// By a certificate in the TLS handshake.
-    Certificate(Certificate),
-    /// By HTTP Basic.
-    Basic {
-        /// The verified user name.
-        user: String,
-    },
-}
-
-impl Client {
-    /// The user name, the subject of the certificate, or `-` as the common log format has it.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Anonymous => "-",
-            Self::Certificate(certificate) => certificate.subject(),
-            Self::Basic { user } => user,
-        }
-    }
-
-    /// `none`, `certificate` or `basic`, for logs and the record of the certificate authority.
-    #[must_use]
-    pub const fn method(&self) -> &'static str {
-        match self {
-            Self::Anonymous => "none",
-            Self::Certificate(_) => "certificate",
-            Self::Basic { .. } => "basic",
-        }
-    }
-}
-
-impl fmt::Display for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name(), self.method())
-    }
-}
-
 /// The outcome of [`decide`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum AuthenticationDecision {
     /// The client is authenticated.
     Accepted(Client),
-    /// The verdict hangs on these credentials: ask an [`Authenticator`](super::Authenticator).
-    CheckPassword(BasicCredentials),
-    /// The client has shown nothing of what is accepted.
-    Missing,
-    /// The client has sent an `Authorization: Basic` header that cannot be read.
-    Malformed(BasicError),
+    /// The verdict hangs on these credentials; verified, they complete a combination.
+    Verify(Credentials),
+    /// The client has not shown what is demanded. These HTTP methods would help it; when there is none, only a
+    /// certificate would, or nothing.
+    Missing {
+        /// What to offer in the answer.
+        offer: AuthenticationMethods,
+    },
+    /// The client has sent an `Authorization` header of an accepted scheme that cannot be read.
+    Malformed(CredentialsError),
 }
 
-/// Compares what an enrolment demands with what the client has shown.
+/// Compares what a label demands with what the client has shown.
+///
+/// A certificate that suffices alone is enough; an `Authorization` header beside it is then not looked at, and the
+/// methods of the [`Client`] do not list it. Credentials that complete no combination (of a scheme that is not
+/// accepted, or beside a certificate that is missing) are as good as none.
 #[must_use]
-pub fn decide(required: EnrollmentAuthentication, presented: Presented<'_>) -> AuthenticationDecision {
-    if let (true, Some(certificate)) = (required.certificate, presented.certificate) {
-        return AuthenticationDecision::Accepted(Client::Certificate(certificate.clone()));
+pub fn decide(requirement: &AuthenticationRequirement, presented: Presented<'_>) -> AuthenticationDecision {
+    if let Some(certificate) = presented.certificate
+        && requirement.is_met_by(AuthenticationMethod::Certificate.into())
+    {
+        return AuthenticationDecision::Accepted(Client::by_certificate(certificate.clone()));
     }
-    if !required.basic {
-        return AuthenticationDecision::Missing;
-    }
-    match BasicCredentials::from_headers(presented.headers) {
-        Ok(Some(credentials)) => AuthenticationDecision::CheckPassword(credentials),
-        Ok(None) => AuthenticationDecision::Missing,
+    let offer = requirement.http_methods(presented.certificate.is_some());
+    match Credentials::from_headers(presented.headers, offer) {
+        Ok(Some(credentials)) => AuthenticationDecision::Verify(credentials),
+        Ok(None) => AuthenticationDecision::Missing { offer },
         Err(error) => AuthenticationDecision::Malformed(error),
     }
 }
@@ -114,46 +61,44 @@ mod tests {
     use super::*;
     use http::header::AUTHORIZATION;
 
-    #[test]
-    fn asks_for_the_password_only_where_basic_is_accepted() {
+    use crate::auth::BasicError;
+
+    fn decided(requirement: &[&str], authorization: Option<&str>) -> AuthenticationDecision {
         let mut headers = HeaderMap::new();
-        let none = decide(
-            EnrollmentAuthentication::default(),
-            Presented {
-                certificate: None,
-                headers: &headers,
-            },
-        );
-        assert!(matches!(none, AuthenticationDecision::Missing));
-        headers.insert(AUTHORIZATION, "Basic YTpi".parse().unwrap());
+        if let Some(value) = authorization {
+            headers.insert(AUTHORIZATION, value.parse().unwrap());
+        }
         let presented = Presented {
             certificate: None,
             headers: &headers,
         };
-        let asked = decide(EnrollmentAuthentication::default(), presented);
-        assert!(matches!(asked, AuthenticationDecision::CheckPassword(ref found) if found.user() == "a"));
-        let refused = decide(
-            EnrollmentAuthentication {
-                certificate: true,
-                basic: false,
-            },
-            presented,
-        );
-        assert!(matches!(refused, AuthenticationDecision::Missing));
+        decide(&AuthenticationRequirement::parse(requirement).unwrap(), presented)
+    }
+
+    #[test]
+    fn asks_for_the_password_only_where_basic_is_accepted() {
+        for (requirement, authorization, expected) in [
+            (&["certificate", "basic"][..], None, "basic"),
+            (&["certificate"], Some("Basic YTpi"), "none"),
+            (&["certificate+basic"], Some("Basic YTpi"), "none"),
+            (&["digest"], Some("Basic YTpi"), "digest"),
+            (&[], Some("Basic YTpi"), "none"),
+        ] {
+            match decided(requirement, authorization) {
+                AuthenticationDecision::Missing { offer } => assert_eq!(offer.to_string(), expected),
+                other => panic!("{requirement:?}: {other:?}"),
+            }
+        }
+        let asked = decided(&["certificate", "basic"], Some("Basic YTpi"));
+        assert!(matches!(asked, AuthenticationDecision::Verify(ref found) if found.user() == Some("a")));
     }
 
     #[test]
     fn tells_a_damaged_header_from_a_missing_one() {
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, "Basic QQ==".parse().unwrap());
-        let presented = Presented {
-            certificate: None,
-            headers: &headers,
-        };
-        let refused = decide(EnrollmentAuthentication::default(), presented);
+        let refused = decided(&["basic"], Some("Basic QQ=="));
         assert!(matches!(
             refused,
-            AuthenticationDecision::Malformed(BasicError::NoColon)
+            AuthenticationDecision::Malformed(CredentialsError::Basic(BasicError::NoColon))
         ));
     }
 }

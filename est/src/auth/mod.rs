@@ -1,4 +1,4 @@
-//! Who may enrol: HTTP Basic credentials, users and their password hashes.
+//! Who may enrol: what a label demands, what a client shows, and who it turns out to be.
 //!
 //! Nothing here does I/O or knows tokio. [`Authenticator::check`] is expensive on purpose (argon2id), so the
 //! asynchronous server runs it off the runtime with bounded concurrency, and asks [`Authenticator::recall`] first,
@@ -6,7 +6,12 @@
 
 mod basic;
 mod cache;
+mod challenge;
+mod client;
+mod credentials;
 mod gate;
+mod method;
+mod requirement;
 mod users;
 
 use core::fmt;
@@ -16,7 +21,12 @@ use pki_common::{Diagnose, Failure, Rung};
 
 pub use basic::{BasicCredentials, BasicError, MAX_BASIC_HEADER, MAX_PASSWORD, MAX_USER_NAME};
 pub use cache::{DEFAULT_CACHE_CAPACITY, DEFAULT_CACHE_LIFETIME, VerifiedCredentials};
-pub use gate::{AuthenticationDecision, Client, EnrollmentAuthentication, Presented, decide};
+pub use challenge::{Challenges, basic_challenge};
+pub use client::Client;
+pub use credentials::{Credentials, CredentialsError};
+pub use gate::{AuthenticationDecision, Presented, decide};
+pub use method::{AuthenticationMethod, AuthenticationMethods};
+pub use requirement::{AuthenticationRequirement, RequirementError};
 pub use users::{DuplicateUser, UserFileError, UserFileFault, UserNameError, Users, hash_password};
 
 /// Decides whether a name and a password belong together.

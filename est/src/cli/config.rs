@@ -14,7 +14,7 @@ use const_oid::ObjectIdentifier;
 use serde::Deserialize;
 
 use super::CliError;
-use crate::auth::EnrollmentAuthentication;
+use crate::auth::{AuthenticationMethod, AuthenticationRequirement};
 use crate::ca::policy::{IssuancePolicy, UnlistedExtensions};
 use crate::operation::OperationSettings;
 use crate::server::ServerLimits;
@@ -121,11 +121,14 @@ impl ServeConfig {
 
     pub(crate) fn operations(&self) -> OperationSettings {
         let mut settings = OperationSettings::default();
-        let ways = EnrollmentAuthentication::default();
-        settings.authentication = EnrollmentAuthentication {
-            certificate: self.authentication.certificate.unwrap_or(ways.certificate),
-            basic: self.authentication.basic.unwrap_or(ways.basic),
-        };
+        let ways = &self.authentication;
+        let accepted = [
+            (AuthenticationMethod::Certificate, ways.certificate),
+            (AuthenticationMethod::Basic, ways.basic),
+        ];
+        let accepted = accepted.into_iter().filter(|(_, given)| given.unwrap_or(true));
+        settings.authentication = AuthenticationRequirement::any_of(accepted.map(|(method, _)| method))
+            .expect("two different single methods make sense");
         settings.layout = match self.base64_layout {
             Layout::SingleLine => Base64Layout::SingleLine,
             Layout::Columns64Lf => Base64Layout::Columns64Lf,
@@ -219,7 +222,7 @@ mod tests {
         assert_eq!(config.limits().unwrap(), ServerLimits::default());
         assert_eq!(config.policy().unwrap(), IssuancePolicy::default());
         let settings = config.operations();
-        assert_eq!(settings.authentication, EnrollmentAuthentication::default());
+        assert_eq!(settings.authentication, AuthenticationRequirement::default());
         assert_eq!(settings.enroll_body, OperationSettings::default().enroll_body);
     }
 

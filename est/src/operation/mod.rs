@@ -28,7 +28,7 @@ pub use path::{EstPath, Operation, WELL_KNOWN_EST};
 pub use refusal::Refusal;
 pub use response::OperationResponse;
 
-use crate::auth::{Client, EnrollmentAuthentication};
+use crate::auth::{AuthenticationMethod, AuthenticationRequirement, Client};
 use crate::ca::{
     Authentication, CertificateAuthority, ChannelBindingState, EnrollError, EnrollOperation, EnrollOutcome,
     EnrollRequest, IssuedCertificate, Requester,
@@ -46,12 +46,12 @@ pub const DEFAULT_MAX_ENROLL_BODY: usize = 64 * 1024;
 /// How the operations behave.
 ///
 /// # Defaults
-/// Any authentication suffices, bodies up to [`DEFAULT_MAX_ENROLL_BODY`], limits and verification of the wire layer,
+/// A certificate or HTTP Basic suffices, bodies up to [`DEFAULT_MAX_ENROLL_BODY`], limits and verification of the wire layer,
 /// one line of base64, `Content-Transfer-Encoding: base64` sent, realm `EST`.
 #[derive(Debug, Clone)]
 pub struct OperationSettings {
     /// What an enrolment demands of its client. `cacerts` demands nothing (RFC 7030, section 4.1.1).
-    pub authentication: EnrollmentAuthentication,
+    pub authentication: AuthenticationRequirement,
     /// The largest body of a `simpleenroll` request, in bytes.
     pub enroll_body: usize,
     /// Bounds on a certification request.
@@ -63,14 +63,14 @@ pub struct OperationSettings {
     /// Whether responses carry `Content-Transfer-Encoding: base64`. RFC 7030 demands it and clients of its time look
     /// for it; RFC 8951 has receivers ignore it. Sending it serves both.
     pub content_transfer_encoding: bool,
-    /// The realm of the Basic challenge: the name by which a person knows which password is meant.
+    /// The realm of the challenges: the name by which a person knows which password is meant.
     pub realm: String,
 }
 
 impl Default for OperationSettings {
     fn default() -> Self {
         Self {
-            authentication: EnrollmentAuthentication::default(),
+            authentication: AuthenticationRequirement::default(),
             enroll_body: DEFAULT_MAX_ENROLL_BODY,
             csr_limits: CsrLimits::default(),
             verification: VerificationPolicy::default(),
@@ -152,21 +152,10 @@ impl Operations {
 
     /// What the operation demands of its client, `None` for nothing.
     #[must_use]
-    pub const fn authentication(&self, operation: Operation) -> Option<EnrollmentAuthentication> {
+    pub const fn authentication(&self, operation: Operation) -> Option<&AuthenticationRequirement> {
         match operation {
             Operation::CaCerts | Operation::CsrAttrs => None,
-            _ => Some(self.settings.authentication),
-        }
-    }
-
-    /// The refusal of a client that has not shown what [`Operations::authentication`] demands.
-    #[must_use]
-    pub const fn unauthenticated(&self, operation: Operation) -> Refusal {
-        let EnrollmentAuthentication { certificate, basic } = self.settings.authentication;
-        Refusal::Unauthenticated {
-            operation,
-            basic,
-            certificate,
+            _ => Some(&self.settings.authentication),
         }
     }
 
@@ -271,16 +260,19 @@ fn check_content_type(operation: Operation, headers: &HeaderMap) -> Result<(), R
 }
 
 fn requester(client: &Client, address: Option<IpAddr>) -> Requester {
-    let (authentication, certificate) = match client {
-        Client::Anonymous => (Authentication::NONE, None),
-        Client::Certificate(certificate) => (Authentication::CERTIFICATE, Some(certificate.clone())),
-        Client::Basic { .. } => (Authentication::BASIC, None),
-    };
+    let authentication = client.methods.iter().fold(Authentication::NONE, |all, method| {
+        all.and(match method {
+            AuthenticationMethod::Certificate => Authentication::CERTIFICATE,
+            AuthenticationMethod::Basic => Authentication::BASIC,
+            AuthenticationMethod::Digest => Authentication::DIGEST,
+            AuthenticationMethod::Bearer => Authentication::BEARER,
+        })
+    });
     Requester {
         name: client.name().to_owned(),
         authentication,
         address,
-        certificate,
+        certificate: client.certificate.clone(),
     }
 }
 

@@ -10,7 +10,7 @@ use pki_common::{Diagnose, Failure, Rung, Side};
 use super::number::EstErrorNumber;
 use super::path::Operation;
 use super::response::{OperationResponse, text_plain};
-use crate::auth::BasicError;
+use crate::auth::{AuthenticationRequirement, Challenges, CredentialsError};
 
 /// Why a request gets no certificate. `Display` is the `text/plain` body that the client gets: it says what was
 /// wrong, where, and what to do, and never repeats a secret.
@@ -87,24 +87,36 @@ pub enum Refusal {
         cause: String,
     },
     /// The client must authenticate.
-    #[error("{operation} needs authentication: {}.", ways(*basic, *certificate))]
+    #[error("{operation} needs authentication: {}.", required.describe())]
     Unauthenticated {
         /// The operation of the path.
         operation: Operation,
-        /// HTTP Basic is accepted.
-        basic: bool,
-        /// A client certificate is accepted.
-        certificate: bool,
+        /// What would suffice.
+        required: AuthenticationRequirement,
+        /// What to offer; nothing when only a certificate would help.
+        challenges: Challenges,
     },
-    /// Name or password is wrong; the text does not say which.
+    /// Name, password or token is wrong; the text does not say which.
     #[error("user name or password is wrong.")]
     WrongCredentials {
         /// The name that was claimed, for the log only.
         user: String,
+        /// What to offer for another try.
+        challenges: Challenges,
+    },
+    /// Too many wrong credentials from one address or for one name. An unknown name is counted as a known one.
+    #[error(
+        "too many failed logins from this address or with this user name; nothing was checked. Correct the credentials \
+         and try again in {} s.",
+        retry_after.as_secs().max(1)
+    )]
+    TooManyFailures {
+        /// When to try again.
+        retry_after: Duration,
     },
     /// An `Authorization` header that cannot be read.
     #[error("the Authorization header cannot be read: {0}.")]
-    MalformedCredentials(BasicError),
+    MalformedCredentials(CredentialsError),
     /// The policy of the certificate authority forbids it.
     #[error("the certificate authority's policy refuses the request: {cause}")]
     Policy {
@@ -133,17 +145,6 @@ pub enum Refusal {
     },
 }
 
-fn ways(basic: bool, certificate: bool) -> &'static str {
-    match (basic, certificate) {
-        (true, true) => {
-            "a client certificate that this server trusts, or user name and password by HTTP Basic"
-        }
-        (true, false) => "user name and password by HTTP Basic",
-        (false, true) => "a client certificate that this server trusts",
-        (false, false) => "no way is configured, enrolment is closed",
-    }
-}
-
 impl Refusal {
     /// The HTTP status.
     #[must_use]
@@ -162,10 +163,9 @@ impl Refusal {
             | Self::BadRequest { .. }
             | Self::MalformedCredentials(_) => StatusCode::BAD_REQUEST,
             // 401 must offer a scheme (RFC 9110, section 15.5.2); a certificate cannot be offered, hence 403.
-            Self::Unauthenticated { basic: true, .. } | Self::WrongCredentials { .. } => {
-                StatusCode::UNAUTHORIZED
-            }
-            Self::Unauthenticated { basic: false, .. } => StatusCode::FORBIDDEN,
+            Self::Unauthenticated { challenges, .. } if challenges.is_empty() => StatusCode::FORBIDDEN,
+            Self::Unauthenticated { .. } | Self::WrongCredentials { .. } => StatusCode::UNAUTHORIZED,
+            Self::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
             // Well-formed and understood, but not to be carried out.
             Self::Policy { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Pending { .. } => StatusCode::ACCEPTED,
@@ -188,9 +188,10 @@ impl Refusal {
             }
             Self::BodyTimeout { .. } => EstErrorNumber::SSL_READ,
             Self::BadRequest { .. } => EstErrorNumber::BAD_PKCS10,
-            Self::Unauthenticated { .. } | Self::WrongCredentials { .. } | Self::MalformedCredentials(_) => {
-                EstErrorNumber::AUTH_FAIL
-            }
+            Self::Unauthenticated { .. }
+            | Self::WrongCredentials { .. }
+            | Self::TooManyFailures { .. }
+            | Self::MalformedCredentials(_) => EstErrorNumber::AUTH_FAIL,
             Self::Policy { .. } => EstErrorNumber::CA_ENROLL_FAIL,
             Self::Pending { .. } | Self::Unavailable { .. } => EstErrorNumber::CA_ENROLL_RETRY,
             Self::Internal { .. } => EstErrorNumber::UNKNOWN,
@@ -201,25 +202,25 @@ impl Refusal {
     #[must_use]
     pub fn log_cause(&self) -> String {
         match self {
-            Self::WrongCredentials { user } => format!("user name or password is wrong (user {user:?})"),
+            Self::WrongCredentials { user, .. } => format!("user name or password is wrong (user {user:?})"),
             Self::Unavailable { cause, .. } | Self::Internal { cause } => cause.clone(),
             _ => self.to_string(),
         }
     }
 
-    /// The response that carries this refusal; `realm` names the server in a Basic challenge.
+    /// The response that carries this refusal.
     #[must_use]
-    pub fn to_response(&self, realm: &str) -> OperationResponse {
+    pub fn to_response(&self) -> OperationResponse {
         let mut text = self.to_string();
         text.push('\n');
         let mut response = OperationResponse::new(self.status(), text_plain(), Bytes::from(text));
         response.est_error = self.est_error();
         response.log_cause = Some(self.log_cause());
-        self.add_headers(realm, &mut response.headers);
+        self.add_headers(&mut response.headers);
         response
     }
 
-    fn add_headers(&self, realm: &str, headers: &mut HeaderMap) {
+    fn add_headers(&self, headers: &mut HeaderMap) {
         match self {
             Self::WrongMethod { operation, .. } => {
                 let allow = if *operation.method().as_str() == *"GET" {
@@ -229,10 +230,14 @@ impl Refusal {
                 };
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
-            Self::Unauthenticated { basic: true, .. } | Self::WrongCredentials { .. } => {
-                headers.insert(WWW_AUTHENTICATE, basic_challenge(realm));
+            Self::Unauthenticated { challenges, .. } | Self::WrongCredentials { challenges, .. } => {
+                for challenge in challenges.iter() {
+                    headers.append(WWW_AUTHENTICATE, challenge.clone());
+                }
             }
-            Self::Pending { retry_after } | Self::Unavailable { retry_after, .. } => {
+            Self::Pending { retry_after }
+            | Self::TooManyFailures { retry_after }
+            | Self::Unavailable { retry_after, .. } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
             }
             // The rest of the body is still on its way and must not be read as the next request; who sends a wrong Host
@@ -282,6 +287,10 @@ impl Diagnose for Refusal {
                 Rung::Status,
                 "Give the client a user name and password, or a certificate, that the server accepts.",
             ),
+            Self::TooManyFailures { .. } => (
+                Rung::Status,
+                "Correct the credentials, and wait for the time that Retry-After names.",
+            ),
             Self::MalformedCredentials(error) => return error.diagnose(),
             Self::Policy { .. } => (
                 Rung::Upstream,
@@ -297,48 +306,35 @@ impl Diagnose for Refusal {
     }
 }
 
-/// `Basic realm="…", charset="UTF-8"` (RFC 7617, section 2.1); characters that a quoted string cannot hold are left
-/// out.
-fn basic_challenge(realm: &str) -> HeaderValue {
-    let realm: String = realm
-        .chars()
-        .filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\'))
-        .collect();
-    HeaderValue::try_from(format!("Basic realm=\"{realm}\", charset=\"UTF-8\""))
-        .unwrap_or_else(|_| HeaderValue::from_static("Basic realm=\"EST\", charset=\"UTF-8\""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_401_always_offers_a_scheme() {
+        let mut challenges = Challenges::none();
+        challenges.push(crate::auth::basic_challenge("EST"));
+        let unauthenticated = |challenges| Refusal::Unauthenticated {
+            operation: Operation::SimpleEnroll,
+            required: AuthenticationRequirement::default(),
+            challenges,
+        };
         let refusals = [
-            Refusal::Unauthenticated {
-                operation: Operation::SimpleEnroll,
-                basic: true,
-                certificate: true,
+            unauthenticated(challenges.clone()),
+            unauthenticated(Challenges::none()),
+            Refusal::WrongCredentials {
+                user: "x".into(),
+                challenges,
             },
-            Refusal::Unauthenticated {
-                operation: Operation::SimpleEnroll,
-                basic: false,
-                certificate: true,
-            },
-            Refusal::WrongCredentials { user: "x".into() },
         ];
         for refusal in refusals {
-            let response = refusal.to_response("a \"realm\"\r\n");
-            let offered = response
-                .headers
-                .get(WWW_AUTHENTICATE)
-                .map(|value| value.to_str().unwrap());
+            let response = refusal.to_response();
+            let offered = response.headers.get(WWW_AUTHENTICATE);
             assert_eq!(
                 response.status == StatusCode::UNAUTHORIZED,
                 offered.is_some(),
                 "{refusal:?}"
             );
-            assert!(offered.is_none_or(|offered| offered == "Basic realm=\"a realm\", charset=\"UTF-8\""));
         }
     }
 
@@ -373,11 +369,14 @@ mod tests {
         let refusal = Refusal::Internal {
             cause: "disk full on /secret".into(),
         };
-        let response = refusal.to_response("EST");
+        let response = refusal.to_response();
         assert!(!String::from_utf8_lossy(&response.body).contains("secret"));
         assert_eq!(response.log_cause.as_deref(), Some("disk full on /secret"));
-        let refusal = Refusal::WrongCredentials { user: "alice".into() };
-        assert!(!String::from_utf8_lossy(&refusal.to_response("EST").body).contains("alice"));
+        let refusal = Refusal::WrongCredentials {
+            user: "alice".into(),
+            challenges: Challenges::none(),
+        };
+        assert!(!String::from_utf8_lossy(&refusal.to_response().body).contains("alice"));
     }
 
     #[test]
@@ -386,15 +385,12 @@ mod tests {
             operation: Operation::SimpleEnroll,
             found: "GET".into(),
         };
-        assert_eq!(refusal.to_response("EST").headers.get(ALLOW).unwrap(), "POST");
+        assert_eq!(refusal.to_response().headers.get(ALLOW).unwrap(), "POST");
         let refusal = Refusal::WrongMethod {
             operation: Operation::CaCerts,
             found: "POST".into(),
         };
-        assert_eq!(
-            refusal.to_response("EST").headers.get(ALLOW).unwrap(),
-            "GET, HEAD"
-        );
+        assert_eq!(refusal.to_response().headers.get(ALLOW).unwrap(), "GET, HEAD");
     }
 
     #[test]
@@ -402,6 +398,6 @@ mod tests {
         let refusal = Refusal::Pending {
             retry_after: Duration::from_millis(10),
         };
-        assert_eq!(refusal.to_response("EST").headers.get(RETRY_AFTER).unwrap(), "1");
+        assert_eq!(refusal.to_response().headers.get(RETRY_AFTER).unwrap(), "1");
     }
 }

@@ -6,6 +6,7 @@
 //! | `limits.rs` | every bound, with its reason |
 //! | `connection.rs` | handshake, HTTP, orderly end of one connection |
 //! | `service.rs` | one request: authentication, body, operation, log |
+//! | `authentication.rs` | who the client is, by what the label demands |
 //! | `password_gate.rs` | password checks off the runtime |
 //! | `own_identity.rs` | a certificate for the server from the authority behind it |
 //! | `write_timeout.rs` | clients that do not listen |
@@ -65,6 +66,7 @@
 //! ```
 
 mod access_log;
+mod authentication;
 mod connection;
 mod counters;
 mod error;

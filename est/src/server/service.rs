@@ -19,9 +19,9 @@ use tokio::time::timeout;
 
 use super::ServerLimits;
 use super::access_log::AccessLine;
+use super::authentication::{AuthenticationGate, AuthenticationRequest};
 use super::counters::{Counters, count};
-use super::password_gate::PasswordGate;
-use crate::auth::{AuthenticationDecision, Authenticator, Client, Presented, decide};
+use crate::auth::{Authenticator, Client};
 use crate::operation::{EstPath, Operation, OperationRequest, OperationResponse, Operations, Refusal, Route};
 
 type BoxError = Box<dyn core::error::Error + Send + Sync>;
@@ -43,7 +43,7 @@ pub struct EstService {
 #[derive(Debug)]
 struct Shared {
     operations: Operations,
-    passwords: PasswordGate,
+    authentication: AuthenticationGate,
     limits: ServerLimits,
     counters: Arc<Counters>,
 }
@@ -69,11 +69,11 @@ impl EstService {
         limits: ServerLimits,
         counters: Arc<Counters>,
     ) -> Self {
-        let passwords = PasswordGate::new(authenticator, limits.password_checks);
+        let authentication = AuthenticationGate::new(authenticator, &limits, Arc::clone(&counters));
         Self {
             shared: Arc::new(Shared {
                 operations,
-                passwords,
+                authentication,
                 limits,
                 counters,
             }),
@@ -101,13 +101,13 @@ impl EstService {
         B: Body<Data: Send, Error: Into<BoxError>> + Send,
     {
         let (head, body) = request.into_parts();
-        let mut client = Client::Anonymous;
+        let mut client = Client::anonymous();
         let outcome = self.exchange(&head, body, &mut client).await;
         let mut response = match outcome {
             Ok(response) => response,
             Err(refusal) => {
                 self.count_refusal(&refusal);
-                refusal.to_response(&self.shared.operations.settings().realm)
+                refusal.to_response()
             }
         };
         // The limit is reached with this answer.
@@ -167,31 +167,21 @@ impl EstService {
     ) -> Result<Client, Refusal> {
         let Shared {
             operations,
-            passwords,
-            counters,
+            authentication,
             ..
         } = &*self.shared;
         let Some(required) = operations.authentication(operation) else {
-            return Ok(Client::Anonymous);
+            return Ok(Client::anonymous());
         };
-        let presented = Presented {
+        let asked = AuthenticationRequest {
+            required,
+            realm: &operations.settings().realm,
+            operation,
+            head,
             certificate: self.connection.certificate.as_ref(),
-            headers: &head.headers,
+            address: self.connection.peer.map(|peer| peer.ip()),
         };
-        match decide(required, presented) {
-            AuthenticationDecision::Accepted(client) => Ok(client),
-            AuthenticationDecision::Missing => Err(operations.unauthenticated(operation)),
-            AuthenticationDecision::Malformed(error) => Err(Refusal::MalformedCredentials(error)),
-            AuthenticationDecision::CheckPassword(credentials) => {
-                let user = credentials.user().to_owned();
-                let (recalled, checked) = (&counters.passwords_recalled, &counters.password_checks);
-                if passwords.verify(credentials, recalled, checked).await? {
-                    Ok(Client::Basic { user })
-                } else {
-                    Err(Refusal::WrongCredentials { user })
-                }
-            }
-        }
+        authentication.authenticate(asked).await
     }
 
     async fn read_body<B>(&self, operation: Operation, body: B) -> Result<Bytes, Refusal>
