@@ -35,6 +35,7 @@ pub mod cli;
 #[cfg(feature = "tokio")]
 pub mod client;
 pub mod operation;
+pub mod renewal;
 pub mod request;
 #[cfg(feature = "tokio")]
 pub mod server;

@@ -1,0 +1,191 @@
+//! What monitoring reads, in the Prometheus text format (version 0.0.4).
+//!
+//! | metric | type | meaning |
+//! |---|---|---|
+//! | `est_renewal_identities` | gauge | identities watched |
+//! | `est_renewal_certificate_not_before_timestamp_seconds` | gauge | start of validity |
+//! | `est_renewal_certificate_not_after_timestamp_seconds` | gauge | end of validity |
+//! | `est_renewal_renew_timestamp_seconds` | gauge | when the certificate is to be renewed |
+//! | `est_renewal_next_attempt_timestamp_seconds` | gauge | when the next attempt will be made |
+//! | `est_renewal_last_attempt_timestamp_seconds` | gauge | start of the last attempt |
+//! | `est_renewal_last_success_timestamp_seconds` | gauge | the last certificate issued to this process |
+//! | `est_renewal_attempts_total` | counter | attempts |
+//! | `est_renewal_failures_total` | counter | attempts that failed |
+//! | `est_renewal_consecutive_failures` | gauge | failures since the last success |
+//! | `est_renewal_phase` | gauge | 1 for the phase it is in: valid, in-flight, pending, retrying, due, unusable |
+//! | `est_renewal_hook_failures_total` | counter | runs of the hook that failed |
+//!
+//! All but the first have the label `identity`. What is not known yet has no line.
+
+use core::fmt::Write as _;
+
+use rustls_pki_types::UnixTime;
+
+use super::machine::{Phase, Status};
+
+/// One identity as monitoring sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityMetrics {
+    /// Its name: that of its folder.
+    pub identity: String,
+    /// Its renewal.
+    pub status: Status,
+    /// Runs of the hook that failed.
+    pub hook_failures: u64,
+}
+
+const PHASES: [Phase; 6] = [
+    Phase::Valid,
+    Phase::InFlight,
+    Phase::Pending,
+    Phase::Retrying,
+    Phase::Due,
+    Phase::Unusable,
+];
+
+type Value = fn(&IdentityMetrics) -> Option<u64>;
+
+fn seconds(time: Option<UnixTime>) -> Option<u64> {
+    time.map(|time| time.as_secs())
+}
+
+const METRICS: [(&str, &str, &str, Value); 10] = [
+    (
+        "est_renewal_certificate_not_before_timestamp_seconds",
+        "gauge",
+        "Start of validity of the certificate.",
+        |one| one.status.certificate.map(|facts| facts.not_before.as_secs()),
+    ),
+    (
+        "est_renewal_certificate_not_after_timestamp_seconds",
+        "gauge",
+        "End of validity of the certificate.",
+        |one| one.status.certificate.map(|facts| facts.not_after.as_secs()),
+    ),
+    (
+        "est_renewal_renew_timestamp_seconds",
+        "gauge",
+        "When the certificate is to be renewed.",
+        |one| seconds(one.status.renew_at),
+    ),
+    (
+        "est_renewal_next_attempt_timestamp_seconds",
+        "gauge",
+        "When the next attempt will be made.",
+        |one| seconds(one.status.next_attempt),
+    ),
+    (
+        "est_renewal_last_attempt_timestamp_seconds",
+        "gauge",
+        "Start of the last attempt.",
+        |one| seconds(one.status.last_attempt),
+    ),
+    (
+        "est_renewal_last_success_timestamp_seconds",
+        "gauge",
+        "When the last certificate was issued to this process.",
+        |one| seconds(one.status.last_success),
+    ),
+    ("est_renewal_attempts_total", "counter", "Attempts.", |one| {
+        Some(one.status.attempts)
+    }),
+    (
+        "est_renewal_failures_total",
+        "counter",
+        "Attempts that failed.",
+        |one| Some(one.status.failures),
+    ),
+    (
+        "est_renewal_consecutive_failures",
+        "gauge",
+        "Failures since the last success.",
+        |one| Some(one.status.consecutive_failures.into()),
+    ),
+    (
+        "est_renewal_hook_failures_total",
+        "counter",
+        "Runs of the hook that failed.",
+        |one| Some(one.hook_failures),
+    ),
+];
+
+/// The whole text, sorted as given.
+#[must_use]
+pub fn prometheus(identities: &[IdentityMetrics]) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail; what `write!` returns is not looked at.
+    let mut line = |arguments: core::fmt::Arguments<'_>| {
+        let _ = text.write_fmt(arguments);
+        text.push('\n');
+    };
+    line(format_args!("# HELP est_renewal_identities Identities watched."));
+    line(format_args!("# TYPE est_renewal_identities gauge"));
+    line(format_args!("est_renewal_identities {}", identities.len()));
+    for (name, kind, help, value) in METRICS {
+        line(format_args!("# HELP {name} {help}"));
+        line(format_args!("# TYPE {name} {kind}"));
+        for one in identities {
+            if let Some(value) = value(one) {
+                line(format_args!(
+                    "{name}{{identity=\"{}\"}} {value}",
+                    escaped(&one.identity)
+                ));
+            }
+        }
+    }
+    line(format_args!(
+        "# HELP est_renewal_phase 1 for the phase the renewal is in."
+    ));
+    line(format_args!("# TYPE est_renewal_phase gauge"));
+    for one in identities {
+        for phase in PHASES {
+            line(format_args!(
+                "est_renewal_phase{{identity=\"{}\",phase=\"{}\"}} {}",
+                escaped(&one.identity),
+                phase.name(),
+                u8::from(one.status.phase == phase)
+            ));
+        }
+    }
+    text
+}
+
+/// The three characters that a label's value must have escaped.
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::renewal::{Now, Renewal, RenewalSettings};
+    use std::time::Duration;
+
+    #[test]
+    fn an_odd_name_stays_one_label() {
+        let now = Now {
+            wall: UnixTime::since_unix_epoch(Duration::from_secs(1000)),
+            monotonic: Duration::ZERO,
+        };
+        let one = IdentityMetrics {
+            identity: "a\"b\\c\nd".to_owned(),
+            status: Renewal::new(RenewalSettings::default(), 1).status(now),
+            hook_failures: 3,
+        };
+        let text = prometheus(&[one]);
+        assert!(
+            text.contains("est_renewal_hook_failures_total{identity=\"a\\\"b\\\\c\\nd\"} 3\n"),
+            "{text}"
+        );
+        assert!(text.contains("phase=\"due\"} 1\n"), "{text}");
+        assert!(
+            text.contains("est_renewal_next_attempt_timestamp_seconds{identity=\"a\\\"b\\\\c\\nd\"} 1000\n"),
+            "{text}"
+        );
+        // Nothing is said about a certificate that is not there.
+        assert!(!text.contains("not_after_timestamp_seconds{"), "{text}");
+    }
+}
