@@ -11,7 +11,7 @@ mod support;
 
 use std::time::Duration;
 
-use est::operation::{Operation, OperationSettings};
+use est::operation::{LabelSettings, Operation};
 use est::server::ServerLimits;
 use support::raw::{
     CACERTS, ENROLL, ask, base64, complete, counted, csr, get, good_headers, post, read_answer, tls, unharmed,
@@ -310,10 +310,10 @@ async fn a_shutdown_ends_idle_connections_and_frees_the_port() {
 async fn the_base64_layout_of_answers_is_a_setting() {
     use est::wire::base64::Base64Layout;
     for (layout, longest) in [(Base64Layout::Columns64Lf, 64), (Base64Layout::Columns76CrLf, 76)] {
-        let settings = OperationSettings {
-            layout,
+        let settings = LabelSettings {
+            layout: layout.into(),
             content_transfer_encoding: false,
-            ..OperationSettings::default()
+            ..LabelSettings::default()
         };
         let server = TestServer::start(Setup {
             settings,

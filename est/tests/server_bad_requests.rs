@@ -240,31 +240,17 @@ fn path_cases() -> Vec<Case> {
         )
         .counted_as(Operation::CaCerts),
         case(
-            "csrattrs",
-            get("/.well-known/est/csrattrs"),
-            404,
-            "no particular attributes",
-        )
-        .counted_as(Operation::CsrAttrs),
-        case(
             "fullcmc",
             post("", "").replace("simpleenroll", "fullcmc"),
-            501,
-            "does not offer",
+            404,
+            "not configured",
         )
         .counted_as(Operation::FullCmc),
         case(
-            "simplereenroll",
-            post("", "").replace("simpleenroll", "simplereenroll"),
-            501,
-            "does not offer",
-        )
-        .counted_as(Operation::SimpleReenroll),
-        case(
             "serverkeygen",
             post("", "").replace("simpleenroll", "serverkeygen"),
-            501,
-            "does not offer",
+            404,
+            "not configured",
         )
         .counted_as(Operation::ServerKeyGen),
     ]

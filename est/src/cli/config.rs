@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::CliError;
 use crate::auth::{AuthenticationMethod, AuthenticationRequirement};
 use crate::ca::policy::{IssuancePolicy, UnlistedExtensions};
-use crate::operation::OperationSettings;
+use crate::operation::LabelSettings;
 use crate::server::ServerLimits;
 use crate::wire::base64::Base64Layout;
 
@@ -119,8 +119,8 @@ impl ServeConfig {
         Ok(config)
     }
 
-    pub(crate) fn operations(&self) -> OperationSettings {
-        let mut settings = OperationSettings::default();
+    pub(crate) fn operations(&self) -> LabelSettings {
+        let mut settings = LabelSettings::default();
         let ways = &self.authentication;
         let accepted = [
             (AuthenticationMethod::Certificate, ways.certificate),
@@ -129,7 +129,7 @@ impl ServeConfig {
         let accepted = accepted.into_iter().filter(|(_, given)| given.unwrap_or(true));
         settings.authentication = AuthenticationRequirement::any_of(accepted.map(|(method, _)| method))
             .expect("two different single methods make sense");
-        settings.layout = match self.base64_layout {
+        settings.layout.layout = match self.base64_layout {
             Layout::SingleLine => Base64Layout::SingleLine,
             Layout::Columns64Lf => Base64Layout::Columns64Lf,
             Layout::Columns76CrLf => Base64Layout::Columns76CrLf,
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(config.policy().unwrap(), IssuancePolicy::default());
         let settings = config.operations();
         assert_eq!(settings.authentication, AuthenticationRequirement::default());
-        assert_eq!(settings.enroll_body, OperationSettings::default().enroll_body);
+        assert_eq!(settings.enroll_body, LabelSettings::default().enroll_body);
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub enum Refusal {
     /// Not a path of EST, or a label that is not configured.
     #[error(
         "no such EST path. Paths are /.well-known/est[/label]/operation, compared byte for byte; percent-encoding is \
-         not decoded. Operations: cacerts, simpleenroll."
+         not decoded. Operations: cacerts, simpleenroll, \
+         simplereenroll, fullcmc, serverkeygen, csrattrs."
     )]
     NotFound,
     /// An HTTP/1.1 request without a Host header, or with several (RFC 9112, section 3.2).
@@ -37,16 +38,14 @@ pub enum Refusal {
         /// The method of the request.
         found: String,
     },
-    /// An operation of RFC 7030 that this server does not offer.
-    #[error("{0} is an operation of RFC 7030, but this server does not offer it.")]
-    NotImplemented(Operation),
-    /// `csrattrs` without any attribute to ask for; RFC 7030, section 4.5.2 wants 204 or 404.
-    #[error("this server asks for no particular attributes in a certificate request.")]
-    NoCsrAttributes,
+    /// An operation of RFC 7030 that is not configured for this label.
+    #[error("{0} is an operation of RFC 7030, but it is not configured for this label.")]
+    NotConfigured(Operation),
     /// The media type of the body is missing or another one.
     #[error(
-        "the Content-Type is {}; {operation} needs application/pkcs10 (RFC 7030, section 4.2.1).",
-        found.as_ref().map_or_else(|| "missing".to_owned(), |found| format!("{found:?}"))
+        "the Content-Type is {}; {operation} needs {}.",
+        found.as_ref().map_or_else(|| "missing".to_owned(), |found| format!("{found:?}")),
+        body_type(*operation)
     )]
     WrongContentType {
         /// The operation of the path.
@@ -145,14 +144,20 @@ pub enum Refusal {
     },
 }
 
+fn body_type(operation: Operation) -> &'static str {
+    match operation {
+        Operation::FullCmc => "application/pkcs7-mime; smime-type=CMC-request (RFC 7030, section 4.3.1)",
+        _ => "application/pkcs10 (RFC 7030, section 4.2.1)",
+    }
+}
+
 impl Refusal {
     /// The HTTP status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::NotFound | Self::NoCsrAttributes => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NotConfigured(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::WrongContentType { .. } | Self::ContentEncoding { .. } => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
@@ -178,10 +183,9 @@ impl Refusal {
     #[must_use]
     pub const fn est_error(&self) -> EstErrorNumber {
         match self {
-            Self::NotFound => EstErrorNumber::HTTP_NOT_FOUND,
-            Self::NoCsrAttributes => EstErrorNumber::HTTP_NO_CONTENT,
+            Self::NotFound | Self::NotConfigured(_) => EstErrorNumber::HTTP_NOT_FOUND,
             Self::WrongMethod { .. } => EstErrorNumber::WRONG_METHOD,
-            Self::NotImplemented(_) | Self::ContentEncoding { .. } => EstErrorNumber::HTTP_UNSUPPORTED,
+            Self::ContentEncoding { .. } => EstErrorNumber::HTTP_UNSUPPORTED,
             Self::WrongContentType { .. } => EstErrorNumber::BAD_CONTENT_TYPE,
             Self::Host { .. } | Self::BodyTooLarge { .. } | Self::BodyBroken { .. } => {
                 EstErrorNumber::HTTP_BAD_REQ
@@ -263,13 +267,13 @@ impl Diagnose for Refusal {
             ),
             Self::Host { .. } => (Rung::Status, "Send exactly one Host header."),
             Self::WrongMethod { .. } => (Rung::Status, "Use the method of the operation."),
-            Self::NotImplemented(_) | Self::NoCsrAttributes => (
+            Self::NotConfigured(_) => (
                 Rung::Status,
-                "Do without this operation; cacerts and simpleenroll are offered.",
+                "Do without this operation, or have it configured for the label.",
             ),
             Self::WrongContentType { .. } | Self::ContentEncoding { .. } => (
                 Rung::Status,
-                "Send one Content-Type, application/pkcs10, and no Content-Encoding.",
+                "Send one Content-Type, the one that the text names, and no Content-Encoding.",
             ),
             Self::BodyTooLarge { .. } => (
                 Rung::Body,

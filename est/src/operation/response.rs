@@ -36,6 +36,18 @@ impl OperationResponse {
             log_cause: None,
         }
     }
+
+    /// 204: nothing to say, and nothing said (RFC 9110, section 15.3.5).
+    #[must_use]
+    pub fn no_content() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            est_error: EstErrorNumber::NONE,
+            log_cause: None,
+        }
+    }
 }
 
 impl From<OperationResponse> for http::Response<Bytes> {

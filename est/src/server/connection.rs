@@ -23,6 +23,7 @@ use super::ServerLimits;
 use super::counters::{Counters, HandshakeFailure, count, est_error};
 use super::service::EstService;
 use super::write_timeout::WriteTimeout;
+use crate::operation::ConnectionFacts;
 
 /// How long and how much is read, and thrown away, after the last answer. Closing a socket with unread bytes in it
 /// resets the connection, and the client would lose the answer that explains the refusal.
@@ -89,7 +90,11 @@ impl ConnectionContext {
         peer: SocketAddr,
         certificate: Option<Certificate>,
     ) {
-        let service = TowerToHyperService::new(self.service.for_connection(Some(peer), certificate));
+        let facts = ConnectionFacts {
+            address: Some(peer.ip()),
+            certificate,
+        };
+        let service = TowerToHyperService::new(self.service.for_connection(facts));
         let stream = TokioIo::new(WriteTimeout::new(stream, self.limits.write_time));
         let mut connection = self.http().serve_connection(stream, service);
         let outcome = tokio::select! {

@@ -19,7 +19,7 @@
 //! use est::auth::{BasicCredentials, Users};
 //! use est::ca::{embedded::EmbeddedCertificateAuthority, policy::IssuancePolicy};
 //! use est::client::{Client, ClientConfig, EnrollOptions, EnrollOutcome};
-//! use est::operation::{OperationSettings, Operations};
+//! use est::operation::{LabelSettings, Operations};
 //! use est::server::{Server, ServerConfig, ServerLimits, own_identity};
 //! use pki_common::{Certificate, identity::NewKey, tls::ServerTls, trust_store::TrustStore};
 //!
@@ -43,7 +43,7 @@
 //! users.set_password("phone", "correct horse")?;
 //! let config = ServerConfig {
 //!     tls: ServerTls::new(Arc::new(identity)),
-//!     operations: Operations::new(authority, OperationSettings::default()),
+//!     operations: Operations::new(authority, LabelSettings::default()),
 //!     authenticator: Arc::new(users),
 //!     limits: ServerLimits::default(),
 //! };

@@ -3,17 +3,15 @@
 use core::convert::Infallible;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HOST};
+use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderValue, Request, Response, Version};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Body;
-use pki_common::Certificate;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
@@ -22,7 +20,9 @@ use super::access_log::AccessLine;
 use super::authentication::{AuthenticationGate, AuthenticationRequest};
 use super::counters::{Counters, count};
 use crate::auth::{Authenticator, Client};
-use crate::operation::{EstPath, Operation, OperationRequest, OperationResponse, Operations, Refusal, Route};
+use crate::operation::{
+    ConnectionFacts, EstPath, OperationRequest, OperationResponse, Operations, Refusal, Route,
+};
 
 type BoxError = Box<dyn core::error::Error + Send + Sync>;
 
@@ -36,7 +36,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct EstService {
     shared: Arc<Shared>,
-    connection: Arc<ConnectionFacts>,
+    connection: Arc<Connection>,
 }
 
 /// What all connections have in common.
@@ -48,11 +48,10 @@ struct Shared {
     counters: Arc<Counters>,
 }
 
-/// What is known of the connection, found out once.
+/// One connection: what is known of it, and what it has cost.
 #[derive(Debug, Default)]
-struct ConnectionFacts {
-    peer: Option<SocketAddr>,
-    certificate: Option<Certificate>,
+struct Connection {
+    facts: Arc<ConnectionFacts>,
     requests: AtomicU32,
 }
 
@@ -81,13 +80,11 @@ impl EstService {
         }
     }
 
-    /// The same service for a connection from `peer`, whose client has proven to hold `certificate` in a TLS
-    /// handshake that verified it.
+    /// The same service for a connection of which this is known.
     #[must_use]
-    pub fn for_connection(&self, peer: Option<SocketAddr>, certificate: Option<Certificate>) -> Self {
-        let connection = ConnectionFacts {
-            peer,
-            certificate,
+    pub fn for_connection(&self, facts: ConnectionFacts) -> Self {
+        let connection = Connection {
+            facts: Arc::new(facts),
             requests: AtomicU32::new(0),
         };
         Self {
@@ -141,54 +138,48 @@ impl EstService {
             retry_after: RETRY_AFTER,
             cause: format!("no answer within {} s", limits.answer_time.as_secs_f32()),
         };
-        *client = timeout(limits.answer_time, self.authenticate(route.operation, head))
+        *client = timeout(limits.answer_time, self.authenticate(&route, head))
             .await
             .map_err(slow)??;
-        let body = self.read_body(route.operation, body).await?;
-        let request = self.operation_request(route, client.clone(), body);
+        let body = self.read_body(&route, body).await?;
+        let request = OperationRequest {
+            route,
+            client: client.clone(),
+            connection: Arc::clone(&self.connection.facts),
+            user_agent: head.headers.get(USER_AGENT).cloned(),
+            body,
+        };
         timeout(limits.answer_time, operations.answer(request))
             .await
             .map_err(slow)?
     }
 
-    fn operation_request(&self, route: Route, client: Client, body: Bytes) -> OperationRequest {
-        OperationRequest {
-            route,
-            client,
-            address: self.connection.peer.map(|peer| peer.ip()),
-            body,
-        }
-    }
-
-    async fn authenticate(
-        &self,
-        operation: Operation,
-        head: &http::request::Parts,
-    ) -> Result<Client, Refusal> {
+    async fn authenticate(&self, route: &Route, head: &http::request::Parts) -> Result<Client, Refusal> {
         let Shared {
             operations,
             authentication,
             ..
         } = &*self.shared;
-        let Some(required) = operations.authentication(operation) else {
+        let Some(required) = operations.authentication(route) else {
             return Ok(Client::anonymous());
         };
         let asked = AuthenticationRequest {
             required,
-            realm: &operations.settings().realm,
-            operation,
+            realm: operations.realm(route.label.as_ref()),
+            operation: route.operation,
             head,
-            certificate: self.connection.certificate.as_ref(),
-            address: self.connection.peer.map(|peer| peer.ip()),
+            certificate: self.connection.facts.certificate.as_ref(),
+            address: self.connection.facts.address,
         };
         authentication.authenticate(asked).await
     }
 
-    async fn read_body<B>(&self, operation: Operation, body: B) -> Result<Bytes, Refusal>
+    async fn read_body<B>(&self, route: &Route, body: B) -> Result<Bytes, Refusal>
     where
         B: Body<Data: Send, Error: Into<BoxError>> + Send,
     {
-        let limit = self.shared.operations.body_limit(operation);
+        let operation = route.operation;
+        let limit = self.shared.operations.body_limit(route);
         if limit == 0 {
             // A body of a GET means nothing (RFC 9110, section 9.3.1) and is not read.
             return Ok(Bytes::new());
@@ -221,12 +212,9 @@ impl EstService {
     fn record(&self, head: &http::request::Parts, client: &Client, response: &OperationResponse) {
         let operation = EstPath::parse(head.uri.path()).map(|path| path.operation);
         self.shared.counters.answered(operation, response.status);
-        let address = self
-            .connection
-            .peer
-            .map_or(core::net::Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+        let address = self.connection.facts.address;
         AccessLine {
-            address,
+            address: address.unwrap_or(core::net::Ipv4Addr::UNSPECIFIED.into()),
             user: client.name(),
             time: OffsetDateTime::now_utc(),
             method: &head.method,

@@ -32,6 +32,9 @@ pub enum Base64Layout {
 }
 
 impl Base64Layout {
+    /// Every layout.
+    pub const ALL: [Self; 3] = [Self::SingleLine, Self::Columns64Lf, Self::Columns76CrLf];
+
     fn columns(self) -> usize {
         match self {
             Self::SingleLine => usize::MAX,

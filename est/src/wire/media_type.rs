@@ -7,6 +7,8 @@ use crate::error::WireError;
 
 /// Body of `simpleenroll` and `simplereenroll` requests (RFC 7030 section 4.2.1).
 pub const PKCS10: &str = "application/pkcs10";
+/// The body of a `csrattrs` response (RFC 7030 section 4.5.2).
+pub const CSR_ATTRS: &str = "application/csrattrs";
 /// Body of answers that carry certificates (RFC 7030 section 4.2.3): a certs-only message.
 pub const PKCS7_MIME_CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
 /// Without the parameter, as `cacerts` answers are labelled (RFC 7030 section 4.1.3).

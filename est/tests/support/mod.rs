@@ -24,7 +24,7 @@ use est::ca::embedded::EmbeddedCertificateAuthority;
 use est::ca::issuer::Issuer;
 use est::ca::policy::IssuancePolicy;
 use est::client::{Client, ClientConfig};
-use est::operation::{OperationSettings, Operations};
+use est::operation::{LabelSettings, Operations};
 use est::server::{Server, ServerConfig, ServerHandle, ServerLimits, own_identity};
 use pki_common::Certificate;
 use pki_common::identity::{Identity, NewKey, generate_key};
@@ -50,7 +50,7 @@ pub(crate) struct TestServer {
 
 pub(crate) struct Setup {
     pub(crate) limits: ServerLimits,
-    pub(crate) settings: OperationSettings,
+    pub(crate) settings: LabelSettings,
     pub(crate) versions: TlsVersions,
     pub(crate) policy: IssuancePolicy,
 }
@@ -59,7 +59,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             limits: ServerLimits::default(),
-            settings: OperationSettings::default(),
+            settings: LabelSettings::default(),
             versions: TlsVersions::Tls12And13,
             policy: IssuancePolicy::default(),
         }

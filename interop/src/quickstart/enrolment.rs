@@ -9,7 +9,7 @@ use est::auth::{BasicCredentials, Users};
 use est::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, NewAuthority};
 use est::ca::policy::IssuancePolicy;
 use est::client::{Client, ClientConfig, EnrollOptions, EnrollOutcome, ServerUrl};
-use est::operation::{OperationSettings, Operations};
+use est::operation::{LabelSettings, Operations};
 use est::request::{RequestedName, Subject};
 use est::server::{Server, ServerConfig, ServerLimits, own_identity};
 use pki_common::identity::{Identity, NewKey, write_private};
@@ -115,7 +115,7 @@ async fn make_server(
         ClientAuthentication::Optional(PeerVerifier::trust_store(Arc::clone(anchors)));
     let config = ServerConfig {
         tls,
-        operations: Operations::new(Arc::new(authority), OperationSettings::default()),
+        operations: Operations::new(Arc::new(authority), LabelSettings::default()),
         authenticator: Arc::new(make_users(folder, password)?),
         limits: ServerLimits::default(),
     };

@@ -1,0 +1,163 @@
+//! The table of labels, and the way from a request to the operation of its label.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::{HeaderMap, Method};
+
+use super::ca_certificates::CachedCertificates;
+use super::content_type::check_content_type;
+use super::path::{EstPath, Operation};
+use super::{
+    LabelService, LabelSettings, OperationRequest, OperationResponse, Refusal, Route, ca_certificates,
+    csr_attributes, full_cmc, server_key_generation, simple_enroll, simple_reenroll,
+};
+use crate::auth::AuthenticationRequirement;
+use crate::ca::CertificateAuthority;
+use crate::wire::label::PathLabel;
+
+/// The EST operations of a server: for each path label a [`LabelService`] of its own, which shares nothing with the
+/// others unless both are given the same authority.
+#[derive(Debug, Clone)]
+pub struct Operations {
+    default: Option<Arc<Entry>>,
+    labels: HashMap<PathLabel, Arc<Entry>>,
+}
+
+/// A service with what is remembered for it.
+#[derive(Debug)]
+struct Entry {
+    service: LabelService,
+    certificates: CachedCertificates,
+}
+
+impl Entry {
+    fn new(service: LabelService) -> Arc<Self> {
+        Arc::new(Self {
+            service,
+            certificates: CachedCertificates::default(),
+        })
+    }
+}
+
+impl Operations {
+    /// Operations without a path label, over this authority. More labels come by [`Operations::with_label`].
+    #[must_use]
+    pub fn new(authority: Arc<dyn CertificateAuthority>, settings: LabelSettings) -> Self {
+        Self::none().with_default(LabelService { authority, settings })
+    }
+
+    /// No label at all, not even the default: every path is unknown.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            default: None,
+            labels: HashMap::new(),
+        }
+    }
+
+    /// The same with this service for requests without a label.
+    #[must_use]
+    pub fn with_default(mut self, service: LabelService) -> Self {
+        self.default = Some(Entry::new(service));
+        self
+    }
+
+    /// The same with this service under a label.
+    #[must_use]
+    pub fn with_label(mut self, label: PathLabel, service: LabelService) -> Self {
+        self.labels.insert(label, Entry::new(service));
+        self
+    }
+
+    /// The service behind a label, or behind none.
+    #[must_use]
+    pub fn service(&self, label: Option<&PathLabel>) -> Option<&LabelService> {
+        self.entry(label).map(|entry| &entry.service)
+    }
+
+    fn entry(&self, label: Option<&PathLabel>) -> Option<&Arc<Entry>> {
+        match label {
+            None => self.default.as_ref(),
+            Some(label) => self.labels.get(label),
+        }
+    }
+
+    /// Every label with its service, the default first; the others in no order.
+    pub fn services(&self) -> impl Iterator<Item = (Option<&PathLabel>, &LabelService)> {
+        let default = self.default.iter().map(|entry| (None, &entry.service));
+        default.chain(
+            self.labels
+                .iter()
+                .map(|(label, entry)| (Some(label), &entry.service)),
+        )
+    }
+
+    /// Decides from method, path (without query) and headers whether to go on with a request.
+    ///
+    /// # Errors
+    /// [`Refusal`] for everything that can be told without client and body.
+    pub fn route(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<Route, Refusal> {
+        let EstPath { label, operation } = EstPath::parse(path).ok_or(Refusal::NotFound)?;
+        let service = self.service(label.as_ref()).ok_or(Refusal::NotFound)?;
+        let head = *method == Method::HEAD && operation.method() == Method::GET;
+        if *method != operation.method() && !head {
+            // A method is any token of any length; one is enough to be recognised.
+            let found = method.as_str().chars().take(32).collect();
+            return Err(Refusal::WrongMethod { operation, found });
+        }
+        if !service.settings.offers(operation) {
+            return Err(Refusal::NotConfigured(operation));
+        }
+        if operation.method() == Method::POST {
+            check_content_type(operation, headers)?;
+        }
+        Ok(Route { operation, label })
+    }
+
+    /// What the request demands of its client, `None` for nothing.
+    #[must_use]
+    pub fn authentication(&self, route: &Route) -> Option<&AuthenticationRequirement> {
+        match route.operation {
+            Operation::CaCerts | Operation::CsrAttrs => None,
+            _ => self
+                .service(route.label.as_ref())
+                .map(|service| &service.settings.authentication),
+        }
+    }
+
+    /// The largest body of the request, in bytes; 0 when the body means nothing.
+    #[must_use]
+    pub fn body_limit(&self, route: &Route) -> usize {
+        self.service(route.label.as_ref())
+            .map_or(0, |service| service.settings.body_limit(route.operation))
+    }
+
+    /// The realm of a label, `EST` for one that is not configured.
+    #[must_use]
+    pub fn realm(&self, label: Option<&PathLabel>) -> &str {
+        self.service(label)
+            .map_or(LabelSettings::REALM, |service| service.settings.realm.as_str())
+    }
+
+    /// Carries the operation out.
+    ///
+    /// The future waits for nothing but the certificate authority.
+    ///
+    /// # Errors
+    /// [`Refusal`], which [`Refusal::to_response`] turns into the answer.
+    pub async fn answer(&self, request: OperationRequest) -> Result<OperationResponse, Refusal> {
+        let entry = self
+            .entry(request.route.label.as_ref())
+            .ok_or(Refusal::NotFound)?;
+        let service = &entry.service;
+        match request.route.operation {
+            Operation::CaCerts => ca_certificates::answer(service, &entry.certificates, &request).await,
+            Operation::SimpleEnroll => simple_enroll::answer(service, &request).await,
+            Operation::SimpleReenroll => simple_reenroll::answer(service, &request).await,
+            Operation::FullCmc => full_cmc::answer(service, &request).await,
+            Operation::ServerKeyGen => server_key_generation::answer(service, &request).await,
+            Operation::CsrAttrs => Ok(csr_attributes::answer(service, &request)),
+        }
+    }
+}
