@@ -4,6 +4,7 @@
 
 pub mod base64;
 pub mod certs_only;
+pub mod cmc;
 pub mod cms;
 pub mod csr;
 pub mod csr_attributes;

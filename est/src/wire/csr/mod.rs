@@ -19,6 +19,7 @@ pub(crate) use attribute::{directory_string, name_with_oid};
 pub use pki_common::signature::SignaturePolicy as VerificationPolicy;
 pub use public_key::{PublicKey, PublicKeyKind};
 pub use request::CertificationRequest;
+pub(crate) use request::RequestParts;
 
 use crate::error::{CsrError, WireError};
 
@@ -83,6 +84,11 @@ impl UnverifiedCsr {
     /// As [`Self::from_der`], and [`WireError::Base64`] or [`WireError::Pem`] for what surrounds the request.
     pub fn from_body(body: &[u8], limits: &CsrLimits) -> Result<Self, CsrError> {
         Self::from_der(&body::decode(body, limits.length)?, limits)
+    }
+
+    /// A request in another syntax than PKCS #10, of its parts.
+    pub(crate) fn from_parts(parts: &RequestParts<'_>, limits: &CsrLimits) -> Result<Self, WireError> {
+        CertificationRequest::from_parts(parts, limits).map(Self)
     }
 
     /// Checks the request's signature with the public key in it (RFC 2986 section 4.2): the sender holds the

@@ -38,7 +38,56 @@ pub struct CertificationRequest {
     signature: Range<usize>,
 }
 
+/// The parts of a request in another syntax than PKCS #10, for instance CRMF. All but the key and the attributes lie
+/// within `der`.
+#[derive(Debug)]
+pub(crate) struct RequestParts<'a> {
+    /// The whole request.
+    pub(crate) der: &'a [u8],
+    /// The bytes that are signed.
+    pub(crate) info: &'a [u8],
+    /// The subject, a Name.
+    pub(crate) subject: Element<'a>,
+    pub(crate) public_key: PublicKey,
+    /// What the syntax has in place of attributes, no type twice.
+    pub(crate) attributes: Vec<Attribute>,
+    /// The requested extensions, under whatever tag.
+    pub(crate) extensions: Option<Element<'a>>,
+    pub(crate) signature_algorithm: &'a [u8],
+    pub(crate) signature: &'a [u8],
+}
+
 impl CertificationRequest {
+    pub(super) fn from_parts(parts: &RequestParts<'_>, limits: &CsrLimits) -> Result<Self, WireError> {
+        let mut extensions = Vec::new();
+        if let Some(mut element) = parts.extensions {
+            element.tag = tag::SEQUENCE;
+            attribute::parse_extensions(element, limits, &mut extensions)?;
+        }
+        let challenge_password = parts
+            .attributes
+            .iter()
+            .find(|attribute| attribute.oid == attribute::CHALLENGE_PASSWORD)
+            .and_then(|attribute| attribute.values.first())
+            .map(|value| {
+                let value = Reader::new(value, Rules::Der).any("challengePassword")?;
+                ChallengePassword::parse(&value)
+            })
+            .transpose()?;
+        Ok(Self {
+            info: range_of(parts.info, parts.der),
+            subject_text: subject_text(&parts.subject)?,
+            subject: range_of(parts.subject.raw, parts.der),
+            public_key: parts.public_key.clone(),
+            attributes: parts.attributes.clone(),
+            extensions,
+            challenge_password,
+            signature_algorithm: range_of(parts.signature_algorithm, parts.der),
+            signature: range_of(parts.signature, parts.der),
+            der: parts.der.to_vec(),
+        })
+    }
+
     pub(super) fn parse(der: &[u8], limits: &CsrLimits) -> Result<Self, WireError> {
         let mut outer = Reader::new(der, Rules::Der);
         let request = outer.sequence("CertificationRequest")?;
