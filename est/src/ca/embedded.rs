@@ -197,6 +197,7 @@ fn origin_of(requester: &Requester, label: Option<&PathLabel>) -> RequestOrigin 
         requester: requester.name.clone(),
         authentication: requester.authentication.to_string(),
         address: requester.address.map(|address| address.to_string()),
+        ..RequestOrigin::default()
     }
 }
 

@@ -5,15 +5,15 @@ use std::str::FromStr;
 
 use pki_common::{Diagnose, Failure, Rung};
 
-/// The serial number of a certificate of the embedded authority: 20 octets, positive, 158 of its bits random.
+/// A serial number below 2^160: all that the 20 octets of RFC 5280 can hold.
 ///
-/// 20 octets is the most that RFC 5280 allows. The top bit is clear (positive) and the next one set, so that every
-/// number is 20 octets long in DER and none needs a leading zero octet.
+/// Those that the embedded authority draws are 20 octets long, positive, with 158 random bits: the top bit is clear
+/// (positive) and the next one set, so that none needs a leading zero octet in DER.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SerialNumber([u8; Self::LENGTH]);
 
 impl SerialNumber {
-    /// Length in octets.
+    /// Greatest length in octets.
     pub const LENGTH: usize = 20;
 
     /// Makes a serial number out of random octets; two of the bits are overwritten.
@@ -23,24 +23,37 @@ impl SerialNumber {
         Self(octets)
     }
 
-    /// The number as octets, big-endian, which are also the content octets of its DER INTEGER.
+    /// The number in 20 octets, big-endian.
     pub fn as_bytes(&self) -> &[u8; Self::LENGTH] {
         &self.0
     }
 
-    /// Takes octets that came from [`Self::as_bytes`]; `None` for any others.
+    /// Takes 20 octets as [`Self::from_random`] makes them; `None` for any others.
     pub fn from_bytes(octets: &[u8]) -> Option<Self> {
         let octets: [u8; Self::LENGTH] = octets.try_into().ok()?;
         let number = Self(octets);
         (Self::from_random(octets) == number).then_some(number)
     }
+
+    /// A number of any authority, from its octets, big-endian, such as the content of a positive DER INTEGER; `None`
+    /// when it needs more than 20.
+    pub fn from_unsigned(octets: &[u8]) -> Option<Self> {
+        let zeros = octets.iter().take_while(|octet| **octet == 0).count();
+        let significant = octets.get(zeros..)?;
+        let mut number = [0; Self::LENGTH];
+        let start = Self::LENGTH.checked_sub(significant.len())?;
+        number.get_mut(start..)?.copy_from_slice(significant);
+        Some(Self(number))
+    }
 }
 
-/// Lower-case hexadecimal, 40 digits.
+/// Lower-case hexadecimal, two digits an octet, without leading zero octets: 40 digits for those drawn here.
 impl fmt::Display for SerialNumber {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let zeros = self.0.iter().take_while(|octet| **octet == 0).count();
         self.0
             .iter()
+            .skip(zeros.min(Self::LENGTH - 1))
             .try_for_each(|octet| write!(formatter, "{octet:02x}"))
     }
 }
@@ -56,25 +69,65 @@ impl FromStr for SerialNumber {
     type Err = SerialNumberError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits: Vec<u32> = text
-            .chars()
-            .filter(|character| *character != ':')
-            .map(|character| character.to_digit(16).ok_or(SerialNumberError(())))
-            .collect::<Result<_, _>>()?;
-        let octets: Vec<u8> = digits
-            .chunks(2)
-            .filter_map(|pair| u8::try_from(pair.iter().fold(0, |value, digit| value * 16 + digit)).ok())
-            .collect();
-        if digits.len() != Self::LENGTH * 2 {
+        let mut digits = hexadecimal(text).ok_or(SerialNumberError(()))?;
+        if digits.is_empty() {
             return Err(SerialNumberError(()));
         }
-        Self::from_bytes(&octets).ok_or(SerialNumberError(()))
+        if digits.len() % 2 == 1 {
+            digits.insert(0, 0);
+        }
+        Self::from_unsigned(&octets(&digits)).ok_or(SerialNumberError(()))
     }
 }
 
-/// A text that is no serial number of the embedded authority.
+/// The digits of a text of hexadecimal digits and colons.
+fn hexadecimal(text: &str) -> Option<Vec<u8>> {
+    text.chars()
+        .filter(|character| *character != ':')
+        .map(|character| character.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect()
+}
+
+fn octets(digits: &[u8]) -> Vec<u8> {
+    digits
+        .chunks(2)
+        .map(|pair| pair.iter().fold(0, |value, digit| (value << 4) | digit))
+        .collect()
+}
+
+/// The first digits of a serial number of the embedded authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SerialPrefix(Vec<u8>);
+
+impl SerialPrefix {
+    /// Takes up to 40 hexadecimal digits, in either case, with or without colons; none at all fit every number.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = hexadecimal(text)?;
+        (digits.len() <= SerialNumber::LENGTH * 2).then_some(Self(digits))
+    }
+
+    /// The lowest number that begins with these digits.
+    pub fn lowest(&self) -> [u8; SerialNumber::LENGTH] {
+        self.filled_with(0)
+    }
+
+    /// The highest number that begins with these digits.
+    pub fn highest(&self) -> [u8; SerialNumber::LENGTH] {
+        self.filled_with(0xf)
+    }
+
+    fn filled_with(&self, digit: u8) -> [u8; SerialNumber::LENGTH] {
+        let mut digits = self.0.clone();
+        digits.resize(SerialNumber::LENGTH * 2, digit);
+        let mut number = [0; SerialNumber::LENGTH];
+        number.copy_from_slice(&octets(&digits));
+        number
+    }
+}
+
+/// A text that is no serial number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a serial number of this authority is 40 hexadecimal digits, the first of them 4, 5, 6 or 7")]
+#[error("a serial number is 1 to 40 hexadecimal digits")]
 pub struct SerialNumberError(());
 
 impl Diagnose for SerialNumberError {
@@ -99,7 +152,35 @@ mod tests {
         }
         assert_eq!(SerialNumber::from_bytes(&[0xff; 20]), None);
         assert_eq!(SerialNumber::from_bytes(&[0x40; 19]), None);
-        assert!("40:41".parse::<SerialNumber>().is_err());
+        assert!(format!("{:042}", 1).parse::<SerialNumber>().is_ok());
+        assert!(format!("1{:040}", 0).parse::<SerialNumber>().is_err());
+        assert!("".parse::<SerialNumber>().is_err());
         assert!("xyz".parse::<SerialNumber>().is_err());
+    }
+
+    #[test]
+    fn holds_the_numbers_of_other_authorities() {
+        for (octets, shown) in [
+            (&[0x01][..], "01"),
+            (&[0x00, 0x80, 0x01], "8001"),
+            (&[], "00"),
+            (&[0xff; 20], "ffffffffffffffffffffffffffffffffffffffff"),
+        ] {
+            let serial = SerialNumber::from_unsigned(octets).unwrap();
+            assert_eq!(serial.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(serial));
+        }
+        assert_eq!(SerialNumber::from_unsigned(&[1; 21]), None);
+        assert_eq!("1".parse(), Ok(SerialNumber::from_unsigned(&[1]).unwrap()));
+    }
+
+    #[test]
+    fn a_prefix_spans_the_numbers_that_begin_with_it() {
+        let prefix = SerialPrefix::parse("4A:b").unwrap();
+        assert_eq!(prefix.lowest()[..3], [0x4a, 0xb0, 0]);
+        assert_eq!(prefix.highest()[..3], [0x4a, 0xbf, 0xff]);
+        assert_eq!(SerialPrefix::parse("").unwrap().highest(), [0xff; 20]);
+        assert_eq!(SerialPrefix::parse("x"), None);
+        assert_eq!(SerialPrefix::parse(&"0".repeat(41)), None);
     }
 }

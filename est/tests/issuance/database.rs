@@ -37,6 +37,9 @@ fn record(serial: SerialNumber) -> CertificateRecord {
             requester: "alice".to_owned(),
             authentication: "http-basic".to_owned(),
             address: None,
+            operation: "simplereenroll".to_owned(),
+            channel_binding: "tls-exporter".to_owned(),
+            policy: Some("0123456789abcdef".to_owned()),
         },
         issued_at: 1_700_000_000,
     }
@@ -239,11 +242,11 @@ fn refuses_files_that_are_no_log_of_this_version() {
         "created over an existing file"
     );
     let connection = rusqlite::Connection::open(&path).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    connection.pragma_update(None, "user_version", 3).unwrap();
     drop(connection);
     let error = open(&path).unwrap_err();
     assert!(matches!(error, LogError::WrongKind { .. }), "{error}");
-    assert!(error.to_string().contains("its version is 2"), "{error}");
+    assert!(error.to_string().contains("its version is 3"), "{error}");
 
     let garbage = folder.path().join("garbage");
     std::fs::write(&garbage, vec![0x55; 8192]).unwrap();

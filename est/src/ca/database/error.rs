@@ -61,6 +61,38 @@ pub enum LogError {
         /// The number, in hexadecimal.
         serial: String,
     },
+    /// The operator named an entry of the queue that is not there or is decided already.
+    #[error("request {id} cannot be decided: {reason}")]
+    NotWaiting {
+        /// The number of the entry.
+        id: i64,
+        /// What it is instead.
+        reason: String,
+    },
+    /// A certificate is to be revoked that the log does not have.
+    #[error("no certificate with the serial number {serial} is on record")]
+    NoSuchCertificate {
+        /// The number, in hexadecimal.
+        serial: String,
+    },
+    /// A certificate is to be revoked that is revoked already.
+    #[error("the certificate with the serial number {serial} is revoked already")]
+    AlreadyRevoked {
+        /// The number, in hexadecimal.
+        serial: String,
+    },
+    /// A revocation list could not be made.
+    #[error("no revocation list could be made: {reason}")]
+    RevocationList {
+        /// Why.
+        reason: String,
+    },
+    /// This kind of log does not keep that.
+    #[error("this log keeps no {what}; use the one in a file")]
+    NotKept {
+        /// What was asked of it.
+        what: &'static str,
+    },
     /// The writer has ended; the process is shutting down or has run into a defect.
     #[error("the database writer has stopped")]
     Stopped,
@@ -91,6 +123,13 @@ impl Diagnose for LogError {
                 "Check that the file is there and that its folder and its permissions are right."
             }
             Self::SerialNumber { .. } => "Take a fresh serial number for every certificate.",
+            Self::NotWaiting { .. } => "`est ca pending` lists the requests that wait.",
+            Self::NoSuchCertificate { .. } => "`est ca list` lists the certificates.",
+            Self::AlreadyRevoked { .. } => "There is nothing to do.",
+            Self::RevocationList { .. } => {
+                "Check the CA's key and certificate and the number of revoked certificates."
+            }
+            Self::NotKept { .. } => "Use an SQLite log.",
             Self::Stopped => "Start the program again.",
             Self::NoRandomness => "Check the operating system's random number generator.",
         };

@@ -7,21 +7,28 @@
 //! [`SqliteLog`] (feature `sqlite`) keeps it in a file; [`MemoryLog`] in memory, for tests and for embedders that
 //! keep their own log.
 
+mod crl;
 mod error;
 mod memory;
+mod queue;
+mod record;
 #[cfg(feature = "sqlite")]
 mod reply;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 
-use rustls_pki_types::CertificateDer;
-
+pub use crl::{CrlContents, CrlMaker, CrlOrder, MAX_CRL_ENTRIES, RevokedCertificate, SignedCrl, StoredCrl};
 pub use error::LogError;
 pub use memory::MemoryLog;
+pub use queue::{Decision, QueueAnswer, QueueEntry, QueueRules, QueueState, Submission, request_key};
+pub use record::{
+    CertificateEntry, CertificateFilter, CertificateRecord, PolicyRecord, RefusedRequest, RequestOrigin,
+    RevocationRecord,
+};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{MAX_QUEUE, RESERVED_SERIALS, SqliteLog, SqliteSettings};
 
@@ -33,11 +40,13 @@ use super::serial::SerialNumber;
 pub const MAX_REFUSED_REQUESTS: u32 = 4096;
 
 /// A future of the standard library, tied to no runtime, that ends when the entry is durable.
-pub type LogFuture = Pin<Box<dyn Future<Output = Result<(), LogError>> + Send>>;
+pub type LogFuture<T = ()> = Pin<Box<dyn Future<Output = Result<T, LogError>> + Send>>;
 
 /// Where an authority keeps what it issued.
 ///
-/// The writing methods never block; the reading ones may wait for a disk and belong on a thread that may.
+/// The writing methods never block; the reading ones may wait for a disk and belong on a thread that may. Those with
+/// a default of [`LogError::NotKept`] are for authorities with a queue or a revocation list; a log for one that has
+/// neither need not have them.
 pub trait CertificateLog: fmt::Debug + Send + Sync {
     /// A serial number that is on durable record as taken, and that nobody else gets. Does not block.
     ///
@@ -87,55 +96,102 @@ pub trait CertificateLog: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`LogError`] when the log cannot be read.
     fn refused(&self, limit: u32) -> Result<Vec<RefusedRequest>, LogError>;
+
+    /// Records a policy that is in force from now on, before anything that is issued under it. Does nothing when it
+    /// is on record. May block until there is room in the queue of the writer.
+    fn record_policy(&self, policy: PolicyRecord) {
+        drop(policy);
+    }
+
+    /// Puts a request into the queue for the operator, or finds the entry it has there.
+    ///
+    /// # Errors
+    /// The future yields [`LogError`].
+    fn submit(&self, submission: Submission) -> LogFuture<QueueAnswer> {
+        drop(submission);
+        not_kept("queue")
+    }
+
+    /// As [`Self::record_issued`], for an approved entry of the queue. When the same request was issued meanwhile,
+    /// nothing is recorded, and the answer is the certificate that was.
+    ///
+    /// # Errors
+    /// The future yields [`LogError`].
+    fn record_issued_from_queue(&self, id: i64, record: CertificateRecord) -> LogFuture<QueueAnswer> {
+        drop(record);
+        let _ = id;
+        not_kept("queue")
+    }
+
+    /// Approves or rejects an entry of the queue that waits.
+    ///
+    /// # Errors
+    /// The future yields [`LogError::NotWaiting`] when there is no such entry or it does not wait.
+    fn decide(&self, decision: Decision) -> LogFuture {
+        drop(decision);
+        not_kept("queue")
+    }
+
+    /// Up to `limit` entries of the queue with numbers above `after`, in this state or, for `None`, any. An entry
+    /// whose time is over may still say that it waits, until its request or another one is submitted. May block.
+    ///
+    /// # Errors
+    /// [`LogError`] when the log cannot be read.
+    fn queue(&self, state: Option<QueueState>, after: i64, limit: u32) -> Result<Vec<QueueEntry>, LogError> {
+        let _ = (state, after, limit);
+        Err(LogError::NotKept { what: "queue" })
+    }
+
+    /// Records a revocation.
+    ///
+    /// # Errors
+    /// The future yields [`LogError::NoSuchCertificate`] or [`LogError::AlreadyRevoked`].
+    fn revoke(&self, revocation: RevocationRecord) -> LogFuture {
+        drop(revocation);
+        not_kept("revocations")
+    }
+
+    /// The sequence number of the last revocation, 0 when there is none. May block.
+    ///
+    /// # Errors
+    /// [`LogError`] when the log cannot be read.
+    fn last_revocation(&self) -> Result<i64, LogError> {
+        Ok(0)
+    }
+
+    /// The current revocation list, made when need be.
+    ///
+    /// # Errors
+    /// The future yields [`LogError::RevocationList`] when it cannot be signed.
+    fn revocation_list(&self, order: CrlOrder) -> LogFuture<StoredCrl> {
+        drop(order);
+        not_kept("revocations")
+    }
+
+    /// Up to `limit` certificates that pass the filter, with sequence numbers above `after`, in the order they were
+    /// issued. May block.
+    ///
+    /// # Errors
+    /// [`LogError`] when the log cannot be read.
+    fn search(
+        &self,
+        filter: &CertificateFilter,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<CertificateEntry>, LogError> {
+        let _ = (filter, after, limit);
+        Err(LogError::NotKept { what: "index" })
+    }
+
+    /// The policies that were in force, in the order they came. May block.
+    ///
+    /// # Errors
+    /// [`LogError`] when the log cannot be read.
+    fn policies(&self) -> Result<Vec<PolicyRecord>, LogError> {
+        Ok(Vec::new())
+    }
 }
 
-/// Where a request came from, as the log keeps it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RequestOrigin {
-    /// The path label, if any.
-    pub label: Option<String>,
-    /// The user name, or the subject of the client certificate.
-    pub requester: String,
-    /// How that was proven: the `Display` form of [`Authentication`](super::Authentication).
-    pub authentication: String,
-    /// The requester's IP address, when known.
-    pub address: Option<String>,
-}
-
-/// An issued certificate, as the log keeps it. Times are in seconds since the Unix epoch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateRecord {
-    /// The serial number.
-    pub serial: SerialNumber,
-    /// Start of the validity.
-    pub not_before: u64,
-    /// End of the validity.
-    pub not_after: u64,
-    /// The subject as RFC 4514 writes it.
-    pub subject: String,
-    /// SHA-256 over the SubjectPublicKeyInfo.
-    pub public_key_sha256: [u8; 32],
-    /// The certificate.
-    pub certificate: CertificateDer<'static>,
-    /// The request it was issued for, in DER.
-    pub csr: Vec<u8>,
-    /// Where the request came from.
-    pub origin: RequestOrigin,
-    /// When it was issued.
-    pub issued_at: u64,
-}
-
-/// A request that was refused, as the log keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedRequest {
-    /// The request, in DER.
-    pub csr: Vec<u8>,
-    /// Where it came from.
-    pub origin: RequestOrigin,
-    /// When it was refused, in seconds since the Unix epoch.
-    pub refused_at: u64,
-    /// The rule of the policy.
-    pub rule: String,
-    /// What the rule had to say.
-    pub reason: String,
+fn not_kept<T: Send + 'static>(what: &'static str) -> LogFuture<T> {
+    Box::pin(ready(Err(LogError::NotKept { what })))
 }

@@ -6,9 +6,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::LogError;
+use super::crl::StoredCrl;
+use super::queue::QueueAnswer;
+
+/// What the writer answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// The entry is on disk.
+    Done,
+    /// What the queue says.
+    Queue(QueueAnswer),
+    /// The current revocation list.
+    Crl(Box<StoredCrl>),
+}
 
 /// The outcome of a write.
-type Outcome = Result<(), LogError>;
+pub(super) type Outcome = Result<Written, LogError>;
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -90,12 +103,12 @@ mod tests {
     #[test]
     fn answers_what_was_sent() {
         let (reply, answer) = reply();
-        reply.send(Ok(()));
+        reply.send(Ok(Written::Done));
         assert_eq!(
             Box::pin(answer)
                 .as_mut()
                 .poll(&mut Context::from_waker(Waker::noop())),
-            Poll::Ready(Ok(()))
+            Poll::Ready(Ok(Written::Done))
         );
     }
 }

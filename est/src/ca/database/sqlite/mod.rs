@@ -1,8 +1,12 @@
 //! The log in an SQLite file.
 
 mod failure;
+mod insert;
+mod queue;
 mod read;
+mod revocation;
 mod schema;
+mod serials;
 mod settings;
 mod writer;
 
@@ -15,12 +19,17 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use rustls::crypto::CryptoProvider;
 
-use super::reply::reply;
-use super::{CertificateLog, CertificateRecord, LogError, LogFuture, RefusedRequest};
+use super::reply::{Written, reply};
+use super::{
+    CertificateEntry, CertificateFilter, CertificateLog, CertificateRecord, CrlOrder, Decision, LogError,
+    LogFuture, PolicyRecord, QueueAnswer, QueueEntry, QueueState, RefusedRequest, RevocationRecord,
+    StoredCrl, Submission,
+};
 use crate::ca::serial::SerialNumber;
 use failure::Failures;
+use serials::SerialPool;
 pub use settings::{MAX_QUEUE, RESERVED_SERIALS, SqliteSettings};
-use writer::{Job, SerialPool, Work, Writer};
+use writer::{Job, Work, Writer};
 
 /// A [`CertificateLog`] in an SQLite file with a write-ahead log.
 ///
@@ -114,6 +123,7 @@ impl SqliteLog {
             schema::create(&mut connection, &failures)?;
         }
         schema::check(&connection, &failures)?;
+        schema::upgrade(&mut connection, &failures)?;
         schema::limit(&connection, settings.max_bytes, &failures)?;
         let reader = schema::connect(path, &failures)?;
         reader
@@ -150,15 +160,18 @@ impl SqliteLog {
         &self.path
     }
 
-    fn write(&self, work: Work) -> LogFuture {
+    /// Has the writer do it, and takes from its answer what `pick` finds there.
+    fn write<T: Send + 'static>(&self, work: Work, pick: fn(Written) -> Option<T>) -> LogFuture<T> {
         let (reply, answer) = reply();
-        match self.enqueue(Job {
+        let queued = self.enqueue(Job {
             work,
             reply: Some(reply),
-        }) {
-            Ok(()) => Box::pin(answer),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
-        }
+        });
+        Box::pin(async move {
+            queued?;
+            // The writer gives each kind of work its own kind of answer.
+            pick(answer.await?).ok_or(LogError::Stopped)
+        })
     }
 
     fn enqueue(&self, job: Job) -> Result<(), LogError> {
@@ -232,11 +245,11 @@ impl CertificateLog for SqliteLog {
     }
 
     fn record_issued(&self, record: CertificateRecord) -> LogFuture {
-        self.write(Work::Issued(Box::new(record)))
+        self.write(Work::Issued(Box::new(record)), done)
     }
 
     fn record_refused(&self, record: RefusedRequest) -> LogFuture {
-        self.write(Work::Refused(Box::new(record)))
+        self.write(Work::Refused(Box::new(record)), done)
     }
 
     fn certificate(&self, serial: &SerialNumber) -> Result<Option<CertificateRecord>, LogError> {
@@ -257,5 +270,71 @@ impl CertificateLog for SqliteLog {
 
     fn refused(&self, limit: u32) -> Result<Vec<RefusedRequest>, LogError> {
         self.read(|connection| read::refused(connection, limit))
+    }
+
+    fn record_policy(&self, policy: PolicyRecord) {
+        let job = Job {
+            work: Work::Policy(Box::new(policy)),
+            reply: None,
+        };
+        // A policy changes when somebody configures it: this waits for room instead of giving up.
+        if self.queue.as_ref().is_none_or(|queue| queue.send(job).is_err()) {
+            tracing::error!("a policy is not on record, because the database writer has stopped");
+        }
+    }
+
+    fn submit(&self, submission: Submission) -> LogFuture<QueueAnswer> {
+        self.write(Work::Submit(Box::new(submission)), queue_answer)
+    }
+
+    fn record_issued_from_queue(&self, id: i64, record: CertificateRecord) -> LogFuture<QueueAnswer> {
+        self.write(Work::IssuedFromQueue(id, Box::new(record)), queue_answer)
+    }
+
+    fn decide(&self, decision: Decision) -> LogFuture {
+        self.write(Work::Decide(Box::new(decision)), done)
+    }
+
+    fn queue(&self, state: Option<QueueState>, after: i64, limit: u32) -> Result<Vec<QueueEntry>, LogError> {
+        self.read(|connection| read::queue(connection, state, after, limit))
+    }
+
+    fn revoke(&self, revocation: RevocationRecord) -> LogFuture {
+        self.write(Work::Revoke(Box::new(revocation)), done)
+    }
+
+    fn last_revocation(&self) -> Result<i64, LogError> {
+        self.read(revocation::last)
+    }
+
+    fn revocation_list(&self, order: CrlOrder) -> LogFuture<StoredCrl> {
+        self.write(Work::Crl(Some(Box::new(order))), |written| match written {
+            Written::Crl(crl) => Some(*crl),
+            _ => None,
+        })
+    }
+
+    fn search(
+        &self,
+        filter: &CertificateFilter,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<CertificateEntry>, LogError> {
+        self.read(|connection| read::search(connection, filter, after, limit))
+    }
+
+    fn policies(&self) -> Result<Vec<PolicyRecord>, LogError> {
+        self.read(read::policies)
+    }
+}
+
+fn done(written: Written) -> Option<()> {
+    matches!(written, Written::Done).then_some(())
+}
+
+fn queue_answer(written: Written) -> Option<QueueAnswer> {
+    match written {
+        Written::Queue(answer) => Some(answer),
+        _ => None,
     }
 }

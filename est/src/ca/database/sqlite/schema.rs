@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::LogError;
 use super::failure::Failures;
@@ -11,14 +11,18 @@ use super::failure::Failures;
 /// Marks the file as ours: "ESTL" (SQLite's `application_id`).
 const APPLICATION_ID: i64 = 0x4553_544c;
 
-/// Version of the tables (SQLite's `user_version`).
-const VERSION: i64 = 1;
+/// Version of the tables (SQLite's `user_version`). A file of an earlier version is brought to this one when it is
+/// opened.
+const VERSION: i64 = 2;
 
 /// How long a statement waits for another process's lock. Readers never hold one for long in WAL mode.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The steps from each version to the next; an empty file has version 0.
+const STEPS: [&str; 2] = [TO_VERSION_1, TO_VERSION_2];
+
 /// `serials` holds every number ever drawn, also those that no certificate came of. Times are in seconds since 1970.
-const TABLES: &str = "
+const TO_VERSION_1: &str = "
     CREATE TABLE serials (
         serial BLOB NOT NULL PRIMARY KEY CHECK (length(serial) = 20)
     ) WITHOUT ROWID;
@@ -52,6 +56,77 @@ const TABLES: &str = "
     );
 ";
 
+/// A row of `certificates` is the record of a request that was issued, too; `requests` shows all of them side by side.
+/// What was recorded before this version came by simpleenroll, the only operation there was. A row of `crls` is kept
+/// for the latest list only; its number goes on from there.
+const TO_VERSION_2: &str = "
+    CREATE TABLE policies (
+        sequence    INTEGER PRIMARY KEY,
+        version     TEXT NOT NULL UNIQUE,
+        description TEXT NOT NULL,
+        first_used  INTEGER NOT NULL
+    );
+    ALTER TABLE certificates ADD COLUMN operation TEXT NOT NULL DEFAULT 'simpleenroll';
+    ALTER TABLE certificates ADD COLUMN channel_binding TEXT NOT NULL DEFAULT 'absent';
+    ALTER TABLE certificates ADD COLUMN policy TEXT;
+    ALTER TABLE refused_requests ADD COLUMN operation TEXT NOT NULL DEFAULT 'simpleenroll';
+    ALTER TABLE refused_requests ADD COLUMN channel_binding TEXT NOT NULL DEFAULT 'absent';
+    ALTER TABLE refused_requests ADD COLUMN policy TEXT;
+    CREATE TABLE pending_requests (
+        id              INTEGER PRIMARY KEY AUTOINCREMENT,
+        request_key     BLOB NOT NULL CHECK (length(request_key) = 32),
+        state           TEXT NOT NULL
+                        CHECK (state IN ('waiting', 'approved', 'issued', 'rejected', 'expired')),
+        csr_der         BLOB NOT NULL,
+        subject         TEXT NOT NULL,
+        label           TEXT,
+        requester       TEXT NOT NULL,
+        authentication  TEXT NOT NULL,
+        address         TEXT,
+        operation       TEXT NOT NULL,
+        channel_binding TEXT NOT NULL,
+        policy          TEXT,
+        submitted_at    INTEGER NOT NULL,
+        expires_at      INTEGER NOT NULL,
+        decided_at      INTEGER,
+        decided_by      TEXT,
+        reason          TEXT,
+        serial          BLOB REFERENCES serials (serial)
+    );
+    CREATE INDEX pending_requests_by_key ON pending_requests (request_key);
+    CREATE INDEX pending_requests_open ON pending_requests (requester) WHERE state IN ('waiting', 'approved');
+    CREATE TABLE revocations (
+        sequence        INTEGER PRIMARY KEY AUTOINCREMENT,
+        serial          BLOB NOT NULL UNIQUE REFERENCES certificates (serial),
+        revoked_at      INTEGER NOT NULL,
+        reason          INTEGER NOT NULL,
+        invalidity_date INTEGER,
+        requester       TEXT NOT NULL,
+        authentication  TEXT NOT NULL,
+        address         TEXT
+    );
+    CREATE TABLE crls (
+        number          INTEGER PRIMARY KEY,
+        issuer_key      BLOB NOT NULL,
+        this_update     INTEGER NOT NULL,
+        next_update     INTEGER NOT NULL,
+        last_revocation INTEGER NOT NULL,
+        crl_der         BLOB NOT NULL
+    );
+    CREATE VIEW requests AS
+        SELECT issued_at AS time, 'issued' AS outcome, operation, label, requester, authentication, channel_binding,
+               address, policy, subject, hex(serial) AS serial, NULL AS reason
+        FROM certificates
+        UNION ALL
+        SELECT refused_at, 'refused', operation, label, requester, authentication, channel_binding,
+               address, policy, NULL, NULL, rule || ': ' || reason
+        FROM refused_requests
+        UNION ALL
+        SELECT submitted_at, state, operation, label, requester, authentication, channel_binding,
+               address, policy, subject, hex(serial), reason
+        FROM pending_requests;
+";
+
 /// Opens an existing file.
 pub(super) fn connect(path: &Path, failures: &Failures) -> Result<Connection, LogError> {
     let open = || -> rusqlite::Result<(Connection, String)> {
@@ -74,16 +149,41 @@ pub(super) fn connect(path: &Path, failures: &Failures) -> Result<Connection, Lo
     Ok(connection)
 }
 
-/// Makes the tables.
+/// Makes the tables of an empty file.
 pub(super) fn create(connection: &mut Connection, failures: &Failures) -> Result<(), LogError> {
-    let make = |connection: &mut Connection| -> rusqlite::Result<()> {
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .map_err(|error| failures.classify(&error))?;
+    upgrade(connection, failures)
+}
+
+/// Brings the tables to this version, all of it or nothing.
+pub(super) fn upgrade(connection: &mut Connection, failures: &Failures) -> Result<(), LogError> {
+    let mut upgrade = || -> rusqlite::Result<()> {
+        // Immediate: of two processes, the second finds the work done.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let Ok(done) = usize::try_from(found) else {
+            return Ok(());
+        };
+        if done >= STEPS.len() {
+            return Ok(());
+        }
+        for step in STEPS.iter().skip(done) {
+            transaction.execute_batch(step)?;
+        }
         transaction.pragma_update(None, "user_version", VERSION)?;
-        transaction.commit()
+        transaction.commit()?;
+        if found > 0 {
+            tracing::info!(
+                from = found,
+                to = VERSION,
+                "brought the database to the current version"
+            );
+        }
+        Ok(())
     };
-    make(connection).map_err(|error| failures.classify(&error))
+    upgrade().map_err(|error| failures.classify(&error))
 }
 
 /// Bounds the size of the file, for what this connection writes.
@@ -106,7 +206,7 @@ pub(super) fn limit(
     set().map_err(|error| failures.classify(&error))
 }
 
-/// Whether the tables are those of this version.
+/// Whether the file is a log, of a version that can be read or brought to this one.
 pub(super) fn check(connection: &Connection, failures: &Failures) -> Result<(), LogError> {
     let number = |name| {
         connection
@@ -120,9 +220,9 @@ pub(super) fn check(connection: &Connection, failures: &Failures) -> Result<(), 
         )));
     }
     let version = number("user_version")?;
-    if version != VERSION {
+    if !(1..=VERSION).contains(&version) {
         return Err(failures.wrong_kind(format!(
-            "its version is {version}; this program reads version {VERSION}"
+            "its version is {version}; this program reads versions up to {VERSION}"
         )));
     }
     Ok(())

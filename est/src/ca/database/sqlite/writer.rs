@@ -1,18 +1,21 @@
 //! The thread that writes: many entries in one transaction, answered after the commit.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use rustls::crypto::CryptoProvider;
 
 use super::failure::Failures;
+use super::insert::{drop_oldest_refused, insert_certificate, insert_policy, insert_refused};
+use super::serials::{SerialPool, insert_serials};
 use super::settings::SqliteSettings;
-use crate::ca::database::memory::random_serial;
-use crate::ca::database::reply::Reply;
-use crate::ca::database::{CertificateRecord, LogError, RefusedRequest};
-use crate::ca::serial::SerialNumber;
+use super::{queue, revocation};
+use crate::ca::database::reply::{Outcome, Reply, Written};
+use crate::ca::database::{
+    CertificateRecord, CrlOrder, Decision, LogError, PolicyRecord, RefusedRequest, RevocationRecord,
+    Submission,
+};
 
 /// Most entries in one transaction, so that the first one does not wait for ever under load.
 const MAX_GROUP: usize = 256;
@@ -27,69 +30,15 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) enum Work {
     Issued(Box<CertificateRecord>),
+    IssuedFromQueue(i64, Box<CertificateRecord>),
     Refused(Box<RefusedRequest>),
+    Submit(Box<Submission>),
+    Decide(Box<Decision>),
+    Revoke(Box<RevocationRecord>),
+    /// Taken when it is carried out.
+    Crl(Option<Box<CrlOrder>>),
+    Policy(Box<PolicyRecord>),
     ReserveSerials,
-}
-
-/// Serial numbers that are on disk as taken, and that nobody has got yet.
-#[derive(Debug)]
-pub(super) struct SerialPool {
-    serials: Mutex<Vec<SerialNumber>>,
-    low_water: usize,
-    asked_for_more: AtomicBool,
-    /// Why the writer could not write, until it can again.
-    failure: Mutex<Option<LogError>>,
-}
-
-impl SerialPool {
-    pub(super) fn new(low_water: usize) -> Self {
-        Self {
-            serials: Mutex::default(),
-            low_water,
-            asked_for_more: AtomicBool::new(false),
-            failure: Mutex::default(),
-        }
-    }
-
-    /// Why the writer's last transaction failed; `None` when it did not.
-    pub(super) fn last_failure(&self) -> Option<LogError> {
-        self.failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn note_failure(&self, failure: Option<LogError>) {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
-    }
-
-    /// A number, if there is one, and whether the writer should be asked for more.
-    pub(super) fn take(&self) -> (Option<SerialNumber>, bool) {
-        let (serial, left) = {
-            let mut serials = self.serials.lock().unwrap_or_else(PoisonError::into_inner);
-            (serials.pop(), serials.len())
-        };
-        // With nothing left it is asked every time: an earlier attempt may have failed, on a full disk for instance.
-        let asked_before = left < self.low_water && self.asked_for_more.swap(true, Ordering::Relaxed);
-        let ask = serial.is_none() || (left < self.low_water && !asked_before);
-        (serial, ask)
-    }
-
-    fn add(&self, new: Vec<SerialNumber>) {
-        self.serials
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(new);
-        self.asked_for_more.store(false, Ordering::Relaxed);
-    }
-
-    fn len(&self) -> usize {
-        self.serials.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
-    fn drain(&self) -> Vec<SerialNumber> {
-        std::mem::take(&mut *self.serials.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 pub(super) struct Writer {
@@ -98,6 +47,8 @@ pub(super) struct Writer {
     serials: Arc<SerialPool>,
     failures: Failures,
     settings: SqliteSettings,
+    /// Policies in force that no committed transaction has put on record yet.
+    policies: Vec<PolicyRecord>,
 }
 
 impl Writer {
@@ -114,12 +65,13 @@ impl Writer {
             serials,
             failures,
             settings,
+            policies: Vec::new(),
         }
     }
 
     /// Fills the reserve.
     pub(super) fn reserve_serials(&mut self) -> Result<(), LogError> {
-        self.write_group(&[]).map(drop)
+        self.write_group(&mut []).map(drop)
     }
 
     /// Works until every sender is gone and the queue is empty.
@@ -127,67 +79,70 @@ impl Writer {
         while let Ok(first) = jobs.recv() {
             let mut group = vec![first];
             group.extend(jobs.try_iter().take(MAX_GROUP - 1));
-            let outcome = self.write_group(&group);
+            let outcome = self.write_group(&mut group);
             self.serials.note_failure(outcome.as_ref().err().cloned());
-            if let Err(error) = &outcome {
-                tracing::error!(%error, entries = group.len(), "the database took none of the waiting entries");
-            }
-            for (index, job) in group.into_iter().enumerate() {
-                let Some(reply) = job.reply else { continue };
-                reply.send(match &outcome {
-                    Ok(refused) => refused
-                        .iter()
-                        .find(|(at, _)| *at == index)
-                        .map_or(Ok(()), |(_, e)| Err(e.clone())),
-                    Err(error) => Err(error.clone()),
-                });
+            match outcome {
+                Ok(answers) => {
+                    for (job, answer) in group.into_iter().zip(answers) {
+                        if let Some(reply) = job.reply {
+                            reply.send(answer);
+                        }
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, entries = group.len(), "the database took none of the waiting entries");
+                    for reply in group.into_iter().filter_map(|job| job.reply) {
+                        reply.send(Err(error.clone()));
+                    }
+                }
             }
         }
         self.release_unused_serials();
     }
 
-    /// Writes a group in one transaction and fills the reserve of serial numbers. Yields the entries that were not
-    /// taken although the others were.
-    fn write_group(&mut self, group: &[Job]) -> Result<Vec<(usize, LogError)>, LogError> {
+    /// Writes a group in one transaction and fills the reserve of serial numbers. Yields an answer for each job; one
+    /// that was not taken leaves the others whole.
+    fn write_group(&mut self, group: &mut [Job]) -> Result<Vec<Outcome>, LogError> {
         let wanted = match self.serials.len() {
             left if left < self.settings.low_water() => self.settings.reserved_serials - left,
             _ => 0,
         };
+        for job in &*group {
+            if let Work::Policy(policy) = &job.work {
+                self.policies.push((**policy).clone());
+            }
+        }
         let kept = self.settings.refused_requests;
-        let (provider, failures) = (&self.provider, &self.failures);
+        let (provider, failures, policies) = (&self.provider, &self.failures, &self.policies);
         let mut write = || -> Result<_, WriteError> {
             // Immediate: another process's lock is met, and waited for, here and nowhere later.
             let transaction = self
                 .connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut refused = Vec::new();
-            for (index, job) in group.iter().enumerate() {
-                let written = match &job.work {
-                    Work::Issued(record) => insert_certificate(&transaction, record),
-                    Work::Refused(record) => insert_refused(&transaction, record),
-                    Work::ReserveSerials => Ok(()),
-                };
-                match written {
-                    Err(error) if is_constraint(&error) => refused.push((index, refusal_of(&job.work))),
-                    other => other?,
-                }
+            for policy in policies {
+                insert_policy(&transaction, policy)?;
+            }
+            let mut answers = Vec::with_capacity(group.len());
+            for job in group.iter_mut() {
+                answers.push(carry_out(&transaction, &mut job.work)?);
             }
             if group.iter().any(|job| matches!(job.work, Work::Refused(_))) {
                 drop_oldest_refused(&transaction, kept)?;
             }
             let new = insert_serials(&transaction, wanted, provider)?;
             transaction.commit()?;
-            Ok((refused, new))
+            Ok((answers, new))
         };
-        let (refused, new) = write().map_err(|error| error.classify(failures))?;
+        let (answers, new) = write().map_err(|error| error.classify(failures))?;
+        self.policies.clear();
         self.serials.add(new);
-        Ok(refused)
+        Ok(answers)
     }
 
     /// Gives back the numbers nobody took, so that restarts do not fill the table. After a kill they stay.
     fn release_unused_serials(&mut self) {
         let unused = self.serials.drain();
-        let release = || -> rusqlite::Result<()> {
+        let mut release = || -> rusqlite::Result<()> {
             let transaction = self
                 .connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -198,14 +153,38 @@ impl Writer {
             }
             transaction.commit()
         };
-        let mut release = release;
         if let Err(error) = release() {
             tracing::warn!(%error, "unused serial numbers stay on record");
         }
     }
 }
 
-enum WriteError {
+/// Does one piece of work. The inner error is about this entry only; the outer one ends the transaction.
+fn carry_out(connection: &Connection, work: &mut Work) -> rusqlite::Result<Outcome> {
+    Ok(match work {
+        Work::Issued(record) => match insert_certificate(connection, record) {
+            Err(error) if is_constraint(&error) => Err(LogError::SerialNumber {
+                serial: record.serial.to_string(),
+            }),
+            other => other.map(|()| Ok(Written::Done))?,
+        },
+        Work::IssuedFromQueue(id, record) => queue::issued(connection, *id, record)?.map(Written::Queue),
+        Work::Refused(record) => {
+            insert_refused(connection, record)?;
+            Ok(Written::Done)
+        }
+        Work::Submit(submission) => Ok(Written::Queue(queue::submit(connection, submission)?)),
+        Work::Decide(decision) => queue::decide(connection, decision)?.map(|()| Written::Done),
+        Work::Revoke(revocation) => revocation::revoke(connection, revocation)?.map(|()| Written::Done),
+        Work::Crl(order) => match order.take() {
+            Some(order) => revocation::list(connection, *order)?.map(|crl| Written::Crl(Box::new(crl))),
+            None => Err(LogError::Stopped),
+        },
+        Work::Policy(_) | Work::ReserveSerials => Ok(Written::Done),
+    })
+}
+
+pub(super) enum WriteError {
     Sqlite(rusqlite::Error),
     Log(LogError),
 }
@@ -232,91 +211,6 @@ impl From<LogError> for WriteError {
 }
 
 /// A constraint refuses one row and leaves the transaction whole; any other error does not.
-fn is_constraint(error: &rusqlite::Error) -> bool {
+pub(super) fn is_constraint(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
-}
-
-fn refusal_of(work: &Work) -> LogError {
-    match work {
-        Work::Issued(record) => LogError::SerialNumber {
-            serial: record.serial.to_string(),
-        },
-        Work::Refused(_) | Work::ReserveSerials => LogError::Stopped,
-    }
-}
-
-/// SQLite's integers are signed. No time before the year 292 billion is cut.
-fn integer(seconds: u64) -> i64 {
-    i64::try_from(seconds).unwrap_or(i64::MAX)
-}
-
-fn insert_certificate(connection: &Connection, record: &CertificateRecord) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO certificates (serial, not_before, not_after, subject, public_key_sha256, certificate_der,
-                                   csr_der, label, requester, authentication, address, issued_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    )?;
-    statement.execute(params![
-        record.serial.as_bytes().as_slice(),
-        integer(record.not_before),
-        integer(record.not_after),
-        record.subject,
-        record.public_key_sha256.as_slice(),
-        record.certificate.as_ref(),
-        record.csr,
-        record.origin.label,
-        record.origin.requester,
-        record.origin.authentication,
-        record.origin.address,
-        integer(record.issued_at),
-    ])?;
-    Ok(())
-}
-
-fn insert_refused(connection: &Connection, record: &RefusedRequest) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO refused_requests (csr_der, label, requester, authentication, address, refused_at, rule, reason)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?;
-    statement.execute(params![
-        record.csr,
-        record.origin.label,
-        record.origin.requester,
-        record.origin.authentication,
-        record.origin.address,
-        integer(record.refused_at),
-        record.rule,
-        record.reason,
-    ])?;
-    Ok(())
-}
-
-/// Keeps the latest refused requests. Only the oldest are ever deleted, so the numbers have no gaps.
-fn drop_oldest_refused(connection: &Connection, kept: u32) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "DELETE FROM refused_requests WHERE sequence <= (SELECT max(sequence) FROM refused_requests) - ?1",
-        )?
-        .execute([kept])?;
-    Ok(())
-}
-
-/// Draws `count` numbers that no row has, and takes them.
-fn insert_serials(
-    connection: &Connection,
-    count: usize,
-    provider: &CryptoProvider,
-) -> Result<Vec<SerialNumber>, WriteError> {
-    let mut statement = connection.prepare_cached("INSERT INTO serials (serial) VALUES (?1)")?;
-    let mut serials = Vec::with_capacity(count);
-    while serials.len() < count {
-        let serial = random_serial(provider)?;
-        match statement.execute([serial.as_bytes().as_slice()]) {
-            Ok(_) => serials.push(serial),
-            // Taken already: draw another.
-            Err(error) if is_constraint(&error) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(serials)
 }

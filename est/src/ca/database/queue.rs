@@ -1,0 +1,199 @@
+//! The queue of requests that wait for a person.
+//!
+//! ```text
+//!            submit                 approve               submit again, issue
+//! (nothing) --------> waiting --------------> approved ------------------> issued
+//!                        |   reject                |                          |
+//!                        +---------> rejected      | not picked up            | pick-up time over:
+//!                        |   time over             v                          v the same request starts over
+//!                        +---------------------> expired
+//! ```
+//!
+//! The entry of a request is found by what was asked, by whom and where ([`request_key`]), so that a client that
+//! asks again, also after a restart of the server or of itself, finds its own entry.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::record::{CertificateRecord, RequestOrigin};
+
+/// A request for the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// The request, in DER.
+    pub csr: Vec<u8>,
+    /// Its subject as RFC 4514 writes it.
+    pub subject: String,
+    /// Where it came from.
+    pub origin: RequestOrigin,
+    /// The time, in seconds since the Unix epoch.
+    pub now: u64,
+    /// The bounds.
+    pub rules: QueueRules,
+}
+
+/// Bounds of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueRules {
+    /// How long an entry waits for a decision.
+    pub waits: Duration,
+    /// How long after the decision the requester can learn of it, and fetch the certificate.
+    pub pick_up: Duration,
+    /// Most entries that wait for a decision or are approved and not picked up.
+    pub max_entries: u32,
+    /// Most of them from one requester.
+    pub max_per_requester: u32,
+}
+
+/// What the queue has to say about a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QueueAnswer {
+    /// It waits for a decision, since now or since an earlier time.
+    Waiting {
+        /// Its number, by which the operator names it.
+        id: i64,
+    },
+    /// It is approved: issue it, and say so with
+    /// [`record_issued_from_queue`](super::CertificateLog::record_issued_from_queue).
+    Approved {
+        /// Its number.
+        id: i64,
+    },
+    /// It was approved and issued before.
+    Issued(Box<CertificateRecord>),
+    /// The operator refused.
+    Rejected {
+        /// The operator's words.
+        reason: String,
+    },
+    /// Nobody decided in time, or nobody picked it up.
+    Expired,
+    /// There is no room.
+    Full {
+        /// The bound that was reached.
+        limit: u32,
+        /// Whether it is the one for a single requester.
+        of_one_requester: bool,
+    },
+}
+
+/// The state of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QueueState {
+    /// Waits for a decision.
+    Waiting,
+    /// Approved, not picked up yet.
+    Approved,
+    /// Approved and issued.
+    Issued,
+    /// Refused.
+    Rejected,
+    /// Not decided or not picked up in time.
+    Expired,
+}
+
+impl QueueState {
+    /// All states.
+    pub const ALL: [Self; 5] = [
+        Self::Waiting,
+        Self::Approved,
+        Self::Issued,
+        Self::Rejected,
+        Self::Expired,
+    ];
+
+    /// The word for it, in the database and for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Approved => "approved",
+            Self::Issued => "issued",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The state with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// An entry of the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueEntry {
+    /// Its number.
+    pub id: i64,
+    /// What became of it.
+    pub state: QueueState,
+    /// The request, in DER.
+    pub csr: Vec<u8>,
+    /// Its subject as RFC 4514 writes it.
+    pub subject: String,
+    /// Where it came from.
+    pub origin: RequestOrigin,
+    /// When it was first made.
+    pub submitted_at: u64,
+    /// Until when it waits for a decision.
+    pub expires_at: u64,
+    /// When it left the state `waiting`.
+    pub decided_at: Option<u64>,
+    /// Who decided.
+    pub decided_by: Option<String>,
+    /// The words that go with the decision.
+    pub reason: Option<String>,
+    /// The serial number of the certificate, in hexadecimal, once there is one.
+    pub serial: Option<String>,
+}
+
+/// A decision of the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The number of the entry.
+    pub id: i64,
+    /// Yes or no.
+    pub approved: bool,
+    /// Who decided.
+    pub by: String,
+    /// Why. The requester of a rejected request gets to read it.
+    pub reason: Option<String>,
+    /// The time, in seconds since the Unix epoch.
+    pub now: u64,
+}
+
+/// SHA-256 over the request, the requester and the path label, each after its length so that they cannot run into
+/// one another.
+pub fn request_key(csr: &[u8], origin: &RequestOrigin) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let label = origin.label.as_deref().unwrap_or_default();
+    for part in [csr, origin.requester.as_bytes(), label.as_bytes()] {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_request_requester_or_label_is_another_entry() {
+        let origin = |requester: &str, label: Option<&str>| RequestOrigin {
+            requester: requester.to_owned(),
+            label: label.map(ToOwned::to_owned),
+            ..RequestOrigin::default()
+        };
+        let key = request_key(b"csr", &origin("a", Some("b")));
+        assert_eq!(key, request_key(b"csr", &origin("a", Some("b"))));
+        for other in [
+            request_key(b"csrs", &origin("a", Some("b"))),
+            request_key(b"csr", &origin("ab", None)),
+            request_key(b"csr", &origin("b", Some("a"))),
+        ] {
+            assert_ne!(key, other);
+        }
+    }
+}

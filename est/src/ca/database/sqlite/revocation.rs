@@ -1,0 +1,150 @@
+//! Revocations and the lists of them.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::insert::integer;
+use super::read;
+use super::writer::is_constraint;
+use crate::ca::database::{
+    CrlContents, CrlOrder, LogError, MAX_CRL_ENTRIES, RevocationRecord, RevokedCertificate, SignedCrl,
+    StoredCrl,
+};
+use crate::ca::revocation::RevocationReason;
+
+pub(super) fn revoke(
+    connection: &Connection,
+    revocation: &RevocationRecord,
+) -> rusqlite::Result<Result<(), LogError>> {
+    let serial = revocation.serial.as_bytes().as_slice();
+    let exists = |query: &str| connection.prepare_cached(query)?.exists([serial]);
+    let refused = |error: fn(String) -> LogError| Ok(Err(error(revocation.serial.to_string())));
+    if !exists("SELECT 1 FROM certificates WHERE serial = ?1")? {
+        return refused(|serial| LogError::NoSuchCertificate { serial });
+    }
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO revocations (serial, revoked_at, reason, invalidity_date, requester, authentication, address)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            serial,
+            integer(revocation.revoked_at),
+            revocation.reason.0,
+            revocation.invalidity_date.map(integer),
+            revocation.requester,
+            revocation.authentication,
+            revocation.address,
+        ]);
+    match inserted {
+        Ok(_) => Ok(Ok(())),
+        Err(error) if is_constraint(&error) => refused(|serial| LogError::AlreadyRevoked { serial }),
+        Err(error) => Err(error),
+    }
+}
+
+/// The sequence number of the last revocation, 0 for none.
+pub(super) fn last(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("SELECT coalesce(max(sequence), 0) FROM revocations")?
+        .query_row([], |row| row.get(0))
+}
+
+/// The list on record, or a new one when it will not do.
+pub(super) fn list(
+    connection: &Connection,
+    order: CrlOrder,
+) -> rusqlite::Result<Result<StoredCrl, LogError>> {
+    let last_revocation = last(connection)?;
+    let stored = latest(connection)?;
+    if let Some((key, stored)) = &stored
+        && !order.always
+        && *key == order.issuer_key
+        && stored.last_revocation == last_revocation
+        && stored.crl.next_update >= order.not_due_before
+    {
+        return Ok(Ok(stored.clone()));
+    }
+    let (number, last_this_update) = stored.map_or((1, 0), |(_, stored)| {
+        (stored.number.saturating_add(1), stored.crl.this_update)
+    });
+    let revoked = revoked(connection, last_this_update)?;
+    if revoked.len() > MAX_CRL_ENTRIES {
+        return Ok(Err(failed(format!(
+            "more than {MAX_CRL_ENTRIES} certificates that have not expired are revoked"
+        ))));
+    }
+    let crl = match (order.make)(CrlContents { number, revoked }) {
+        Ok(crl) => crl,
+        Err(reason) => return Ok(Err(failed(reason))),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO crls (number, issuer_key, this_update, next_update, last_revocation, crl_der)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            integer(number),
+            order.issuer_key,
+            integer(crl.this_update),
+            integer(crl.next_update),
+            last_revocation,
+            crl.der
+        ])?;
+    connection
+        .prepare_cached("DELETE FROM crls WHERE number < ?1")?
+        .execute([integer(number)])?;
+    Ok(Ok(StoredCrl {
+        number,
+        last_revocation,
+        crl,
+    }))
+}
+
+fn latest(connection: &Connection) -> rusqlite::Result<Option<(Vec<u8>, StoredCrl)>> {
+    connection
+        .prepare_cached(
+            "SELECT issuer_key, number, last_revocation, this_update, next_update, crl_der
+             FROM crls ORDER BY number DESC LIMIT 1",
+        )?
+        .query_row([], |row| {
+            let crl = SignedCrl {
+                this_update: read::seconds(row, 3)?,
+                next_update: read::seconds(row, 4)?,
+                der: row.get(5)?,
+            };
+            let stored = StoredCrl {
+                number: read::seconds(row, 1)?,
+                last_revocation: row.get(2)?,
+                crl,
+            };
+            Ok((row.get(0)?, stored))
+        })
+        .optional()
+}
+
+/// Those to be listed: an expired certificate stays until a list made after its end has shown it (RFC 5280 section
+/// 3.3). `last_this_update` is the time of the list before this one. One more than the bound, at most.
+fn revoked(connection: &Connection, last_this_update: u64) -> rusqlite::Result<Vec<RevokedCertificate>> {
+    let limit = i64::try_from(MAX_CRL_ENTRIES)
+        .unwrap_or(i64::MAX)
+        .saturating_add(1);
+    connection
+        .prepare_cached(
+            "SELECT revocations.serial, revoked_at, reason, invalidity_date
+             FROM revocations JOIN certificates ON certificates.serial = revocations.serial
+             WHERE certificates.not_after >= ?1 ORDER BY revocations.sequence LIMIT ?2",
+        )?
+        .query_map([integer(last_this_update), limit], |row| {
+            Ok(RevokedCertificate {
+                serial: read::serial(row, 0)?,
+                revoked_at: read::seconds(row, 1)?,
+                reason: RevocationReason(row.get(2)?),
+                invalidity_date: read::optional_seconds(row, 3)?,
+            })
+        })?
+        .collect()
+}
+
+fn failed(reason: String) -> LogError {
+    LogError::RevocationList { reason }
+}
