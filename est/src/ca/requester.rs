@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use pki_common::Certificate;
+pub use pki_common::channel_binding::ChannelBindingType;
 
 /// Who asks for a certificate, as the EST server authenticated them.
 #[derive(Clone, Debug)]
@@ -120,15 +121,6 @@ impl fmt::Display for Authentication {
     }
 }
 
-/// How a request can be bound to the TLS connection it came over (RFC 7030 section 3.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ChannelBindingType {
-    /// `tls-unique` (RFC 5929 section 3), up to TLS 1.2.
-    TlsUnique,
-    /// `tls-exporter` (RFC 9266), from TLS 1.3 on.
-    TlsExporter,
-}
-
 /// Whether a request proves that its maker has the private key and made it on this very TLS connection.
 /// `Display` gives the form kept in the database: `absent`, `tls-unique` or `tls-exporter`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -142,11 +134,10 @@ pub enum ChannelBindingState {
 
 impl fmt::Display for ChannelBindingState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Absent => "absent",
-            Self::Verified(ChannelBindingType::TlsUnique) => "tls-unique",
-            Self::Verified(ChannelBindingType::TlsExporter) => "tls-exporter",
-        })
+        match self {
+            Self::Absent => formatter.write_str("absent"),
+            Self::Verified(kind) => kind.fmt(formatter),
+        }
     }
 }
 

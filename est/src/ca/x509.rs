@@ -1,7 +1,7 @@
 //! The parts of X.509 that issuing needs and that must keep bytes as they are.
 
 use const_oid::ObjectIdentifier;
-use der::asn1::{Any, BitString, GeneralizedTime, OctetString, UtcTime};
+use der::asn1::{Any, GeneralizedTime, OctetString, UtcTime};
 use der::{Decode as _, Sequence};
 use rustls_pki_types::UnixTime;
 use time::OffsetDateTime;
@@ -14,6 +14,13 @@ use crate::wire::asn1::{Reader, Rules, tag};
 
 pub(crate) const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
 pub(crate) const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+pub(crate) const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
+pub(crate) const REASON_CODE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
+pub(crate) const INVALIDITY_DATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.24");
+pub(crate) const CRL_DISTRIBUTION_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
+pub(crate) const CERTIFICATE_POLICIES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32");
+pub(crate) const AUTHORITY_INFORMATION_ACCESS: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1");
 pub(crate) const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 pub(crate) const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 pub(crate) const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
@@ -35,14 +42,6 @@ pub(crate) struct TbsCertificate {
     pub(crate) subject_public_key_info: Any,
     #[asn1(context_specific = "3")]
     pub(crate) extensions: Vec<Extension>,
-}
-
-/// A Certificate (RFC 5280 section 4.1).
-#[derive(Sequence)]
-pub(crate) struct SignedCertificate {
-    pub(crate) tbs_certificate: Any,
-    pub(crate) signature_algorithm: Any,
-    pub(crate) signature: BitString,
 }
 
 /// An Extension (RFC 5280 section 4.1).
@@ -120,6 +119,8 @@ pub(crate) struct CaFields {
     pub(crate) not_after: u64,
     pub(crate) is_ca: bool,
     pub(crate) may_sign_certificates: bool,
+    pub(crate) may_sign_crls: bool,
+    pub(crate) is_self_issued: bool,
 }
 
 impl CaFields {
@@ -131,7 +132,12 @@ impl CaFields {
         let key_identifier = tbs.get::<SubjectKeyIdentifier>().map_err(unreadable)?;
         let basic_constraints = tbs.get::<BasicConstraints>().map_err(unreadable)?;
         let key_usage = tbs.get::<KeyUsage>().map_err(unreadable)?;
+        // RFC 5280 section 4.2.1.3: without the extension the key may be used for anything.
+        let may = |bit| key_usage.as_ref().is_none_or(|(_, usage)| usage.0.contains(bit));
         Ok(Self {
+            may_sign_certificates: may(KeyUsages::KeyCertSign),
+            may_sign_crls: may(KeyUsages::CRLSign),
+            is_self_issued: tbs.issuer == tbs.subject,
             subject_der,
             subject_text: tbs.subject.to_string(),
             spki_der,
@@ -139,9 +145,6 @@ impl CaFields {
             not_before: tbs.validity.not_before.to_unix_duration().as_secs(),
             not_after: tbs.validity.not_after.to_unix_duration().as_secs(),
             is_ca: basic_constraints.is_some_and(|(_, constraints)| constraints.ca),
-            // RFC 5280 section 4.2.1.3: without the extension the key may be used for anything.
-            may_sign_certificates: key_usage
-                .is_none_or(|(_, usage)| usage.0.contains(KeyUsages::KeyCertSign)),
         })
     }
 }

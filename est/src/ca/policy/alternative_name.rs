@@ -1,9 +1,12 @@
 //! Which alternative names are certified (RFC 5280 section 4.2.1.6).
 
+use std::net::IpAddr;
+
 use der::Decode as _;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
+use super::network::IpNetwork;
 use crate::ca::{PolicyRefusal, PolicyRule};
 
 /// Public authorities accept 100; certificates with more do not fit the first flight of a handshake.
@@ -32,6 +35,17 @@ pub struct AlternativeNamePolicy {
     pub directory_name: bool,
     /// Most names.
     pub max_names: usize,
+    /// Whether there must be an alternative name.
+    pub required: bool,
+    /// The domains that DNS names must be in, like `example.com`: the domain itself and every name below it. Empty
+    /// for any.
+    pub dns_domains: Vec<String>,
+    /// The ranges that IP addresses must be in. Empty for any.
+    pub ip_networks: Vec<IpNetwork>,
+    /// The domains that e-mail addresses must be of, exactly. Empty for any.
+    pub email_domains: Vec<String>,
+    /// What URIs must begin with. Empty for anything.
+    pub uri_prefixes: Vec<String>,
 }
 
 impl Default for AlternativeNamePolicy {
@@ -45,6 +59,11 @@ impl Default for AlternativeNamePolicy {
             other_name: false,
             directory_name: false,
             max_names: DEFAULT_MAX_ALTERNATIVE_NAMES,
+            required: false,
+            dns_domains: Vec::new(),
+            ip_networks: Vec::new(),
+            email_domains: Vec::new(),
+            uri_prefixes: Vec::new(),
         }
     }
 }
@@ -114,8 +133,65 @@ impl AlternativeNamePolicy {
         if !well_formed {
             return Err(refusal(format!("the name is malformed: {shown}")));
         }
-        Ok(())
+        self.check_range(name)
     }
+
+    /// Whether the name is among those that this authority speaks for.
+    fn check_range(&self, name: &GeneralName) -> Result<(), PolicyRefusal> {
+        let (inside, shown, ranges) = match name {
+            GeneralName::DnsName(name) => {
+                let name = name.as_str();
+                let inside = self.dns_domains.iter().any(|domain| is_in_domain(name, domain));
+                (inside, format!("DNS name {name:?}"), self.dns_domains.clone())
+            }
+            GeneralName::IpAddress(octets) => {
+                let address = ip_address(octets.as_bytes());
+                let inside = address
+                    .is_some_and(|address| self.ip_networks.iter().any(|network| network.contains(address)));
+                let shown = address.map_or_else(String::new, |address| address.to_string());
+                let ranges = self.ip_networks.iter().map(ToString::to_string).collect();
+                (inside, format!("IP address {shown}"), ranges)
+            }
+            GeneralName::Rfc822Name(name) => {
+                let domain = name.as_str().rsplit_once('@').map_or("", |(_, domain)| domain);
+                let is_one = |known: &String| known.eq_ignore_ascii_case(domain);
+                let inside = self.email_domains.iter().any(is_one);
+                let shown = format!("e-mail address {:?}", name.as_str());
+                (inside, shown, self.email_domains.clone())
+            }
+            GeneralName::UniformResourceIdentifier(uri) => {
+                let uri = uri.as_str();
+                let inside = self
+                    .uri_prefixes
+                    .iter()
+                    .any(|prefix| uri.starts_with(prefix.as_str()));
+                (inside, format!("URI {uri:?}"), self.uri_prefixes.clone())
+            }
+            _ => return Ok(()),
+        };
+        if inside || ranges.is_empty() {
+            return Ok(());
+        }
+        let ranges = ranges.join(", ");
+        Err(refusal(format!(
+            "the {shown} is not one that this authority speaks for ({ranges})"
+        )))
+    }
+}
+
+/// The domain itself, or a name below it.
+fn is_in_domain(name: &str, domain: &str) -> bool {
+    let domain = domain.trim_start_matches('.');
+    let (name, domain) = (name.to_ascii_lowercase(), domain.to_ascii_lowercase());
+    name.strip_suffix(&domain)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+fn ip_address(octets: &[u8]) -> Option<IpAddr> {
+    if let Ok(octets) = <[u8; 4]>::try_from(octets) {
+        return Some(octets.into());
+    }
+    <[u8; 16]>::try_from(octets).ok().map(Into::into)
 }
 
 fn refusal(text: impl AsRef<str>) -> PolicyRefusal {

@@ -34,6 +34,10 @@ pub struct ExtensionPolicy {
     /// Extensions copied byte for byte from the request, criticality included. Those the authority sets itself are
     /// never copied, listed or not.
     pub copied: Vec<ObjectIdentifier>,
+    /// Extensions that a request must have. Each must be let in by another rule as well.
+    pub required: Vec<ObjectIdentifier>,
+    /// Extensions that a request must not have, whatever the other rules say.
+    pub forbidden: Vec<ObjectIdentifier>,
     /// What happens when any other extension is requested.
     pub unlisted: UnlistedExtensions,
     /// Longest value of a requested extension, in bytes.
@@ -45,6 +49,8 @@ impl Default for ExtensionPolicy {
         Self {
             extended_key_usages: vec![ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH],
             copied: Vec::new(),
+            required: Vec::new(),
+            forbidden: Vec::new(),
             unlisted: UnlistedExtensions::Refuse,
             max_length: DEFAULT_MAX_EXTENSION_LENGTH,
         }
@@ -70,6 +76,7 @@ pub(super) fn select(
     for extension in request.requested_extensions() {
         wanted.add(policy, request, extension)?;
     }
+    check_required(policy, request)?;
     let usages = wanted
         .key_usage
         .unwrap_or_else(|| usual_key_usages(request.public_key().kind()));
@@ -104,6 +111,7 @@ pub(super) fn select(
             };
             extensions.push(Extension::from_value(copied.oid, critical, copied.value.clone())?);
         }
+        extensions.extend(policy.added.encode()?);
         Ok(extensions)
     };
     encode()
@@ -132,7 +140,13 @@ impl<'a> Wanted<'a> {
                 format!("the requested extension {name} has {length} bytes; at most {most} are accepted");
             return Err(PolicyRefusal::new(PolicyRule::Extension, text));
         }
+        if rules.forbidden.contains(&extension.oid) {
+            let name = extension.display_name();
+            let text = format!("the requested extension {name} is forbidden here; ask without it");
+            return Err(PolicyRefusal::new(PolicyRule::Extension, text));
+        }
         match extension.oid {
+            oid if policy.added.sets(oid) => unlisted(extension, rules.unlisted)?,
             BASIC_CONSTRAINTS => check_basic_constraints(&extension.value)?,
             KEY_USAGE => {
                 self.key_usage = Some(check_key_usage(&extension.value, request.public_key().kind())?);
@@ -151,6 +165,27 @@ impl<'a> Wanted<'a> {
             _ => unlisted(extension, rules.unlisted)?,
         }
         Ok(())
+    }
+}
+
+fn check_required(policy: &IssuancePolicy, request: &CertificationRequest) -> Result<(), PolicyRefusal> {
+    let has = |oid| {
+        request
+            .requested_extensions()
+            .iter()
+            .any(|extension| extension.oid == oid)
+    };
+    if policy.alternative_names.required && !has(SUBJECT_ALT_NAME) {
+        let text = "the request has no subjectAltName, and one is required; ask with a name in it".to_owned();
+        return Err(PolicyRefusal::new(PolicyRule::SubjectAlternativeName, text));
+    }
+    match policy.extensions.required.iter().find(|oid| !has(**oid)) {
+        None => Ok(()),
+        Some(missing) => {
+            let name = name_with_oid(missing);
+            let text = format!("the request lacks the extension {name}, which is required; ask with it");
+            Err(PolicyRefusal::new(PolicyRule::Extension, text))
+        }
     }
 }
 

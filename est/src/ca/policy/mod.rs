@@ -14,18 +14,33 @@
 //! | `subjectKeyIdentifier`, `authorityKeyIdentifier` | computed |
 //! | `subjectAltName` | the request, byte for byte, when [`AlternativeNamePolicy`] accepts every name |
 //! | other extensions | the request, byte for byte, when listed in [`ExtensionPolicy::copied`] |
+//! | `cRLDistributionPoints`, `authorityInfoAccess`, `certificatePolicies` | [`AddedExtensions`] |
 
+mod added;
 mod alternative_name;
+mod approval;
+mod config;
+mod description;
 mod extension;
 mod key;
+mod network;
+mod requester;
 mod subject;
 mod validity;
 
+pub use added::AddedExtensions;
 pub use alternative_name::{AlternativeNamePolicy, DEFAULT_MAX_ALTERNATIVE_NAMES};
+pub use approval::{
+    Approval, ApprovalSettings, DEFAULT_APPROVAL_RETRY, DEFAULT_APPROVAL_WAIT, DEFAULT_MAX_PENDING,
+    DEFAULT_MAX_PENDING_OF_ONE, DEFAULT_PICK_UP,
+};
+pub use config::{PolicyConfig, PolicyConfigError};
 pub use extension::{
     DEFAULT_MAX_EXTENSION_LENGTH, ExtensionPolicy, ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH, UnlistedExtensions,
 };
 pub use key::{DEFAULT_MAX_RSA_BITS, DEFAULT_MIN_RSA_BITS, KeyPolicy};
+pub use network::{IpNetwork, IpNetworkError};
+pub use requester::RequesterRule;
 pub use subject::{DEFAULT_MAX_SUBJECT_LENGTH, SubjectPolicy};
 pub use validity::{DEFAULT_BACKDATE, DEFAULT_MINIMUM_VALIDITY, DEFAULT_VALIDITY, ValidityPolicy};
 
@@ -51,9 +66,41 @@ pub struct IssuancePolicy {
     pub alternative_names: AlternativeNamePolicy,
     /// Which other extensions are in the certificate.
     pub extensions: ExtensionPolicy,
+    /// What the authority adds on its own.
+    pub added: AddedExtensions,
+    /// Whose certificate it may be, against who asks.
+    pub requester: RequesterRule,
+    /// Whether a person has to approve first.
+    pub approval: Approval,
+}
+
+/// A usual kind of certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Template {
+    /// For TLS clients: `clientAuth`.
+    Client,
+    /// For TLS servers: `serverAuth`, and a `subjectAltName` is required (RFC 9525 section 2).
+    Server,
+    /// For devices that are both: `clientAuth` and `serverAuth`, the default policy.
+    ClientAndServer,
 }
 
 impl IssuancePolicy {
+    /// The policy for a usual kind of certificate.
+    pub fn of(template: Template) -> Self {
+        let mut policy = Self::default();
+        match template {
+            Template::ClientAndServer => {}
+            Template::Client => policy.extensions.extended_key_usages = vec![ID_KP_CLIENT_AUTH],
+            Template::Server => {
+                policy.extensions.extended_key_usages = vec![ID_KP_SERVER_AUTH];
+                policy.alternative_names.required = true;
+            }
+        }
+        policy
+    }
+
     /// Asks every rule but the validity.
     ///
     /// # Errors

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rustls_pki_types::UnixTime;
 
-use crate::ca::EnrollError;
 use crate::ca::x509::{display_time, seconds};
+use crate::ca::{EnrollError, PolicyRefusal, PolicyRule};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -31,6 +31,10 @@ pub struct ValidityPolicy {
     pub backdate: Duration,
     /// Least remaining validity when the CA's own end cuts it short.
     pub minimum: Duration,
+    /// Upper bound on [`Self::validity`], whatever that says: for a bound that is common to several policies.
+    pub maximum: Option<Duration>,
+    /// No certificate is valid after this time, in seconds since the Unix epoch: for a service that ends.
+    pub latest_end: Option<u64>,
 }
 
 impl Default for ValidityPolicy {
@@ -39,6 +43,8 @@ impl Default for ValidityPolicy {
             validity: DEFAULT_VALIDITY,
             backdate: DEFAULT_BACKDATE,
             minimum: DEFAULT_MINIMUM_VALIDITY,
+            maximum: None,
+            latest_end: None,
         }
     }
 }
@@ -61,7 +67,20 @@ impl ValidityPolicy {
                 display_time(now)
             ));
         }
-        let minimum = self.minimum.min(self.validity);
+        let validity = self.maximum.map_or(self.validity, |most| most.min(self.validity));
+        let minimum = self.minimum.min(validity);
+        if let Some(end) = self.latest_end
+            && end < now.saturating_add(minimum.as_secs())
+        {
+            return Err(EnrollError::RejectedByPolicy(PolicyRefusal::new(
+                PolicyRule::Validity,
+                format!(
+                    "no certificate may be valid after {}, and it is {}",
+                    display_time(end),
+                    display_time(now)
+                ),
+            )));
+        }
         if ca_not_after < now.saturating_add(minimum.as_secs()) {
             return unavailable(format!(
                 "the CA certificate ends at {}, and it is {} by this machine's clock; renew the CA",
@@ -70,7 +89,10 @@ impl ValidityPolicy {
             ));
         }
         let not_before = now.saturating_sub(self.backdate.as_secs()).max(ca_not_before);
-        let not_after = now.saturating_add(self.validity.as_secs()).min(ca_not_after);
+        let not_after = now
+            .saturating_add(validity.as_secs())
+            .min(ca_not_after)
+            .min(self.latest_end.unwrap_or(u64::MAX));
         Ok((not_before, not_after))
     }
 }
@@ -110,5 +132,24 @@ mod tests {
             assert!(matches!(error, EnrollError::Unavailable { .. }), "{error}");
         }
         assert!(policy.period(ca, at(2_000_000 - HOUR)).is_ok());
+    }
+
+    #[test]
+    fn keeps_to_the_upper_bounds() {
+        let now = 1_000_000_000;
+        let ca = (now - 1000, now + 1000 * DAY.as_secs());
+        let bounded = ValidityPolicy {
+            maximum: Some(30 * DAY),
+            ..ValidityPolicy::default()
+        };
+        let (_, end) = bounded.period(ca, at(now)).unwrap();
+        assert_eq!(end, now + 30 * DAY.as_secs());
+        let ending = ValidityPolicy {
+            latest_end: Some(now + 2 * HOUR),
+            ..ValidityPolicy::default()
+        };
+        assert_eq!(ending.period(ca, at(now)).unwrap().1, now + 2 * HOUR);
+        let error = ending.period(ca, at(now + 2 * HOUR)).unwrap_err();
+        assert!(error.to_string().contains("rule validity"), "{error}");
     }
 }

@@ -1,15 +1,19 @@
-//! A CA certificate with its private key, and how a root comes to be.
+//! A CA certificate with its private key: how one comes to be, and what is signed with it.
+
+mod crl;
+mod request;
+mod rollover;
+mod signing;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use der::asn1::{Any, BitString, OctetString};
+use der::asn1::{Any, OctetString};
 use der::{self, Decode as _, Encode as _};
 use pki_common::{Diagnose, Failure, Rung};
-use rustls::SignatureScheme;
 use rustls::crypto::CryptoProvider;
-use rustls::sign::{Signer, SigningKey};
+use rustls::sign::SigningKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, KeyUsage, KeyUsages, SubjectKeyIdentifier,
@@ -18,8 +22,13 @@ use x509_cert::name::RdnSequence;
 use x509_cert::time::Validity;
 
 use super::serial::SerialNumber;
-use super::x509::{self, CaFields, Extension, SignedCertificate, TbsCertificate};
+use super::x509::{self, CaFields, Extension, TbsCertificate};
 use crate::wire::csr::PublicKey;
+use signing::{key_spki, load_key, signed, signer};
+
+pub use crl::CrlSettings;
+pub use request::{MAX_CHAIN_LENGTH, authority_request};
+pub use rollover::Rollover;
 
 /// A CA certificate with its private key.
 ///
@@ -27,6 +36,7 @@ use crate::wire::csr::PublicKey;
 /// [`SigningKey`] serves as well.
 pub struct Issuer {
     certificate: CertificateDer<'static>,
+    chain: Vec<CertificateDer<'static>>,
     fields: CaFields,
     key: Arc<dyn SigningKey>,
     provider: Arc<CryptoProvider>,
@@ -67,6 +77,20 @@ pub enum IssuerError {
     /// The time asked for cannot be written into a certificate.
     #[error("the validity cannot be encoded: {0}")]
     Validity(String),
+    /// The certificates above an intermediate authority do not lead from it upwards.
+    #[error("certificate {position} of the chain does not fit: {problem}")]
+    Chain {
+        /// Its place, counted from 1; 1 is the one that signed the authority's own.
+        position: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Something that only a root can do was asked of an intermediate authority.
+    #[error("{subject} is no root but has its certificate from another authority")]
+    NotARoot {
+        /// Its subject.
+        subject: String,
+    },
     /// Encoding or signing failed.
     #[error("a certificate could not be made: {0}")]
     Signing(String),
@@ -81,20 +105,15 @@ impl Diagnose for IssuerError {
             Self::KeyMismatch { .. } => "Give the private key that belongs to the CA certificate.",
             Self::Subject { .. } => "Write the subject like CN=Lab Root,DC=example,DC=com.",
             Self::Validity(_) => "Choose an end of validity before the year 10000.",
+            Self::Chain { .. } => {
+                "Give the certificates from the one that signed this authority up to the root, in this order."
+            }
+            Self::NotARoot { .. } => "Ask the authority above for a new certificate.",
             Self::Signing(_) => "Check the CA's key and the crypto provider.",
         };
         Failure::new(Rung::Local, self.to_string(), remedy)
     }
 }
-
-/// Algorithms an issuer signs with, by preference. Which one applies follows from the key.
-const SIGNATURE_SCHEMES: [SignatureScheme; 5] = [
-    SignatureScheme::ECDSA_NISTP256_SHA256,
-    SignatureScheme::ECDSA_NISTP384_SHA384,
-    SignatureScheme::ECDSA_NISTP521_SHA512,
-    SignatureScheme::ED25519,
-    SignatureScheme::RSA_PKCS1_SHA256,
-];
 
 impl Issuer {
     /// Puts a CA certificate and its private key together.
@@ -128,6 +147,7 @@ impl Issuer {
         signer(key.as_ref())?;
         Ok(Self {
             certificate,
+            chain: Vec::new(),
             fields,
             key,
             provider,
@@ -149,8 +169,21 @@ impl Issuer {
         now: UnixTime,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, IssuerError> {
+        Self::self_signed_as(&encode_subject(subject)?, key, validity, now, provider)
+    }
+
+    /// As [`Self::self_signed`], with the subject as a Name in DER, which is used byte for byte.
+    ///
+    /// # Errors
+    /// As [`Self::self_signed`].
+    pub fn self_signed_as(
+        subject_der: &[u8],
+        key: PrivateKeyDer<'static>,
+        validity: Duration,
+        now: UnixTime,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, IssuerError> {
         let signing_key = load_key(key.clone_key(), &provider)?;
-        let subject_der = encode_subject(subject)?;
         let spki_der = key_spki(signing_key.as_ref())?;
         let public_key =
             PublicKey::from_spki_der(&spki_der).map_err(|error| IssuerError::Key(error.to_string()))?;
@@ -162,24 +195,30 @@ impl Issuer {
             not_before: encoded_time(not_before)?,
             not_after: encoded_time(not_after)?,
         };
-        let certificate = signed_certificate(signing_key.as_ref(), |signature| {
-            Ok(TbsCertificate {
+        let certificate = signed(signing_key.as_ref(), |algorithm| {
+            TbsCertificate {
                 version: x509::V3,
                 serial_number: random_serial(&provider)?.to_x509()?,
-                signature,
-                issuer: Any::from_der(&subject_der)?,
+                signature: Any::from_der(algorithm)?,
+                issuer: Any::from_der(subject_der)?,
                 validity,
-                subject: Any::from_der(&subject_der)?,
+                subject: Any::from_der(subject_der)?,
                 subject_public_key_info: Any::from_der(&spki_der)?,
-                extensions: root_extensions(&public_key)?,
-            })
+                extensions: authority_extensions(&public_key)?,
+            }
+            .to_der()
         })?;
-        Self::new(certificate, key, provider)
+        Self::new(CertificateDer::from(certificate), key, provider)
     }
 
     /// The CA certificate.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
+    }
+
+    /// The certificates above it, the one that signed it first; empty for a root.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
     }
 
     /// The CA's subject as RFC 4514 writes it.
@@ -190,6 +229,11 @@ impl Issuer {
     /// Start and end of the CA certificate's validity, in seconds since the Unix epoch.
     pub fn validity(&self) -> (u64, u64) {
         (self.fields.not_before, self.fields.not_after)
+    }
+
+    /// The `subjectKeyIdentifier` of the CA certificate; empty when it has none.
+    pub fn key_identifier(&self) -> &[u8] {
+        self.fields.key_identifier.as_deref().unwrap_or_default()
     }
 
     /// The crypto provider the key works through.
@@ -210,20 +254,13 @@ impl Issuer {
         &self,
         contents: CertificateContents<'_>,
     ) -> Result<CertificateDer<'static>, IssuerError> {
-        signed_certificate(self.key.as_ref(), |signature| {
+        let certificate = signed(self.key.as_ref(), |algorithm| {
             let mut extensions = contents.extensions;
-            if let Some(identifier) = &self.fields.key_identifier {
-                let value = AuthorityKeyIdentifier {
-                    key_identifier: Some(OctetString::new(identifier.as_slice())?),
-                    authority_cert_issuer: None,
-                    authority_cert_serial_number: None,
-                };
-                extensions.push(Extension::new(x509::AUTHORITY_KEY_IDENTIFIER, false, &value)?);
-            }
-            Ok(TbsCertificate {
+            extensions.extend(self.authority_key_identifier()?);
+            TbsCertificate {
                 version: x509::V3,
                 serial_number: contents.serial.to_x509()?,
-                signature,
+                signature: Any::from_der(algorithm)?,
                 issuer: Any::from_der(&self.fields.subject_der)?,
                 validity: Validity {
                     not_before: x509::time(contents.not_before)?,
@@ -232,8 +269,23 @@ impl Issuer {
                 subject: Any::from_der(contents.subject_der)?,
                 subject_public_key_info: Any::from_der(contents.spki_der)?,
                 extensions,
-            })
-        })
+            }
+            .to_der()
+        })?;
+        Ok(CertificateDer::from(certificate))
+    }
+
+    /// The extension that tells which key signed (RFC 5280 sections 4.2.1.1 and 5.2.1).
+    fn authority_key_identifier(&self) -> der::Result<Option<Extension>> {
+        let Some(identifier) = &self.fields.key_identifier else {
+            return Ok(None);
+        };
+        let value = AuthorityKeyIdentifier {
+            key_identifier: Some(OctetString::new(identifier.as_slice())?),
+            authority_cert_issuer: None,
+            authority_cert_serial_number: None,
+        };
+        Extension::new(x509::AUTHORITY_KEY_IDENTIFIER, false, &value).map(Some)
     }
 }
 
@@ -275,69 +327,6 @@ fn random_serial(provider: &CryptoProvider) -> der::Result<SerialNumber> {
     Ok(SerialNumber::from_random(octets))
 }
 
-fn load_key(
-    key: PrivateKeyDer<'static>,
-    provider: &CryptoProvider,
-) -> Result<Arc<dyn SigningKey>, IssuerError> {
-    provider
-        .key_provider
-        .load_private_key(key)
-        .map_err(|error| IssuerError::Key(error.to_string()))
-}
-
-fn key_spki(key: &dyn SigningKey) -> Result<Vec<u8>, IssuerError> {
-    key.public_key()
-        .map(|spki| spki.as_ref().to_vec())
-        .ok_or_else(|| {
-            IssuerError::Key("the provider does not tell the public key of the private key".to_owned())
-        })
-}
-
-fn signer(key: &dyn SigningKey) -> Result<Box<dyn Signer>, IssuerError> {
-    key.choose_scheme(&SIGNATURE_SCHEMES)
-        .ok_or_else(|| IssuerError::Key("there is no signature algorithm for this kind of key".to_owned()))
-}
-
-/// Encodes what `contents` makes of the signature's AlgorithmIdentifier, and signs it.
-fn signed_certificate(
-    key: &dyn SigningKey,
-    contents: impl FnOnce(Any) -> der::Result<TbsCertificate>,
-) -> Result<CertificateDer<'static>, IssuerError> {
-    let failed = |error: der::Error| IssuerError::Signing(error.to_string());
-    let signer = signer(key)?;
-    let algorithm = Any::from_der(algorithm_identifier(signer.scheme())?).map_err(failed)?;
-    let tbs = contents(algorithm.clone())
-        .and_then(|tbs| tbs.to_der())
-        .map_err(failed)?;
-    let signature = signer
-        .sign(&tbs)
-        .map_err(|error| IssuerError::Signing(error.to_string()))?;
-    let certificate = Any::from_der(&tbs)
-        .and_then(|tbs_certificate| {
-            SignedCertificate {
-                tbs_certificate,
-                signature_algorithm: algorithm,
-                signature: BitString::from_bytes(&signature)?,
-            }
-            .to_der()
-        })
-        .map_err(failed)?;
-    Ok(CertificateDer::from(certificate))
-}
-
-/// The AlgorithmIdentifier in DER: RFC 5758 section 3.2 (ECDSA, no parameters), RFC 4055 section 5 (RSA, NULL),
-/// RFC 8410 section 3 (Ed25519, no parameters).
-fn algorithm_identifier(scheme: SignatureScheme) -> Result<&'static [u8], IssuerError> {
-    Ok(match scheme {
-        SignatureScheme::ECDSA_NISTP256_SHA256 => b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02",
-        SignatureScheme::ECDSA_NISTP384_SHA384 => b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03",
-        SignatureScheme::ECDSA_NISTP521_SHA512 => b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04",
-        SignatureScheme::ED25519 => b"\x30\x05\x06\x03\x2b\x65\x70",
-        SignatureScheme::RSA_PKCS1_SHA256 => b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00",
-        other => return Err(IssuerError::Key(format!("the key signs with {other:?} only"))),
-    })
-}
-
 fn encode_subject(text: &str) -> Result<Vec<u8>, IssuerError> {
     let wrong = |problem: String| IssuerError::Subject {
         text: text.to_owned(),
@@ -354,7 +343,7 @@ fn encode_subject(text: &str) -> Result<Vec<u8>, IssuerError> {
     name.to_der().map_err(|error| wrong(error.to_string()))
 }
 
-fn root_extensions(key: &PublicKey) -> der::Result<Vec<Extension>> {
+fn authority_extensions(key: &PublicKey) -> der::Result<Vec<Extension>> {
     let identifier = SubjectKeyIdentifier(OctetString::new(key.key_identifier().as_slice())?);
     let constraints = BasicConstraints {
         ca: true,

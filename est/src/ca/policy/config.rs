@@ -1,0 +1,325 @@
+//! A policy as a configuration file has it.
+
+use std::time::Duration;
+
+use const_oid::ObjectIdentifier;
+use pki_common::{Diagnose, Failure, Rung};
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{
+    Approval, ApprovalSettings, ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH, IssuancePolicy, RequesterRule,
+    Template, UnlistedExtensions,
+};
+
+/// A policy as a configuration file has it: what is left out is as in the template, an unknown key is an error.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[cfg(feature = "cli")] {
+/// let config: est::ca::policy::PolicyConfig = toml::from_str(r#"
+///     template = "server"               # client, server, client-and-server
+///     validity-days = 90
+///     max-validity-days = 398
+///     not-after = "2030-01-01T00:00:00Z"
+///     keys = ["ec-p256", "ec-p384", "ed25519", "rsa"]    # also: ec-p521, rsa-pss
+///     min-rsa-bits = 3072
+///     extended-key-usages = ["serverAuth", "1.3.6.1.5.5.7.3.17"]
+///     copied-extensions = ["1.3.6.1.5.5.7.1.24"]
+///     required-extensions = ["2.5.29.17"]
+///     forbidden-extensions = ["1.3.6.1.4.1.311.20.2"]
+///     drop-unlisted-extensions = false
+///     crl-distribution-points = ["http://est.example/ca.crl"]
+///     ca-issuers = ["http://est.example/ca.cer"]
+///     certificate-policies = ["1.3.6.1.4.1.32473.1"]
+///     requester = "any-name"            # anyone, common-name, any-name
+///     approval = "operator"             # automatic, operator
+///
+///     [alternative-names]
+///     dns-domains = ["example.com"]
+///     ip-networks = ["192.0.2.0/24"]
+///
+///     [queue]
+///     retry-after = 60                  # seconds
+///     waits-days = 7
+/// "#)?;
+/// let policy = config.policy()?;
+/// assert_eq!(policy.key.min_rsa_bits, 3072);
+/// # }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct PolicyConfig {
+    template: Option<Template>,
+    validity_days: Option<u32>,
+    max_validity_days: Option<u32>,
+    not_after: Option<String>,
+    keys: Option<Vec<String>>,
+    min_rsa_bits: Option<usize>,
+    max_rsa_bits: Option<usize>,
+    dangerous_allow_rsa_1024: bool,
+    allow_empty_subject: Option<bool>,
+    extended_key_usages: Option<Vec<String>>,
+    copied_extensions: Vec<String>,
+    required_extensions: Vec<String>,
+    forbidden_extensions: Vec<String>,
+    drop_unlisted_extensions: bool,
+    crl_distribution_points: Vec<String>,
+    ca_issuers: Vec<String>,
+    ocsp: Vec<String>,
+    certificate_policies: Vec<String>,
+    requester: RequesterRule,
+    approval: ApprovalConfig,
+    alternative_names: AlternativeNames,
+    queue: Queue,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ApprovalConfig {
+    #[default]
+    Automatic,
+    Operator,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct AlternativeNames {
+    dns: Option<bool>,
+    dns_wildcards: Option<bool>,
+    ip: Option<bool>,
+    email: Option<bool>,
+    uri: Option<bool>,
+    other_name: Option<bool>,
+    directory_name: Option<bool>,
+    max_names: Option<usize>,
+    required: Option<bool>,
+    dns_domains: Vec<String>,
+    ip_networks: Vec<String>,
+    email_domains: Vec<String>,
+    uri_prefixes: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct Queue {
+    retry_after: Option<u32>,
+    waits_days: Option<u32>,
+    pick_up_days: Option<u32>,
+    max_entries: Option<u32>,
+    max_per_requester: Option<u32>,
+    reenroll_at_once: bool,
+}
+
+/// A policy that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("policy.{key}: {problem}")]
+pub struct PolicyConfigError {
+    /// The key, as the file has it.
+    pub key: &'static str,
+    /// What is wrong with its value.
+    pub problem: String,
+}
+
+impl Diagnose for PolicyConfigError {
+    fn diagnose(&self) -> Failure {
+        let remedy = "Correct the value in the configuration file.";
+        Failure::new(Rung::Local, self.to_string(), remedy)
+    }
+}
+
+impl PolicyConfig {
+    /// The policy.
+    ///
+    /// # Errors
+    /// [`PolicyConfigError`] for a value that makes no sense.
+    pub fn policy(&self) -> Result<IssuancePolicy, PolicyConfigError> {
+        let mut policy = IssuancePolicy::of(self.template.unwrap_or(Template::ClientAndServer));
+        self.keys(&mut policy)?;
+        self.validity(&mut policy)?;
+        self.extensions(&mut policy)?;
+        self.alternative_names.apply(&mut policy)?;
+        if let Some(allow) = self.allow_empty_subject {
+            policy.subject.allow_empty = allow;
+        }
+        policy.requester = self.requester;
+        policy.approval = match self.approval {
+            ApprovalConfig::Automatic => Approval::Automatic,
+            ApprovalConfig::Operator => Approval::Operator(self.queue.settings()),
+        };
+        Ok(policy)
+    }
+
+    fn keys(&self, policy: &mut IssuancePolicy) -> Result<(), PolicyConfigError> {
+        let rules = &mut policy.key;
+        if let Some(keys) = &self.keys {
+            let mut flags = [
+                ("ec-p256", &mut rules.ec_p256),
+                ("ec-p384", &mut rules.ec_p384),
+                ("ec-p521", &mut rules.ec_p521),
+                ("ed25519", &mut rules.ed25519),
+                ("rsa", &mut rules.rsa),
+                ("rsa-pss", &mut rules.rsa_pss),
+            ];
+            for (name, flag) in &mut flags {
+                **flag = keys.iter().any(|key| key == name);
+            }
+            if let Some(unknown) = keys.iter().find(|key| flags.iter().all(|(name, _)| name != key)) {
+                let known: Vec<&str> = flags.iter().map(|(name, _)| *name).collect();
+                let problem = format!("{unknown:?} is no kind of key; there are {}", known.join(", "));
+                return Err(PolicyConfigError { key: "keys", problem });
+            }
+        }
+        rules.min_rsa_bits = self.min_rsa_bits.unwrap_or(rules.min_rsa_bits);
+        rules.max_rsa_bits = self.max_rsa_bits.unwrap_or(rules.max_rsa_bits);
+        rules.dangerous_allow_rsa_1024 = self.dangerous_allow_rsa_1024;
+        if rules.min_rsa_bits > rules.max_rsa_bits {
+            let problem = format!("{} is more than max-rsa-bits", rules.min_rsa_bits);
+            return Err(PolicyConfigError {
+                key: "min-rsa-bits",
+                problem,
+            });
+        }
+        Ok(())
+    }
+
+    fn validity(&self, policy: &mut IssuancePolicy) -> Result<(), PolicyConfigError> {
+        let rules = &mut policy.validity;
+        if let Some(validity) = positive_days("validity-days", self.validity_days)? {
+            rules.validity = validity;
+        }
+        rules.maximum = positive_days("max-validity-days", self.max_validity_days)?;
+        if let Some(text) = &self.not_after {
+            let wrong = || PolicyConfigError {
+                key: "not-after",
+                problem: format!("{text:?} is no time; write it like 2030-01-01T00:00:00Z"),
+            };
+            let end = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| wrong())?;
+            rules.latest_end = Some(u64::try_from(end.unix_timestamp()).map_err(|_| wrong())?);
+        }
+        Ok(())
+    }
+
+    fn extensions(&self, policy: &mut IssuancePolicy) -> Result<(), PolicyConfigError> {
+        let rules = &mut policy.extensions;
+        if let Some(usages) = &self.extended_key_usages {
+            rules.extended_key_usages = identifiers("extended-key-usages", usages)?;
+        }
+        rules.copied = identifiers("copied-extensions", &self.copied_extensions)?;
+        rules.required = identifiers("required-extensions", &self.required_extensions)?;
+        rules.forbidden = identifiers("forbidden-extensions", &self.forbidden_extensions)?;
+        if let Some(both) = rules.required.iter().find(|oid| rules.forbidden.contains(oid)) {
+            let problem = format!("{both} is forbidden as well: nothing could be issued");
+            return Err(PolicyConfigError {
+                key: "required-extensions",
+                problem,
+            });
+        }
+        if self.drop_unlisted_extensions {
+            rules.unlisted = UnlistedExtensions::Drop;
+        }
+        let added = &mut policy.added;
+        added.crl_distribution_points = uris("crl-distribution-points", &self.crl_distribution_points)?;
+        added.ca_issuers = uris("ca-issuers", &self.ca_issuers)?;
+        added.ocsp = uris("ocsp", &self.ocsp)?;
+        added.certificate_policies = identifiers("certificate-policies", &self.certificate_policies)?;
+        Ok(())
+    }
+}
+
+impl AlternativeNames {
+    fn apply(&self, policy: &mut IssuancePolicy) -> Result<(), PolicyConfigError> {
+        let rules = &mut policy.alternative_names;
+        for (given, rule) in [
+            (self.dns, &mut rules.dns),
+            (self.dns_wildcards, &mut rules.dns_wildcards),
+            (self.ip, &mut rules.ip),
+            (self.email, &mut rules.email),
+            (self.uri, &mut rules.uri),
+            (self.other_name, &mut rules.other_name),
+            (self.directory_name, &mut rules.directory_name),
+            (self.required, &mut rules.required),
+        ] {
+            *rule = given.unwrap_or(*rule);
+        }
+        rules.max_names = self.max_names.unwrap_or(rules.max_names);
+        rules.dns_domains.clone_from(&self.dns_domains);
+        rules.email_domains.clone_from(&self.email_domains);
+        rules.uri_prefixes.clone_from(&self.uri_prefixes);
+        rules.ip_networks = self
+            .ip_networks
+            .iter()
+            .map(|text| {
+                text.parse()
+                    .map_err(|error: super::IpNetworkError| PolicyConfigError {
+                        key: "alternative-names.ip-networks",
+                        problem: error.to_string(),
+                    })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(())
+    }
+}
+
+impl Queue {
+    fn settings(&self) -> ApprovalSettings {
+        let usual = ApprovalSettings::default();
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+        ApprovalSettings {
+            retry_after: self
+                .retry_after
+                .map_or(usual.retry_after, |seconds| Duration::from_secs(seconds.into())),
+            waits: self.waits_days.map_or(usual.waits, days),
+            pick_up: self.pick_up_days.map_or(usual.pick_up, days),
+            max_entries: self.max_entries.unwrap_or(usual.max_entries),
+            max_per_requester: self.max_per_requester.unwrap_or(usual.max_per_requester),
+            reenroll_at_once: self.reenroll_at_once,
+        }
+    }
+}
+
+fn positive_days(key: &'static str, days: Option<u32>) -> Result<Option<Duration>, PolicyConfigError> {
+    match days {
+        Some(0) => Err(PolicyConfigError {
+            key,
+            problem: "0 makes certificates that are over when they arrive; give at least 1 day".to_owned(),
+        }),
+        Some(days) => Ok(Some(Duration::from_secs(u64::from(days) * 86_400))),
+        None => Ok(None),
+    }
+}
+
+/// Object identifiers, in dotted numbers or, for the two usual key purposes, by name.
+fn identifiers(key: &'static str, texts: &[String]) -> Result<Vec<ObjectIdentifier>, PolicyConfigError> {
+    texts
+        .iter()
+        .map(|text| match text.as_str() {
+            "clientAuth" => Ok(ID_KP_CLIENT_AUTH),
+            "serverAuth" => Ok(ID_KP_SERVER_AUTH),
+            _ => ObjectIdentifier::new(text).map_err(|error| PolicyConfigError {
+                key,
+                problem: format!(
+                    "{text:?} is no object identifier: {error}; write dotted numbers like 1.3.6.1.4.1.311.20.2"
+                ),
+            }),
+        })
+        .collect()
+}
+
+fn uris(key: &'static str, texts: &[String]) -> Result<Vec<String>, PolicyConfigError> {
+    let is_uri = |text: &String| {
+        text.split_once(':').is_some_and(|(scheme, rest)| {
+            !scheme.is_empty() && !rest.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+        })
+    };
+    match texts.iter().find(|text| !is_uri(text)) {
+        Some(wrong) => Err(PolicyConfigError {
+            key,
+            problem: format!("{wrong:?} is no URI; write it like http://est.example/ca.crl"),
+        }),
+        None => Ok(texts.to_vec()),
+    }
+}
