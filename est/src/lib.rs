@@ -10,6 +10,7 @@
 //! | [`auth`] | who may enrol | none |
 //! | [`operation`] | request -> response for each EST operation | none |
 //! | [`request`] | a client's side of PKCS #10: subject, key, request | none |
+//! | [`exchange`] | a client's exchange as a state machine; reading and checking what a server answers | none |
 //! | `server`, `client` | the asynchronous layer on hyper and rustls (feature `tokio`) | sockets |
 //! | `cli` | the `est` command (feature `cli`) | all |
 //!
@@ -34,6 +35,7 @@ pub mod ca;
 pub mod cli;
 #[cfg(feature = "tokio")]
 pub mod client;
+pub mod exchange;
 pub mod operation;
 pub mod renewal;
 pub mod request;

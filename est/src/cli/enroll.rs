@@ -170,11 +170,9 @@ pub(crate) async fn enroll(arguments: EnrollArguments) -> Result<ExitCode, CliEr
                 .await?
         }
         None => {
-            let options = EnrollOptions {
-                subject,
-                names: wanted.names,
-                key: wanted.key_type.into(),
-            };
+            let mut options = EnrollOptions::new(subject);
+            options.names = wanted.names;
+            options.key = wanted.key_type.into();
             client.enroll(options).await?
         }
     };

@@ -1,17 +1,37 @@
-//! An enrolment in one call: key, request, exchange, and the checks on what comes back.
+//! Enrolment and re-enrolment: key, request, exchange, and the checks on what comes back.
 
+use core::ops::Deref;
 use std::time::Duration;
 
 use pki_common::Certificate;
-use pki_common::certificate::SubjectAlternativeName;
 use pki_common::identity::{Identity, NewKey};
-use pki_common::signature::SignaturePolicy;
-use pki_common::trust_store::{TrustError, TrustStore, Usage};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use pki_common::trust_store::{TrustError, TrustStore};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::error::ClientError;
-use super::{Client, SimpleEnrollResponse};
-use crate::request::{KeyAndRequest, RequestError, RequestedName, Subject};
+use super::run::now;
+use super::{Client, unexpected};
+use crate::exchange::{
+    ClientError, Expectation, Issued, Outcome, RequestBody, Rollover, answer, compare, find_by_key, validate,
+};
+use crate::operation::Operation;
+use crate::request::{
+    KeyAndRequest, RequestError, RequestKey, RequestTemplate, RequestedName, Subject, honour,
+};
+use crate::wire::csr::{Attribute, CsrLimits, RequestedExtension, UnverifiedCsr, VerificationPolicy};
+
+/// Whether a request is linked to the TLS connection it goes out on (RFC 7030, section 3.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum ProofOfPossession {
+    /// Never. TLS 1.2 then works with servers that lack the extended master secret too.
+    Never,
+    /// When the server's CSR attributes ask for it. RFC 7030 would have clients always do it; certificate authorities
+    /// behind a server, however, take a challengePassword they do not expect for a wrong password.
+    #[default]
+    WhenAsked,
+    /// Always; a connection that has no channel binding is an error.
+    Always,
+}
 
 /// What to ask for.
 #[derive(Debug, Clone)]
@@ -20,8 +40,12 @@ pub struct EnrollOptions {
     pub subject: Subject,
     /// Its subject alternative names.
     pub names: Vec<RequestedName>,
-    /// The kind of the new key.
+    /// The kind of the new key, unless the server's CSR attributes ask for another.
     pub key: NewKey,
+    /// Further extensions to ask for.
+    pub extensions: Vec<RequestedExtension>,
+    /// Further attributes of the request.
+    pub attributes: Vec<Attribute>,
 }
 
 impl EnrollOptions {
@@ -32,6 +56,47 @@ impl EnrollOptions {
             subject,
             names: Vec::new(),
             key: NewKey::EcP256,
+            extensions: Vec::new(),
+            attributes: Vec::new(),
+        }
+    }
+
+    fn template(self) -> Result<(RequestTemplate, NewKey), RequestError> {
+        let mut template = RequestTemplate::new(self.subject, &self.names)?;
+        for extension in self.extensions {
+            template.set_extension(extension);
+        }
+        template.attributes = self.attributes;
+        Ok((template, self.key))
+    }
+}
+
+/// The key of a re-enrolment.
+#[derive(Debug)]
+pub enum ReenrollKey {
+    /// A new key (RFC 7030 calls this rekeying).
+    New(NewKey),
+    /// An existing key in PKCS #8, for instance that of the certificate (renewing).
+    Existing(PrivatePkcs8KeyDer<'static>),
+}
+
+/// What to renew.
+#[derive(Debug)]
+pub struct ReenrollOptions {
+    /// The current certificate: its subject and its alternative names are asked for, byte for byte. It should also be
+    /// the identity of the client.
+    pub certificate: Certificate,
+    /// The key of the new one.
+    pub key: ReenrollKey,
+}
+
+impl ReenrollOptions {
+    /// Renews this certificate with a new EC P-256 key.
+    #[must_use]
+    pub const fn new(certificate: Certificate) -> Self {
+        Self {
+            certificate,
+            key: ReenrollKey::New(NewKey::EcP256),
         }
     }
 }
@@ -41,7 +106,8 @@ impl EnrollOptions {
 pub enum EnrollOutcome {
     /// The certificate is there, verified against anchors, key and request.
     Enrolled(Box<Enrolled>),
-    /// The request waits for approval. Hand `request` to [`Client::enroll_with`] again after `retry_after`.
+    /// The request waits for approval. Hand `request` to [`Client::enroll_with`] (or [`Client::reenroll_with`]) again
+    /// after `retry_after`.
     Pending {
         /// The key and the request, to be sent again unchanged.
         request: Box<KeyAndRequest>,
@@ -50,15 +116,45 @@ pub enum EnrollOutcome {
     },
 }
 
-/// A certificate that was issued for our request and found to be what was asked for.
+/// The outcome of an enrolment with somebody else's request.
+#[derive(Debug)]
+pub enum CsrOutcome {
+    /// The certificate is there, verified against anchors, key and request.
+    Issued(Box<Issued>),
+    /// The request waits for approval; send it again after this time.
+    Pending {
+        /// The time to wait.
+        retry_after: Duration,
+    },
+}
+
+/// The answer to a `simpleenroll` request.
+#[derive(Debug, Clone)]
+pub enum SimpleEnrollResponse {
+    /// The certificates of the answer, in no particular order. None of them is verified yet.
+    Certificates(Vec<Certificate>),
+    /// The request waits for approval; send the same request again after this time.
+    Pending {
+        /// The time to wait.
+        retry_after: Duration,
+    },
+}
+
+/// A certificate that was issued for our request and found to be what was asked for, with the key and the request.
 #[derive(Debug)]
 pub struct Enrolled {
-    /// The certificate.
-    pub certificate: Certificate,
-    /// Certificates between it and the anchors, and whatever else the server sent.
-    pub others: Vec<Certificate>,
+    /// The certificate and what came with it.
+    pub issued: Issued,
     /// The key and the request.
     pub request: KeyAndRequest,
+}
+
+impl Deref for Enrolled {
+    type Target = Issued;
+
+    fn deref(&self) -> &Issued {
+        &self.issued
+    }
 }
 
 impl Enrolled {
@@ -67,59 +163,173 @@ impl Enrolled {
     /// # Errors
     /// [`RequestError::Key`] when certificate and key do not make an identity.
     pub fn identity(&self) -> Result<Identity, RequestError> {
-        let chain = chain(&self.certificate, &self.others);
         let key = PrivateKeyDer::Pkcs8(self.request.private_key().clone_key());
-        Identity::from_parts(chain, key).map_err(|error| RequestError::Key {
+        Identity::from_parts(self.issued.chain(), key).map_err(|error| RequestError::Key {
             cause: error.to_string(),
         })
     }
 }
 
-/// The certificate and those above it, each certified by the next (RFC 5246, section 7.4.2, and RFC 8446, section
-/// 4.4.2), whatever order the server sent them in. A root is known to the peer or of no use to it, and neither is a
-/// certificate that does not belong to the chain.
-fn chain(certificate: &Certificate, others: &[Certificate]) -> Vec<CertificateDer<'static>> {
-    let mut chain = vec![certificate.der().clone()];
-    let mut top = certificate;
-    let mut rest: Vec<&Certificate> = others.iter().filter(|other| !other.is_self_issued()).collect();
-    // Each step takes one away, so a loop of names ends.
-    while let Some(position) = rest.iter().position(|other| certified(top, other)) {
-        top = rest.swap_remove(position);
-        chain.push(top.der().clone());
-    }
-    chain
-}
-
-/// Names alone do not decide: an authority may have several keys under one name.
-fn certified(certificate: &Certificate, issuer: &Certificate) -> bool {
-    certificate.issuer_der() == issuer.subject_der()
-        && certificate
-            .verify_signed_by(issuer.spki_der(), SignaturePolicy::strict())
-            .is_ok()
-}
-
 impl Client {
     /// Makes a key, asks for a certificate for it, and checks what comes back: it must be for the key, lead to the
-    /// anchors, and have the subject and the names that were asked for.
+    /// anchors, and be what was asked for.
     ///
     /// # Errors
-    /// [`ClientError`]; any difference from what was asked for is one.
+    /// [`ClientError`]; any difference from what was asked for is one, unless the configuration accepts it.
     pub async fn enroll(&self, options: EnrollOptions) -> Result<EnrollOutcome, ClientError> {
-        let EnrollOptions { subject, names, key } = options;
+        self.enroll_with(self.prepare(options).await?).await
+    }
+
+    /// Asks for the server's CSR attributes, if the configuration says so, and makes a key and a request that honours
+    /// them. Nothing of it is sent yet, so that the key can be kept first.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn prepare(&self, options: EnrollOptions) -> Result<KeyAndRequest, ClientError> {
+        let (template, kind) = options.template()?;
+        self.make(template, ReenrollKey::New(kind)).await
+    }
+
+    /// Like [`prepare`](Self::prepare), with an existing key in PKCS #8.
+    ///
+    /// # Errors
+    /// [`ClientError`]; also when the server wants another kind of key.
+    pub async fn prepare_with_key(
+        &self,
+        options: EnrollOptions,
+        key: PrivatePkcs8KeyDer<'static>,
+    ) -> Result<KeyAndRequest, ClientError> {
+        let (template, _) = options.template()?;
+        self.make(template, ReenrollKey::Existing(key)).await
+    }
+
+    /// Makes the key and the request of a re-enrolment.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn prepare_reenroll(&self, options: ReenrollOptions) -> Result<KeyAndRequest, ClientError> {
+        let template = RequestTemplate::renewing(&options.certificate)?;
+        self.make(template, options.key).await
+    }
+
+    async fn make(
+        &self,
+        mut template: RequestTemplate,
+        key: ReenrollKey,
+    ) -> Result<KeyAndRequest, ClientError> {
+        let attributes = if self.config().ask_csr_attributes {
+            self.csrattrs().await?
+        } else {
+            None
+        };
+        let requirements = attributes.map(|attributes| attributes.requirements());
+        let mut binding = None;
+        let key = match (key, &requirements) {
+            (ReenrollKey::New(kind), Some(requirements)) => {
+                let kind =
+                    honour::key(requirements, kind).map_err(|cause| ClientError::Attributes { cause })?;
+                ReenrollKey::New(kind)
+            }
+            (key, _) => key,
+        };
+        if let Some(requirements) = &requirements {
+            binding = honour::binding(requirements);
+            honour::template(requirements, &mut template);
+        }
+        let binding = match self.config().proof_of_possession {
+            ProofOfPossession::Never => None,
+            ProofOfPossession::WhenAsked => binding,
+            ProofOfPossession::Always => Some(binding.unwrap_or_default()),
+        };
         // An RSA key takes seconds to find; the runtime has other things to do meanwhile.
-        let made = tokio::task::spawn_blocking(move || KeyAndRequest::generate(subject, names, key)).await;
-        let request = made.map_err(|error| RequestError::Key {
+        let made = tokio::task::spawn_blocking(move || {
+            let key = match key {
+                ReenrollKey::New(kind) => RequestKey::generate(kind)?,
+                ReenrollKey::Existing(key) => RequestKey::from_pkcs8(key)?,
+            };
+            Ok::<_, RequestError>(KeyAndRequest::new(template, key)?.with_binding(binding))
+        });
+        let made = made.await.map_err(|error| RequestError::Key {
             cause: error.to_string(),
         })??;
-        self.enroll_with(request).await
+        if let Some(requirements) = &requirements {
+            honour::check_key(requirements, made.csr_der())
+                .map_err(|cause| ClientError::Attributes { cause })?;
+        }
+        Ok(made)
     }
 
     /// Like [`Client::enroll`], with a key and a request made before.
     ///
     /// # Errors
-    /// [`ClientError`]; any difference from what was asked for is one.
+    /// [`ClientError`]; any difference from what was asked for is one, unless the configuration accepts it.
     pub async fn enroll_with(&self, request: KeyAndRequest) -> Result<EnrollOutcome, ClientError> {
-        let certificates = match self.simpleenroll(request.csr_der()).await? {
+        self.submit(Operation::SimpleEnroll, request).await
+    }
+
+    /// Renews a certificate (RFC 7030, section 4.2.2): the same subject and the same alternative names.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn reenroll(&self, options: ReenrollOptions) -> Result<EnrollOutcome, ClientError> {
+        self.reenroll_with(self.prepare_reenroll(options).await?).await
+    }
+
+    /// Like [`Client::reenroll`], with a key and a request made before.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn reenroll_with(&self, request: KeyAndRequest) -> Result<EnrollOutcome, ClientError> {
+        self.submit(Operation::SimpleReenroll, request).await
+    }
+
+    /// Sends somebody else's request, and checks what comes back as [`Client::enroll`] does. It cannot be linked to
+    /// the connection, since its key is not here.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`ClientError::Csr`] when the request is not one, or its signature is wrong.
+    pub async fn enroll_csr(&self, csr_der: &[u8]) -> Result<CsrOutcome, ClientError> {
+        let csr = UnverifiedCsr::from_der(csr_der, &CsrLimits::default())?;
+        let expected = Expectation::of_csr(&csr.verify(&VerificationPolicy::default())?)?;
+        match self.simpleenroll(csr_der).await? {
+            SimpleEnrollResponse::Pending { retry_after } => Ok(CsrOutcome::Pending { retry_after }),
+            SimpleEnrollResponse::Certificates(certificates) => {
+                let issued = self.check(certificates, &expected).await?;
+                Ok(CsrOutcome::Issued(Box::new(issued)))
+            }
+        }
+    }
+
+    /// Sends a PKCS #10 request in DER (RFC 7030, section 4.2.1). [`Client::enroll_csr`] also checks what comes back.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn simpleenroll(&self, csr_der: &[u8]) -> Result<SimpleEnrollResponse, ClientError> {
+        self.send(Operation::SimpleEnroll, RequestBody::Fixed(csr_der.to_vec()))
+            .await
+    }
+
+    async fn send(
+        &self,
+        operation: Operation,
+        body: RequestBody<'_>,
+    ) -> Result<SimpleEnrollResponse, ClientError> {
+        match self.ask(operation, body).await? {
+            Outcome::Answer(response) => {
+                answer::certificates(&response).map(SimpleEnrollResponse::Certificates)
+            }
+            Outcome::Pending { retry_after } => Ok(SimpleEnrollResponse::Pending { retry_after }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn submit(
+        &self,
+        operation: Operation,
+        request: KeyAndRequest,
+    ) -> Result<EnrollOutcome, ClientError> {
+        let sent = self.send(operation, body_of(&request)).await?;
+        let certificates = match sent {
             SimpleEnrollResponse::Certificates(certificates) => certificates,
             SimpleEnrollResponse::Pending { retry_after } => {
                 return Ok(EnrollOutcome::Pending {
@@ -128,14 +338,27 @@ impl Client {
                 });
             }
         };
-        let (certificate, others) = find_by_key(certificates, request.spki_der())?;
+        let issued = self
+            .check(certificates, &Expectation::of_request(&request))
+            .await?;
+        Ok(EnrollOutcome::Enrolled(Box::new(Enrolled { issued, request })))
+    }
+
+    /// Finds the certificate by its key, verifies it, and compares it with what was asked for.
+    pub(super) async fn check(
+        &self,
+        certificates: Vec<Certificate>,
+        expected: &Expectation,
+    ) -> Result<Issued, ClientError> {
+        let (certificate, others) = find_by_key(certificates, &expected.spki_der)?;
         let others = self.complete(&certificate, others).await?;
-        check_contents(&certificate, &request)?;
-        Ok(EnrollOutcome::Enrolled(Box::new(Enrolled {
+        let above: Vec<_> = others.iter().chain(self.config().anchors.anchors()).collect();
+        let accepted = compare(&certificate, expected, &above, &self.config().checks, now())?;
+        Ok(Issued {
             certificate,
             others,
-            request,
-        })))
+            accepted,
+        })
     }
 
     /// Checks that the certificate leads to an anchor, if need be with the help of what `cacerts` has.
@@ -146,122 +369,36 @@ impl Client {
     ) -> Result<Vec<Certificate>, ClientError> {
         let anchors = &self.config().anchors;
         let untrusted = |error| ClientError::Untrusted(Box::new(error));
-        let Err(error) = validate(anchors, certificate, &others) else {
+        let Err(error) = validate(anchors, certificate, &others, now()) else {
             return Ok(others);
         };
         if !matches!(error, TrustError::UnknownIssuer { .. }) {
             return Err(untrusted(error));
         }
-        others.extend(self.cacerts().await?);
-        validate(anchors, certificate, &others).map_err(untrusted)?;
+        let answer = self.cacerts().await?;
+        let anchors = self.anchors_with(&answer)?;
+        others.extend(answer);
+        validate(&anchors, certificate, &others, now()).map_err(untrusted)?;
         Ok(others)
     }
-}
 
-/// The certificate for the key, and the rest. Position means nothing: DER sorts the set.
-fn find_by_key(
-    mut certificates: Vec<Certificate>,
-    spki_der: &[u8],
-) -> Result<(Certificate, Vec<Certificate>), ClientError> {
-    let found = certificates.len();
-    let index = certificates
-        .iter()
-        .position(|certificate| certificate.spki_der() == spki_der);
-    let index = index.ok_or(ClientError::NoCertificateForKey { found })?;
-    let certificate = certificates.swap_remove(index);
-    Ok((certificate, certificates))
-}
-
-/// What a certificate may be used for is the authority's choice; a client or a server certificate will do.
-fn validate(
-    anchors: &TrustStore,
-    certificate: &Certificate,
-    others: &[Certificate],
-) -> Result<(), TrustError> {
-    let others: Vec<CertificateDer<'_>> = others.iter().map(|other| other.der().clone()).collect();
-    let now = UnixTime::now();
-    anchors
-        .validate(certificate, &others, Usage::Client, now)
-        .or_else(|error| {
-            anchors
-                .validate(certificate, &others, Usage::Server, now)
-                .map_err(|_| error)
+    /// The explicit anchors, and with implicit ones what they let the server add: see [`Rollover`].
+    fn anchors_with(&self, answer: &[Certificate]) -> Result<TrustStore, ClientError> {
+        let known = &self.config().anchors;
+        let rollover = Rollover::compare(known, answer, self.config().trust_source(), now());
+        rollover.anchors(known).map_err(|error| ClientError::Anchors {
+            cause: error.to_string(),
         })
+    }
 }
 
-fn check_contents(certificate: &Certificate, request: &KeyAndRequest) -> Result<(), ClientError> {
-    if certificate.subject_der() != request.subject().to_der() {
-        let issued = certificate.subject().to_owned();
-        return Err(ClientError::SubjectDiffers {
-            asked: request.subject().to_string(),
-            issued,
-        });
-    }
-    let (asked, issued) = (request.names(), certificate.subject_alternative_names());
-    if !same_names(asked, issued) {
-        return Err(ClientError::NamesDiffer {
-            asked: asked.iter().map(ToString::to_string).collect(),
-            issued: issued.iter().map(ToString::to_string).collect(),
-        });
-    }
-    Ok(())
-}
-
-/// In any order, but neither fewer nor more.
-fn same_names(asked: &[RequestedName], issued: &[SubjectAlternativeName]) -> bool {
-    asked.iter().all(|name| issued.iter().any(|other| name.is(other)))
-        && issued.iter().all(|other| asked.iter().any(|name| name.is(other)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_compared_without_regard_to_order() {
-        let asked = [
-            RequestedName::Dns("a".into()),
-            RequestedName::Ip([10, 0, 0, 1].into()),
-        ];
-        let mut issued = vec![
-            SubjectAlternativeName::Ip([10, 0, 0, 1].into()),
-            SubjectAlternativeName::Dns("a".into()),
-        ];
-        assert!(same_names(&asked, &issued));
-        assert!(!same_names(&asked[..1], &issued));
-        issued.pop();
-        assert!(!same_names(&asked, &issued));
-        assert!(same_names(&[], &[]));
-    }
-
-    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
-    #[test]
-    fn the_chain_goes_upwards_whatever_the_order_of_the_answer() {
-        use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-        let parameters = |name: &str| {
-            let mut parameters = CertificateParams::default();
-            parameters.distinguished_name.push(DnType::CommonName, name);
-            parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            parameters
-        };
-        let certificate = |made: rcgen::Certificate| Certificate::from_der(made.der()).unwrap();
-        let authority = |name: &str, above: &Issuer<'static, KeyPair>| {
-            let key = KeyPair::generate().unwrap();
-            let made = parameters(name).signed_by(&key, above).unwrap();
-            (certificate(made), Issuer::new(parameters(name), key))
-        };
-        let root_key = KeyPair::generate().unwrap();
-        let root = certificate(parameters("root").self_signed(&root_key).unwrap());
-        let root_issuer = Issuer::new(parameters("root"), root_key);
-        let (upper, upper_issuer) = authority("upper", &root_issuer);
-        let (lower, lower_issuer) = authority("lower", &upper_issuer);
-        // The same name, another key: it did not issue the certificate.
-        let (namesake, _) = authority("lower", &upper_issuer);
-        let (unrelated, _) = authority("unrelated", &root_issuer);
-        let (leaf, _) = authority("leaf", &lower_issuer);
-
-        let others = [unrelated, root, upper.clone(), namesake, lower.clone()];
-        let expected = [&leaf, &lower, &upper].map(|certificate| certificate.der().clone());
-        assert_eq!(chain(&leaf, &others), expected);
-    }
+/// The request, signed anew for each connection when it is to be linked to it.
+pub(super) fn body_of(request: &KeyAndRequest) -> RequestBody<'_> {
+    let Some(attribute) = request.binding() else {
+        return RequestBody::Fixed(request.csr_der().to_vec());
+    };
+    RequestBody::Bound(Box::new(move |bindings| {
+        let (_, text) = bindings.preferred().ok_or(ClientError::NoChannelBinding)?;
+        Ok(request.bound_csr_der(attribute, &text)?)
+    }))
 }

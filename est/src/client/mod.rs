@@ -1,48 +1,78 @@
-//! The EST client: `cacerts`, `simpleenroll`, and an enrolment in one call.
+//! The EST client: every operation of RFC 7030 over rustls and hyper.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `mod.rs` | the operations |
-//! | `enroll.rs` | key, request, exchange and the checks on what comes back, in one call |
-//! | `url.rs`, `transport.rs` | where the server is, and one exchange with it |
-//! | `error.rs` | every failure with rung, cause and remedy |
+//! | `mod.rs` | the configuration, `cacerts` and `csrattrs` |
+//! | `enroll.rs` | enrolment and re-enrolment: key, request, exchange and the checks on what comes back |
+//! | `server_key.rs`, `cmc.rs` | keys made by the server; full CMC |
+//! | `bootstrap.rs`, `provisional.rs` | first contact by fingerprint |
+//! | `run.rs` | carries out what the state machine of [`exchange`](crate::exchange) asks for |
+//! | `connect.rs`, `proxy.rs`, `connection.rs` | TCP, proxy, TLS; HTTP connections and their keeping |
+//! | `retry.rs` | trying again after failures that pass |
 //!
-//! Redirects are reported, not followed. Nothing is taken from the environment, and there are no trust anchors but
-//! those given.
+//! Nothing is taken from the environment, and there are no trust anchors but those given.
+//!
+//! # A certificate for a new key
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use est::client::{Client, ClientConfig, EnrollOptions, EnrollOutcome};
+//! use pki_common::trust_store::TrustStore;
+//!
+//! # async fn enrol() -> Result<(), Box<dyn std::error::Error>> {
+//! let anchors = TrustStore::from_paths("EST trust anchors", ["ca.pem"])?;
+//! let mut config = ClientConfig::new("https://est.example".parse()?, Arc::new(anchors));
+//! config.basic = Some(est::auth::BasicCredentials::new("phone", "correct horse")?);
+//! let client = Client::new(config)?;
+//! // Asks for the server's CSR attributes and makes the key. Keep the key before anything is sent.
+//! let request = client.prepare(EnrollOptions::new("DC=com,DC=example,CN=AP-0050569c3489".parse()?)).await?;
+//! let key = request.private_key();
+//! # let _: &rustls_pki_types::PrivatePkcs8KeyDer<'_> = key;
+//! match client.enroll_with(request).await? {
+//!     EnrollOutcome::Enrolled(enrolled) => println!("{}", enrolled.certificate.subject()),
+//!     EnrollOutcome::Pending { retry_after, .. } => println!("ask again in {} s", retry_after.as_secs()),
+//! }
+//! # Ok(()) }
+//! ```
 
+mod bootstrap;
+mod connect;
+mod connection;
 mod enroll;
-mod error;
-mod transport;
-mod url;
+mod provisional;
+mod proxy;
+mod retry;
+mod run;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, LOCATION, RETRY_AFTER, USER_AGENT,
-};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
 use pki_common::Certificate;
 use pki_common::identity::Identity;
 use pki_common::tls::{ClientTls, PeerVerifier, TlsVersions};
 use pki_common::trust_store::TrustStore;
-use time::OffsetDateTime;
-use time::PrimitiveDateTime;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
+use rand_core::{OsRng, RngCore as _};
 
-pub use enroll::{EnrollOptions, EnrollOutcome, Enrolled};
-pub use error::{ClientError, Step};
-pub use url::ServerUrl;
+pub use crate::exchange::{
+    BearerToken, CaFingerprint, ClientError, Credentials, DEFAULT_MAX_REDIRECTS, DEFAULT_RETRY_AFTER,
+    Difference, DifferenceKind, Fingerprint, Grounds, Issued, IssuedChecks, MAX_RETRY_AFTER, PasswordUse,
+    PendingPolicy, Rollover, ServerUrl, Step, TrustSource,
+};
+pub use bootstrap::{Bootstrapped, FirstContact};
+pub use enroll::{
+    CsrOutcome, EnrollOptions, EnrollOutcome, Enrolled, ProofOfPossession, ReenrollKey, ReenrollOptions,
+    SimpleEnrollResponse,
+};
+pub use proxy::Proxy;
+pub use retry::RetryPolicy;
+pub use run::AskFingerprint;
 
 use crate::auth::BasicCredentials;
-use crate::operation::{EstPath, Operation};
-use crate::wire::base64::{self, Base64Layout};
-use crate::wire::certs_only::{self, CertsOnlyLimits};
+use crate::exchange::{Exchange, ExchangeSettings, Outcome, RequestBody, answer};
+use crate::operation::Operation;
+use crate::wire::csr_attributes::{CsrAttributes, CsrAttributesLimits};
 use crate::wire::label::PathLabel;
-use crate::wire::media_type::MediaType;
+use connection::Idle;
 
 /// How long each step of an exchange may take.
 ///
@@ -50,7 +80,7 @@ use crate::wire::media_type::MediaType;
 /// Ten seconds per step, as libest waits (`EST_SSL_READ_TIMEOUT_DEF`, fact F002-33).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientTimeouts {
-    /// Name resolution and TCP connection.
+    /// Name resolution and TCP connection; with a proxy, once for the connection to it and once for its answer.
     pub connect: Duration,
     /// TLS handshake.
     pub handshake: Duration,
@@ -58,9 +88,10 @@ pub struct ClientTimeouts {
     pub response: Duration,
 }
 
-impl Default for ClientTimeouts {
-    fn default() -> Self {
-        let step = Duration::from_secs(10);
+impl ClientTimeouts {
+    /// The same time for each step.
+    #[must_use]
+    pub const fn per_step(step: Duration) -> Self {
         Self {
             connect: step,
             handshake: step,
@@ -69,38 +100,62 @@ impl Default for ClientTimeouts {
     }
 }
 
+impl Default for ClientTimeouts {
+    fn default() -> Self {
+        Self::per_step(Duration::from_secs(10))
+    }
+}
+
 /// The largest response body accepted, in bytes: base64 of a `cacerts` chain is under 100 KiB, and the decoder's own
 /// bound ([`DEFAULT_MAX_LENGTH`](crate::wire::certs_only::DEFAULT_MAX_LENGTH)) fits in with its line ends.
 pub const DEFAULT_MAX_RESPONSE: usize = 1024 * 1024;
 
-/// How long to wait after a 202 that does not say it (RFC 7030, section 4.2.3 demands that it does).
-pub const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
-
-/// The longest wait a server can ask for: a year. More is a mistake, and adding it to a point in time may overflow.
-pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(366 * 86_400);
-
-/// The most characters of a refusal's text that are kept.
-const MAX_REFUSAL_TEXT: usize = 500;
+/// Connections kept for the next exchange by default: a client that does one thing after the other needs one.
+pub const DEFAULT_MAX_IDLE_CONNECTIONS: usize = 1;
 
 /// How to reach an EST server and what to show it.
+///
+/// # Defaults
+/// [`ClientConfig::new`] trusts the given anchors alone and shows nothing of itself.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     /// Where the server is.
     pub url: ServerUrl,
     /// The label of one of several authorities of the server, if one is wanted.
     pub label: Option<PathLabel>,
-    /// What the server's and the issued certificates must lead to.
+    /// Explicit anchors: what the server's and the issued certificates must lead to.
     pub anchors: Arc<TrustStore>,
+    /// Implicit anchors, for instance those of the system: the server's certificate may lead to one of them instead.
+    /// An issued certificate may then lead to a root of the server's `cacerts` (RFC 7030, section 4.1.3).
+    pub implicit_anchors: Option<Arc<TrustStore>>,
     /// Our own certificate and key, to authenticate by.
     pub identity: Option<Arc<Identity>>,
-    /// Name and password, to authenticate by. Sent with enrolments only, not with `cacerts`.
+    /// Name and password, to authenticate by. With `cacerts` and `csrattrs` they are sent only when the server asks.
     pub basic: Option<BasicCredentials>,
+    /// A bearer token, to authenticate by.
+    pub bearer: Option<BearerToken>,
+    /// When name and password are sent, and whether in the clear within TLS.
+    pub password_use: PasswordUse,
     /// TLS versions.
     pub versions: TlsVersions,
+    /// Whether requests are linked to their TLS connection.
+    pub proof_of_possession: ProofOfPossession,
+    /// Whether the server is asked for its CSR attributes before a request is made.
+    pub ask_csr_attributes: bool,
+    /// What the issued certificate may have otherwise than it was asked for.
+    pub checks: IssuedChecks,
+    /// How long to wait for an approval.
+    pub pending: PendingPolicy,
+    /// An HTTP proxy between here and the server.
+    pub proxy: Option<Proxy>,
     /// Time per step.
     pub timeouts: ClientTimeouts,
     /// The largest response body accepted, in bytes.
     pub max_response: usize,
+    /// Redirects followed in one exchange, within the server's origin.
+    pub max_redirects: u8,
+    /// Connections kept for the next exchange. 0: none.
+    pub max_idle_connections: usize,
 }
 
 impl ClientConfig {
@@ -111,32 +166,54 @@ impl ClientConfig {
             url,
             label: None,
             anchors,
+            implicit_anchors: None,
             identity: None,
             basic: None,
+            bearer: None,
+            password_use: PasswordUse::default(),
             versions: TlsVersions::Tls12And13,
+            proof_of_possession: ProofOfPossession::default(),
+            ask_csr_attributes: true,
+            checks: IssuedChecks::default(),
+            pending: PendingPolicy::no_wait(),
+            proxy: None,
             timeouts: ClientTimeouts::default(),
             max_response: DEFAULT_MAX_RESPONSE,
+            max_redirects: DEFAULT_MAX_REDIRECTS,
+            max_idle_connections: DEFAULT_MAX_IDLE_CONNECTIONS,
+        }
+    }
+
+    /// The anchors that the server's certificate may lead to: explicit and implicit.
+    fn server_anchors(&self) -> Result<Arc<TrustStore>, ClientError> {
+        let Some(implicit) = &self.implicit_anchors else {
+            return Ok(Arc::clone(&self.anchors));
+        };
+        let mut both = (*self.anchors).clone();
+        for anchor in implicit.anchors() {
+            both.add(anchor).map_err(|error| ClientError::Anchors {
+                cause: error.to_string(),
+            })?;
+        }
+        Ok(Arc::new(both))
+    }
+
+    /// By what the server is authenticated, as far as the answer to `cacerts` is concerned.
+    fn trust_source(&self) -> TrustSource {
+        if self.implicit_anchors.is_some() {
+            TrustSource::Implicit
+        } else {
+            TrustSource::Explicit
         }
     }
 }
 
-/// An EST client. Each request has a connection of its own.
+/// An EST client. Clones share their kept connections.
 #[derive(Debug, Clone)]
 pub struct Client {
-    config: ClientConfig,
+    config: Arc<ClientConfig>,
     tls: Arc<rustls::ClientConfig>,
-}
-
-/// The answer to a `simpleenroll` request.
-#[derive(Debug, Clone)]
-pub enum SimpleEnrollResponse {
-    /// The certificates of the answer, in no particular order. None of them is verified yet.
-    Certificates(Vec<Certificate>),
-    /// The request waits for approval; send the same request again after this time.
-    Pending {
-        /// The time to wait.
-        retry_after: Duration,
-    },
+    idle: Arc<Idle>,
 }
 
 impl Client {
@@ -145,19 +222,25 @@ impl Client {
     /// # Errors
     /// [`ClientError::TlsConfig`] when the configuration cannot work.
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
-        let mut tls = ClientTls::new(PeerVerifier::trust_store(Arc::clone(&config.anchors)));
+        let mut tls = ClientTls::new(PeerVerifier::trust_store(config.server_anchors()?));
         tls.identity.clone_from(&config.identity);
         tls.versions = config.versions;
         tls.alpn = vec![b"http/1.1".to_vec()];
+        // Servers without the extended master secret cannot be bound to, and can be talked to without.
+        tls.channel_binding = config.proof_of_possession != ProofOfPossession::Never;
         let tls = tls
             .rustls_config()
             .map_err(|error| ClientError::tls_config(&error))?;
-        Ok(Self { config, tls })
+        Ok(Self {
+            idle: Arc::new(Idle::new(config.max_idle_connections)),
+            config: Arc::new(config),
+            tls,
+        })
     }
 
     /// The configuration.
     #[must_use]
-    pub const fn config(&self) -> &ClientConfig {
+    pub fn config(&self) -> &ClientConfig {
         &self.config
     }
 
@@ -167,181 +250,68 @@ impl Client {
     /// # Errors
     /// [`ClientError`]
     pub async fn cacerts(&self) -> Result<Vec<Certificate>, ClientError> {
-        let response = self.exchange(Operation::CaCerts, Bytes::new()).await?;
-        match response.status() {
-            StatusCode::OK => self.certificates(&response),
-            _ => Err(refused(&response)),
+        match self.ask(Operation::CaCerts, RequestBody::Empty).await? {
+            Outcome::Answer(response) => answer::certificates(&response),
+            other => Err(unexpected(&other)),
         }
     }
 
-    /// Sends a PKCS #10 request in DER (RFC 7030, section 4.2.1). [`Client::enroll`] also checks what comes back.
+    /// Asks for the certificates of the certificate authority and says what they change: which roots are new and why
+    /// they may be trusted, which are gone.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub async fn simpleenroll(&self, csr_der: &[u8]) -> Result<SimpleEnrollResponse, ClientError> {
-        let body = Bytes::from(base64::encode(csr_der, Base64Layout::SingleLine));
-        let response = self.exchange(Operation::SimpleEnroll, body).await?;
-        match response.status() {
-            StatusCode::OK => self
-                .certificates(&response)
-                .map(SimpleEnrollResponse::Certificates),
-            StatusCode::ACCEPTED => {
-                let retry_after = retry_after(response.headers()).unwrap_or(DEFAULT_RETRY_AFTER);
-                Ok(SimpleEnrollResponse::Pending { retry_after })
+    pub async fn rollover(&self) -> Result<Rollover, ClientError> {
+        let answer = self.cacerts().await?;
+        let source = self.config.trust_source();
+        Ok(Rollover::compare(
+            &self.config.anchors,
+            &answer,
+            source,
+            run::now(),
+        ))
+    }
+
+    /// Asks what the server wants to see in a request (RFC 7030, section 4.5); `None` when it wants nothing special.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn csrattrs(&self) -> Result<Option<CsrAttributes>, ClientError> {
+        match self.ask(Operation::CsrAttrs, RequestBody::Empty).await? {
+            Outcome::Answer(response) => {
+                let limits = CsrAttributesLimits::default();
+                let der = answer::binary(&response, limits.length, |media_type| {
+                    media_type.essence() == "application/csrattrs"
+                })?;
+                let Some(der) = der else { return Ok(None) };
+                Ok(Some(CsrAttributes::from_der(&der, &limits)?))
             }
-            _ => Err(refused(&response)),
+            Outcome::Nothing => Ok(None),
+            other => Err(unexpected(&other)),
         }
     }
 
-    async fn exchange(&self, operation: Operation, body: Bytes) -> Result<Response<Bytes>, ClientError> {
-        let ClientConfig {
-            url,
-            label,
-            basic,
-            timeouts,
-            max_response,
-            ..
-        } = &self.config;
-        let path = EstPath {
-            label: label.clone(),
-            operation,
-        }
-        .to_string();
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = operation.method();
-        let unusable = |_| ClientError::Url {
-            url: url.to_string(),
-            problem: "it makes no valid HTTP request",
+    async fn ask(&self, operation: Operation, body: RequestBody<'_>) -> Result<Outcome, ClientError> {
+        let config = &*self.config;
+        let mut nonce = [0; 16];
+        OsRng.fill_bytes(&mut nonce);
+        let settings = ExchangeSettings {
+            credentials: Credentials {
+                password: config.basic.clone(),
+                bearer: config.bearer.clone(),
+                password_use: config.password_use,
+            },
+            pending: config.pending,
+            max_redirects: config.max_redirects,
+            client_nonce: u128::from_be_bytes(nonce),
         };
-        *request.uri_mut() = path.parse().map_err(unusable)?;
-        let host = HeaderValue::try_from(url.authority()).map_err(|_| ClientError::Url {
-            url: url.to_string(),
-            problem: "the host makes no valid header",
-        })?;
-        let headers = request.headers_mut();
-        headers.insert(HOST, host);
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("est/", env!("CARGO_PKG_VERSION"))),
-        );
-        headers.insert(
-            ACCEPT,
-            HeaderValue::from_static("application/pkcs7-mime, text/plain;q=0.5"),
-        );
-        if operation.method() == Method::POST {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/pkcs10"));
-            // RFC 8951 has servers ignore it; servers of RFC 7030's time look for it.
-            let name = HeaderName::from_static("content-transfer-encoding");
-            headers.insert(name, HeaderValue::from_static("base64"));
-            if let Some(basic) = basic {
-                headers.insert(AUTHORIZATION, authorization(basic)?);
-            }
-        }
-        transport::exchange(url, &self.tls, timeouts, *max_response, request).await
-    }
-
-    fn certificates(&self, response: &Response<Bytes>) -> Result<Vec<Certificate>, ClientError> {
-        // A missing Content-Type is borne: the body tells soon enough what it is.
-        if let Some(found) = response.headers().get(CONTENT_TYPE) {
-            let text = String::from_utf8_lossy(found.as_bytes());
-            let fits = MediaType::parse(&text).is_ok_and(|media_type| media_type.is_certs_only());
-            if !fits {
-                return Err(ClientError::MediaType {
-                    found: printable(&text),
-                });
-            }
-        }
-        let limits = CertsOnlyLimits::default();
-        let message = base64::decode(response.body(), limits.length)?;
-        certs_only::decode(&message, &limits)?
-            .iter()
-            .map(|certificate| {
-                Certificate::from_der(certificate).map_err(|error| ClientError::Certificate {
-                    cause: error.to_string(),
-                })
-            })
-            .collect()
+        let (url, label) = (config.url.clone(), config.label.clone());
+        self.run(Exchange::new(url, label, operation, body, settings))
+            .await
     }
 }
 
-fn authorization(basic: &BasicCredentials) -> Result<HeaderValue, ClientError> {
-    let mut value = HeaderValue::try_from(basic.to_header().as_str()).map_err(|_| ClientError::Http {
-        cause: "the credentials make no valid header".to_owned(),
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-fn refused(response: &Response<Bytes>) -> ClientError {
-    let status = response.status();
-    if status.is_redirection() {
-        let location = response
-            .headers()
-            .get(LOCATION)
-            .map(HeaderValue::as_bytes)
-            .unwrap_or_default();
-        return ClientError::Redirect {
-            status,
-            location: printable(&String::from_utf8_lossy(location)),
-        };
-    }
-    ClientError::Status {
-        status,
-        text: printable(&String::from_utf8_lossy(response.body())),
-        retry_after: retry_after(response.headers()),
-    }
-}
-
-/// What a server says, fit for a terminal and a log: one line, bounded, no control characters.
-fn printable(text: &str) -> String {
-    text.trim()
-        .chars()
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .take(MAX_REFUSAL_TEXT)
-        .collect()
-}
-
-/// `Retry-After` as seconds or as a date (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    const IMF_FIXDATE: &[BorrowedFormatItem<'_>] = format_description!(
-        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-    );
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
-    }
-    let date = PrimitiveDateTime::parse(value, IMF_FIXDATE).ok()?.assume_utc();
-    let wait = date - OffsetDateTime::from(SystemTime::now());
-    let wait: Duration = wait.try_into().unwrap_or(Duration::ZERO);
-    Some(wait.min(MAX_RETRY_AFTER))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_both_forms_of_retry_after() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(retry_after(&headers), None);
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("120"));
-        assert_eq!(retry_after(&headers), Some(Duration::from_secs(120)));
-        headers.insert(
-            RETRY_AFTER,
-            HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"),
-        );
-        assert_eq!(retry_after(&headers), Some(Duration::ZERO));
-        for absurd in ["18446744073709551615", "Fri, 31 Dec 9999 23:59:59 GMT"] {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(absurd));
-            assert_eq!(retry_after(&headers), Some(MAX_RETRY_AFTER), "{absurd}");
-        }
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("soon"));
-        assert_eq!(retry_after(&headers), None);
-    }
-
-    #[test]
-    fn what_a_server_says_cannot_drive_a_terminal() {
-        assert_eq!(printable(" a\x1b[2Jb\r\nc \u{9b}"), "a [2Jb  c  ");
-        assert_eq!(printable(&"x".repeat(10_000)).len(), MAX_REFUSAL_TEXT);
-    }
+/// The state machine gives each operation its own outcomes only.
+fn unexpected(_outcome: &Outcome) -> ClientError {
+    ClientError::Sequence { event: "an outcome" }
 }

@@ -1,127 +1,23 @@
-//! A new key and the PKCS #10 request for it (RFC 2986).
+//! A key and the PKCS #10 request for it (RFC 2986).
 
-use core::fmt;
-use core::net::IpAddr;
-use core::str::FromStr;
-
-use const_oid::ObjectIdentifier;
-use der::asn1::{Any, BitString, Ia5String, OctetString, SetOfVec};
-use der::{Decode as _, Encode as _};
-use pki_common::certificate::SubjectAlternativeName;
-use pki_common::identity::{NewKey, generate_key};
-use pki_common::tls::crypto_provider;
-use rustls::SignatureScheme;
-use rustls::sign::SigningKey;
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
-use x509_cert::attr::Attribute;
-use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
+use pki_common::Certificate;
+use pki_common::identity::NewKey;
+use rustls_pki_types::PrivatePkcs8KeyDer;
 
 use super::RequestError;
+use super::key::RequestKey;
+use super::name::RequestedName;
 use super::subject::Subject;
-
-const ID_CE_SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
-const ID_EXTENSION_REQUEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.14");
-
-/// The algorithms a request can be signed with, best first; the key has exactly one of them.
-const SCHEMES: [(SignatureScheme, &str); 4] = [
-    (SignatureScheme::ECDSA_NISTP256_SHA256, "1.2.840.10045.4.3.2"),
-    (SignatureScheme::ECDSA_NISTP384_SHA384, "1.2.840.10045.4.3.3"),
-    (SignatureScheme::ED25519, "1.3.101.112"),
-    (SignatureScheme::RSA_PKCS1_SHA256, "1.2.840.113549.1.1.11"),
-];
-
-/// A name to ask for in the subject alternative name extension.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RequestedName {
-    /// A host name.
-    Dns(String),
-    /// An IP address.
-    Ip(IpAddr),
-    /// An e-mail address.
-    Email(String),
-    /// A URI.
-    Uri(String),
-}
-
-impl FromStr for RequestedName {
-    type Err = RequestError;
-
-    /// `DNS:name`, `IP:address`, `email:address`, `URI:uri`, as OpenSSL writes them.
-    fn from_str(text: &str) -> Result<Self, RequestError> {
-        let wrong = || RequestError::Name {
-            text: text.to_owned(),
-        };
-        let (kind, value) = text.split_once(':').ok_or_else(wrong)?;
-        if value.is_empty() || !value.is_ascii() {
-            return Err(wrong());
-        }
-        match kind.to_ascii_lowercase().as_str() {
-            "dns" => Ok(Self::Dns(value.to_owned())),
-            "ip" => value.parse().map(Self::Ip).map_err(|_| wrong()),
-            "email" => Ok(Self::Email(value.to_owned())),
-            "uri" => Ok(Self::Uri(value.to_owned())),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-impl fmt::Display for RequestedName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dns(name) => write!(f, "DNS:{name}"),
-            Self::Ip(address) => write!(f, "IP:{address}"),
-            Self::Email(address) => write!(f, "email:{address}"),
-            Self::Uri(uri) => write!(f, "URI:{uri}"),
-        }
-    }
-}
-
-impl RequestedName {
-    fn to_general_name(&self) -> Result<GeneralName, RequestError> {
-        let text = |text: &str| {
-            Ia5String::new(text).map_err(|_| RequestError::Name {
-                text: self.to_string(),
-            })
-        };
-        Ok(match self {
-            Self::Dns(name) => GeneralName::DnsName(text(name)?),
-            Self::Email(address) => GeneralName::Rfc822Name(text(address)?),
-            Self::Uri(uri) => GeneralName::UniformResourceIdentifier(text(uri)?),
-            Self::Ip(address) => {
-                let octets = match address {
-                    IpAddr::V4(address) => address.octets().to_vec(),
-                    IpAddr::V6(address) => address.octets().to_vec(),
-                };
-                GeneralName::IpAddress(OctetString::new(octets).map_err(RequestError::encoding)?)
-            }
-        })
-    }
-
-    /// Whether a certificate's name is this one.
-    #[must_use]
-    pub fn is(&self, issued: &SubjectAlternativeName) -> bool {
-        match (self, issued) {
-            (Self::Dns(asked), SubjectAlternativeName::Dns(issued)) => asked == issued,
-            (Self::Ip(asked), SubjectAlternativeName::Ip(issued)) => asked == issued,
-            (Self::Email(asked), SubjectAlternativeName::Email(issued)) => asked == issued,
-            (Self::Uri(asked), SubjectAlternativeName::Uri(issued)) => asked == issued,
-            _ => false,
-        }
-    }
-}
+use super::template::{BindingAttribute, RequestTemplate};
 
 /// A private key and a request for a certificate for it, signed by it.
+#[derive(Debug)]
 pub struct KeyAndRequest {
-    key: PrivatePkcs8KeyDer<'static>,
-    csr_der: Vec<u8>,
-    spki_der: Vec<u8>,
-    subject: Subject,
+    key: RequestKey,
+    template: RequestTemplate,
     names: Vec<RequestedName>,
+    csr_der: Vec<u8>,
+    binding: Option<BindingAttribute>,
 }
 
 impl KeyAndRequest {
@@ -130,69 +26,103 @@ impl KeyAndRequest {
     /// # Errors
     /// [`RequestError`] when no key can be made or a name cannot be encoded.
     pub fn generate(subject: Subject, names: Vec<RequestedName>, kind: NewKey) -> Result<Self, RequestError> {
-        let key = generate_key(kind).map_err(|error| RequestError::Key {
-            cause: error.to_string(),
-        })?;
-        Self::for_key(subject, names, key)
+        Self::new(
+            RequestTemplate::new(subject, &names)?,
+            RequestKey::generate(kind)?,
+        )
     }
 
     /// Makes a request for a key in PKCS #8 form.
     ///
     /// # Errors
     /// [`RequestError`] when the key is of a kind that cannot sign or a name cannot be encoded.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the same signature as generate, which callers swap with it"
+    )]
     pub fn for_key(
         subject: Subject,
         names: Vec<RequestedName>,
         key: PrivatePkcs8KeyDer<'static>,
     ) -> Result<Self, RequestError> {
-        let wrong_key = |cause: String| RequestError::Key { cause };
-        let provider = crypto_provider().map_err(|error| wrong_key(error.to_string()))?;
-        let signing_key = provider
-            .key_provider
-            .load_private_key(PrivateKeyDer::Pkcs8(key.clone_key()))
-            .map_err(|error| wrong_key(error.to_string()))?;
-        let spki_der = signing_key
-            .public_key()
-            .ok_or_else(|| wrong_key("the crypto provider does not tell the public key".into()))?
-            .to_vec();
-        let info = CertReqInfo {
-            version: Version::V1,
-            subject: subject.as_rdn_sequence().clone(),
-            public_key: SubjectPublicKeyInfoOwned::from_der(&spki_der).map_err(RequestError::encoding)?,
-            attributes: attributes(&names)?,
-        };
-        let csr_der = sign(info, &*signing_key)?;
+        Self::new(
+            RequestTemplate::new(subject, &names)?,
+            RequestKey::from_pkcs8(key)?,
+        )
+    }
+
+    /// A request for the subject and the alternative names of `certificate`, byte for byte (RFC 7030, section 4.2.2).
+    ///
+    /// # Errors
+    /// [`RequestError`] when the key cannot sign or the certificate's names cannot be read.
+    pub fn renewing(certificate: &Certificate, key: RequestKey) -> Result<Self, RequestError> {
+        Self::new(RequestTemplate::renewing(certificate)?, key)
+    }
+
+    /// Signs what `template` asks for with `key`.
+    ///
+    /// # Errors
+    /// [`RequestError`] when the key cannot sign.
+    pub fn new(template: RequestTemplate, key: RequestKey) -> Result<Self, RequestError> {
+        let csr_der = template.sign(&key, None)?;
         Ok(Self {
+            names: template.names(),
             key,
+            template,
             csr_der,
-            spki_der,
-            subject,
-            names,
+            binding: None,
         })
     }
 
-    /// The request in DER.
+    /// Asks the client that sends the request to link it to its TLS connection, by this attribute.
+    #[must_use]
+    pub const fn with_binding(mut self, attribute: Option<BindingAttribute>) -> Self {
+        self.binding = attribute;
+        self
+    }
+
+    /// The attribute by which the request is to be linked to its TLS connection, if it is to be.
+    #[must_use]
+    pub const fn binding(&self) -> Option<BindingAttribute> {
+        self.binding
+    }
+
+    /// The request in DER, without a channel binding.
     #[must_use]
     pub fn csr_der(&self) -> &[u8] {
         &self.csr_der
     }
 
+    /// The request in DER, signed again with a channel binding in it.
+    ///
+    /// # Errors
+    /// [`RequestError`] when the key cannot sign.
+    pub fn bound_csr_der(&self, attribute: BindingAttribute, binding: &str) -> Result<Vec<u8>, RequestError> {
+        self.template.sign(&self.key, Some((attribute, binding)))
+    }
+
     /// The private key in PKCS #8 form.
     #[must_use]
     pub const fn private_key(&self) -> &PrivatePkcs8KeyDer<'static> {
-        &self.key
+        self.key.pkcs8()
     }
 
     /// The SubjectPublicKeyInfo of the key in DER, by which the issued certificate is found.
     #[must_use]
     pub fn spki_der(&self) -> &[u8] {
-        &self.spki_der
+        self.key.spki_der()
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub const fn template(&self) -> &RequestTemplate {
+        &self.template
     }
 
     /// The subject asked for.
     #[must_use]
     pub const fn subject(&self) -> &Subject {
-        &self.subject
+        &self.template.subject
     }
 
     /// The subject alternative names asked for.
@@ -200,78 +130,6 @@ impl KeyAndRequest {
     pub fn names(&self) -> &[RequestedName] {
         &self.names
     }
-}
-
-impl fmt::Debug for KeyAndRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyAndRequest")
-            .field("subject", &self.subject)
-            .field("names", &self.names)
-            .finish_non_exhaustive()
-    }
-}
-
-fn attributes(names: &[RequestedName]) -> Result<SetOfVec<Attribute>, RequestError> {
-    let mut attributes = SetOfVec::new();
-    if names.is_empty() {
-        return Ok(attributes);
-    }
-    let general_names = names
-        .iter()
-        .map(RequestedName::to_general_name)
-        .collect::<Result<Vec<_>, _>>()?;
-    let value = SubjectAltName(general_names)
-        .to_der()
-        .map_err(RequestError::encoding)?;
-    let extension = Extension {
-        extn_id: ID_CE_SUBJECT_ALT_NAME,
-        critical: false,
-        extn_value: OctetString::new(value).map_err(RequestError::encoding)?,
-    };
-    let mut values = SetOfVec::new();
-    let request = ExtensionReq(vec![extension])
-        .to_der()
-        .map_err(RequestError::encoding)?;
-    values
-        .insert(Any::from_der(&request).map_err(RequestError::encoding)?)
-        .map_err(RequestError::encoding)?;
-    attributes
-        .insert(Attribute {
-            oid: ID_EXTENSION_REQUEST,
-            values,
-        })
-        .map_err(RequestError::encoding)?;
-    Ok(attributes)
-}
-
-fn sign(info: CertReqInfo, key: &dyn SigningKey) -> Result<Vec<u8>, RequestError> {
-    let offered: Vec<_> = SCHEMES.iter().map(|(scheme, _)| *scheme).collect();
-    let unusable = || RequestError::Key {
-        cause: format!("keys of the kind {:?} are not supported", key.algorithm()),
-    };
-    let signer = key.choose_scheme(&offered).ok_or_else(unusable)?;
-    let (_, oid) = SCHEMES
-        .iter()
-        .find(|(scheme, _)| *scheme == signer.scheme())
-        .ok_or_else(unusable)?;
-    // RFC 4055, section 5: RSA has an explicit NULL; the others have no parameters at all.
-    let parameters = (signer.scheme() == SignatureScheme::RSA_PKCS1_SHA256).then(Any::null);
-    let algorithm = AlgorithmIdentifierOwned {
-        oid: ObjectIdentifier::new_unwrap(oid),
-        parameters,
-    };
-    let message = info.to_der().map_err(RequestError::encoding)?;
-    let signature = signer.sign(&message).map_err(|error| RequestError::Key {
-        cause: error.to_string(),
-    })?;
-    let signature = BitString::from_bytes(&signature).map_err(RequestError::encoding)?;
-    CertReq {
-        info,
-        algorithm,
-        signature,
-    }
-    .to_der()
-    .map_err(RequestError::encoding)
 }
 
 #[cfg(test)]
@@ -283,8 +141,10 @@ mod tests {
     fn every_kind_of_key_signs_a_request_that_verifies() {
         for kind in [NewKey::EcP256, NewKey::EcP384, NewKey::Rsa2048] {
             let subject: Subject = "DC=com,DC=example,OU=eng,OU=lab,CN=x".parse().unwrap();
-            let names = vec!["DNS:a.example".parse().unwrap(), "IP:10.0.0.1".parse().unwrap()];
-            let made = KeyAndRequest::generate(subject.clone(), names, kind).unwrap();
+            let names: Vec<RequestedName> =
+                vec!["DNS:a.example".parse().unwrap(), "IP:10.0.0.1".parse().unwrap()];
+            let made = KeyAndRequest::generate(subject.clone(), names.clone(), kind).unwrap();
+            assert_eq!(made.names(), names);
             let read = UnverifiedCsr::from_der(made.csr_der(), &CsrLimits::default()).unwrap();
             let verified = read.verify(&VerificationPolicy::default()).unwrap();
             assert_eq!(verified.subject_text(), "CN=x,OU=lab,OU=eng,DC=example,DC=com");
@@ -292,32 +152,28 @@ mod tests {
     }
 
     #[test]
-    fn reads_names_as_openssl_writes_them() {
-        for text in [
-            "DNS:a.example",
-            "IP:10.0.0.1",
-            "IP:2001:db8::1",
-            "email:a@b.example",
-            "URI:https://a.example/",
-        ] {
-            assert_eq!(text.parse::<RequestedName>().unwrap().to_string(), text);
-        }
-        for text in ["a.example", "DNS:", "IP:a", "XMPP:a", "DNS:ü"] {
-            assert_eq!(
-                text.parse::<RequestedName>(),
-                Err(RequestError::Name {
-                    text: text.to_owned()
-                })
-            );
-        }
+    fn a_renewal_asks_for_the_bytes_of_the_certificate() {
+        let pem = include_bytes!("../../testdata/renewal/odd-names.pem");
+        let certificate = Certificate::from_pem(pem).unwrap();
+        let key = RequestKey::generate(NewKey::EcP256).unwrap();
+        let made = KeyAndRequest::renewing(&certificate, key).unwrap();
+        let read = UnverifiedCsr::from_der(made.csr_der(), &CsrLimits::default()).unwrap();
+        let csr = read.verify(&VerificationPolicy::default()).unwrap();
+        assert_eq!(csr.subject_der(), certificate.subject_der());
+        let issued = crate::request::issued::extensions(&certificate).unwrap();
+        let names = issued
+            .iter()
+            .find(|extension| extension.oid.to_string() == "2.5.29.17");
+        assert_eq!(csr.requested_extensions(), [names.unwrap().clone()]);
+        assert!(names.unwrap().critical);
+        // basicConstraints and the key identifiers are the authority's.
+        assert!(issued.len() > 1);
     }
 
     #[test]
     fn debug_hides_the_key() {
         let made = KeyAndRequest::generate("CN=x".parse().unwrap(), vec![], NewKey::EcP256).unwrap();
-        assert_eq!(
-            format!("{made:?}"),
-            "KeyAndRequest { subject: Subject(/CN=x), names: [], .. }"
-        );
+        let shown = format!("{made:?}");
+        assert!(shown.contains("key: RequestKey { .. }"), "{shown}");
     }
 }

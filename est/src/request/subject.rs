@@ -27,6 +27,8 @@ const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.11
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subject {
     name: RdnSequence,
+    /// As it stands in a certificate: encoding `name` again would sort what somebody else left unsorted.
+    der: Vec<u8>,
 }
 
 impl Subject {
@@ -43,20 +45,31 @@ impl Subject {
             value,
         })
         .expect("a set of one element has no order to violate");
-        Self {
-            name: RdnSequence(vec![RelativeDistinguishedName(set)]),
-        }
+        Self::encoded(RdnSequence(vec![RelativeDistinguishedName(set)]))
+    }
+
+    /// The subject with exactly these bytes of DER, for instance that of a certificate to be renewed.
+    ///
+    /// # Errors
+    /// What the decoder says of bytes that are no Name (RFC 5280, section 4.1.2.4).
+    pub fn from_der(der: &[u8]) -> Result<Self, der::Error> {
+        Ok(Self {
+            name: RdnSequence::from_der(der)?,
+            der: der.to_vec(),
+        })
+    }
+
+    fn encoded(name: RdnSequence) -> Self {
+        let der = name
+            .to_der()
+            .expect("the parts of the name were encoded when they were read");
+        Self { name, der }
     }
 
     /// The DER of the name.
-    ///
-    /// # Panics
-    /// Never: the parts were encoded when they were read.
     #[must_use]
     pub fn to_der(&self) -> Vec<u8> {
-        self.name
-            .to_der()
-            .expect("the parts of the name were encoded when they were read")
+        self.der.clone()
     }
 
     /// The name of the x509-cert crate.
@@ -121,9 +134,7 @@ impl FromStr for Subject {
             }
             rdns.push(read_rdn(part, position)?);
         }
-        Ok(Self {
-            name: RdnSequence(rdns),
-        })
+        Ok(Self::encoded(RdnSequence(rdns)))
     }
 }
 

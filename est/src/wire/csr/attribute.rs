@@ -68,7 +68,7 @@ pub struct RequestedExtension {
 }
 
 impl RequestedExtension {
-    fn parse(element: &Element<'_>) -> Result<Self, WireError> {
+    pub(crate) fn parse(element: &Element<'_>) -> Result<Self, WireError> {
         let mut reader = element.reader(Rules::Der);
         let oid = reader
             .expect(tag::OBJECT_IDENTIFIER, "an OBJECT IDENTIFIER", "extnID")?

@@ -37,6 +37,12 @@ impl ServerUrl {
         &self.server_name
     }
 
+    /// Whether both are the same server: scheme, host and port (RFC 6454). Names differ in case only for the eye.
+    #[must_use]
+    pub fn same_origin(&self, other: &Self) -> bool {
+        self.port == other.port && self.host.eq_ignore_ascii_case(&other.host)
+    }
+
     /// Host and port as they stand in a URL and in the Host header.
     #[must_use]
     pub fn authority(&self) -> String {

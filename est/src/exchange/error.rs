@@ -4,11 +4,13 @@ use core::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
+#[cfg(feature = "tokio")]
 use pki_common::tls::TlsConfigError;
 use pki_common::trust_store::TrustError;
 use pki_common::{Diagnose, Failure, Rung, Side};
 
-use crate::error::WireError;
+use super::difference::Difference;
+use crate::error::{CsrError, WireError};
 use crate::request::RequestError;
 
 /// A step of an exchange that has a time-out of its own.
@@ -16,6 +18,8 @@ use crate::request::RequestError;
 pub enum Step {
     /// Name resolution and TCP connection.
     Connect,
+    /// The proxy's answer to CONNECT.
+    Proxy,
     /// TLS handshake.
     Handshake,
     /// From the request to the end of the response.
@@ -26,6 +30,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connect => "the TCP connection",
+            Self::Proxy => "the proxy's answer",
             Self::Handshake => "the TLS handshake",
             Self::Response => "the response",
         })
@@ -55,6 +60,9 @@ pub enum ClientError {
     /// The request could not be made.
     #[error("{0}")]
     Request(#[from] RequestError),
+    /// The request of somebody else cannot be sent.
+    #[error("{0}")]
+    Csr(#[from] CsrError),
     /// The host name has no address.
     #[error("the name {host:?} cannot be resolved: {cause}")]
     NameResolution {
@@ -88,13 +96,82 @@ pub enum ClientError {
         /// What the HTTP layer says.
         cause: String,
     },
-    /// The server points elsewhere. Credentials and requests are not sent after it unasked.
-    #[error("the server answers {status} and points to {location:?}; redirects are not followed")]
+    /// The proxy did not make the connection.
+    #[error("the proxy {proxy} makes no connection: {cause}")]
+    Proxy {
+        /// The proxy's host and port.
+        proxy: String,
+        /// What it says, or what is wrong with it.
+        cause: String,
+        /// Its status, when it answered with one.
+        status: Option<u16>,
+    },
+    /// The server points to a place that is not followed to.
+    #[error("the server answers {status} and points to {location:?}; {problem}")]
     Redirect {
         /// The HTTP status.
         status: StatusCode,
         /// Where it points.
         location: String,
+        /// Why that is not followed.
+        problem: &'static str,
+    },
+    /// The server points from one place to the next without end.
+    #[error("the server redirects more than {limit} times")]
+    TooManyRedirects {
+        /// The redirects allowed.
+        limit: u8,
+    },
+    /// The server wants another authentication than the client can or may give.
+    #[error(
+        "the server answers {status} and offers {offered}, which this client has nothing for{}",
+        said(text)
+    )]
+    Challenge {
+        /// The HTTP status.
+        status: StatusCode,
+        /// The schemes offered.
+        offered: String,
+        /// The first lines of its explanation.
+        text: String,
+    },
+    /// No CA certificate of the server has the fingerprint that was expected.
+    #[error("no CA certificate of the server has the fingerprint {expected}; it shows {shown}")]
+    FingerprintDiffers {
+        /// The SHA-256 fingerprint that was expected.
+        expected: String,
+        /// The fingerprints of the CA certificates the server sent.
+        shown: String,
+    },
+    /// The person did not confirm a fingerprint.
+    #[error("the fingerprint of the certificate authority was not confirmed")]
+    FingerprintRejected,
+    /// The request is to be bound to the TLS connection, which has no channel binding.
+    #[error("the request must be linked to the TLS connection, and this connection has no channel binding")]
+    NoChannelBinding,
+    /// The server asks for something that a request cannot be given.
+    #[error("the server's CSR attributes cannot be honoured: {cause}")]
+    Attributes {
+        /// What is asked for, and why it cannot be.
+        cause: String,
+    },
+    /// The key that the server made cannot be used.
+    #[error("the server's key cannot be used: {cause}")]
+    ServerKey {
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The CMC answer cannot be used, or refuses.
+    #[error("the CMC answer is of no use: {cause}")]
+    Cmc {
+        /// What it says, or what is wrong with it.
+        cause: String,
+    },
+    /// The caller told the state machine of an event that cannot have happened.
+    #[error("the exchange was told of {event} when it had asked for something else")]
+    Sequence {
+        /// The event.
+        event: &'static str,
     },
     /// The server refused.
     #[error("the server answers {status}{}", said(text))]
@@ -136,22 +213,23 @@ pub enum ClientError {
     /// The issued certificate does not lead to a trust anchor.
     #[error("the issued certificate is not trusted: {0}")]
     Untrusted(Box<TrustError>),
-    /// The server has changed the subject.
-    #[error("the certificate is for the subject {issued:?}, but {asked:?} was asked for")]
-    SubjectDiffers {
-        /// What was asked for.
-        asked: String,
-        /// What was issued.
-        issued: String,
+    /// The issued certificate is not what was asked for.
+    #[error("the certificate is not what was asked for: {}", list(.0))]
+    Differs(Vec<Difference>),
+    /// A trust store cannot be made of what the server sent.
+    #[error("the server's certificates make no trust anchors: {cause}")]
+    Anchors {
+        /// What is wrong with them.
+        cause: String,
     },
-    /// The server has changed the subject alternative names.
-    #[error("the certificate has the alternative names {issued:?}, but {asked:?} were asked for")]
-    NamesDiffer {
-        /// What was asked for.
-        asked: Vec<String>,
-        /// What was issued.
-        issued: Vec<String>,
-    },
+}
+
+fn list(differences: &[Difference]) -> String {
+    differences
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn said(text: &str) -> String {
@@ -163,6 +241,7 @@ fn said(text: &str) -> String {
 }
 
 impl ClientError {
+    #[cfg(feature = "tokio")]
     pub(crate) fn tls_config(error: &TlsConfigError) -> Self {
         Self::TlsConfig {
             cause: error.to_string(),
@@ -178,6 +257,10 @@ impl Diagnose for ClientError {
             Self::Url { .. } => failure(Rung::Local, "Give a URL like https://host:port."),
             Self::TlsConfig { failure, .. } | Self::Tls(failure) => (**failure).clone(),
             Self::Request(error) => error.diagnose(),
+            Self::Csr(error) => Failure {
+                rung: Rung::Local,
+                ..error.diagnose()
+            },
             Self::NameResolution { .. } => {
                 failure(Rung::NameResolution, "Check the spelling of the host name and the DNS of this machine.")
             }
@@ -202,12 +285,87 @@ impl Diagnose for ClientError {
                 failure(Rung::Body, "The server answered another request; ask its operator.").refused_by(Side::Local)
             }
             Self::Untrusted(error) => error.diagnose(),
-            Self::SubjectDiffers { .. } | Self::NamesDiffer { .. } => failure(
+            Self::Differs(_) => failure(
                 Rung::Body,
-                "The certificate authority changes what is asked for: ask for what its policy issues, or have the \
-                 policy changed.",
+                "The certificate authority changes what is asked for: ask for what its policy issues, have the policy \
+                 changed, or accept the difference by its name.",
             )
             .refused_by(Side::Local),
+            other => other.diagnose_more(),
+        }
+    }
+}
+
+impl ClientError {
+    fn diagnose_more(&self) -> Failure {
+        let failure = |rung, remedy: &str| Failure::new(rung, self.to_string(), remedy);
+        match self {
+            Self::Proxy { status: Some(407), .. } => {
+                failure(Rung::Proxy, "Give the proxy's user name and password.").refused_by(Side::Peer)
+            }
+            Self::Proxy { .. } => failure(
+                Rung::Proxy,
+                "Check address and rules of the proxy: it must allow CONNECT to the server's host and port.",
+            ),
+            Self::TooManyRedirects { .. } => {
+                failure(Rung::Status, "The server's redirects go in circles; ask its operator.").refused_by(Side::Local)
+            }
+            Self::Challenge { .. } => failure(
+                Rung::Status,
+                "Give credentials of a kind that the server offers, or allow the password to be used that way.",
+            )
+            .refused_by(Side::Peer),
+            Self::FingerprintDiffers { .. } => failure(
+                Rung::Tls(pki_common::TlsFault::Chain),
+                "Get the fingerprint again from the authority's operator; if it is right, this is not the server.",
+            )
+            .refused_by(Side::Local),
+            Self::FingerprintRejected => failure(
+                Rung::Tls(pki_common::TlsFault::Chain),
+                "Get the fingerprint from the authority's operator and compare it with what is shown.",
+            )
+            .refused_by(Side::Local),
+            Self::NoChannelBinding => failure(
+                Rung::Local,
+                "Use TLS 1.3, or TLS 1.2 with a server that has the extended master secret (RFC 7627).",
+            ),
+            Self::Attributes { .. } => failure(
+                Rung::Body,
+                "Ask for what the server wants by hand and skip its CSR attributes, or ask its operator.",
+            )
+            .refused_by(Side::Local),
+            Self::ServerKey { .. } => {
+                failure(Rung::Body, "Check the decryption key, and ask the server's operator.").refused_by(Side::Local)
+            }
+            Self::Cmc { .. } => {
+                failure(Rung::Body, "The status names what the server does not accept; change that.").refused_by(Side::Peer)
+            }
+            Self::Anchors { .. } => failure(
+                Rung::Body,
+                "The server must answer cacerts with the certificates of its certificate authority.",
+            )
+            .refused_by(Side::Local),
+            _ => failure(Rung::Local, "Report this defect."),
+        }
+    }
+
+    /// Whether trying the same again later may succeed: nobody refused, something was slow or away.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::NameResolution { .. } | Self::Tcp { .. } | Self::Timeout { .. } | Self::Http { .. } => true,
+            Self::Status { status, .. } => matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504),
+            Self::Proxy { status, .. } => matches!(status, None | Some(502..=504)),
+            _ => false,
+        }
+    }
+
+    /// How long the server asks to wait before the next try.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
         }
     }
 }
@@ -217,6 +375,10 @@ fn timeout_failure(step: Step, error: &ClientError) -> Failure {
         Step::Connect => (
             Rung::Tcp,
             "Check address and port; a firewall that drops packets looks like this.",
+        ),
+        Step::Proxy => (
+            Rung::Proxy,
+            "Check that the port is that of an HTTP proxy, and that it reaches the server.",
         ),
         Step::Handshake => (
             Rung::Tls(pki_common::TlsFault::Protocol),

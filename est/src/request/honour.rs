@@ -1,0 +1,152 @@
+//! What a server's CSR attributes change in a request (RFC 7030, section 4.5.2; RFC 8951; RFC 9908).
+//!
+//! What the caller asked for stays; what the server wants beside it is added when its value is known. What only a
+//! person could fill in is left out: the server says so when it matters.
+
+use const_oid::ObjectIdentifier;
+use pki_common::identity::NewKey;
+
+use super::issued::elements;
+use super::subject::Subject;
+use super::template::{BindingAttribute, RequestTemplate, SUBJECT_ALTERNATIVE_NAME};
+use crate::wire::asn1::{self, tag};
+use crate::wire::csr::{CsrLimits, PublicKeyKind, RequestedExtension, UnverifiedCsr};
+use crate::wire::csr_attributes::{CsrRequirements, SubjectRequirement};
+
+/// The keys that can be made, best first.
+const KEYS: [(NewKey, PublicKeyKind); 3] = [
+    (NewKey::EcP256, PublicKeyKind::EcP256),
+    (NewKey::EcP384, PublicKeyKind::EcP384),
+    (NewKey::Rsa2048, PublicKeyKind::Rsa { bits: 2048 }),
+];
+
+/// The key to make: the one wanted when it will do, else the best that will.
+///
+/// # Errors
+/// What the server wants, when none of the keys that can be made will do.
+pub fn key(requirements: &CsrRequirements, wanted: NewKey) -> Result<NewKey, String> {
+    let will_do = |kind: &PublicKeyKind| {
+        requirements.keys.is_empty() || requirements.keys.iter().any(|key| key.accepts(kind))
+    };
+    let fitting = || KEYS.iter().filter(|(_, kind)| will_do(kind));
+    let fits = fitting().any(|(key, _)| *key == wanted) || requirements.keys.is_empty();
+    if fits {
+        return Ok(wanted);
+    }
+    let best = fitting().next().map(|(key, _)| *key);
+    best.ok_or_else(|| {
+        format!(
+            "the server wants a key of the kind {}, which cannot be made here",
+            kinds(requirements)
+        )
+    })
+}
+
+/// Whether the key of a request will do.
+///
+/// # Errors
+/// What the server wants.
+pub fn check_key(requirements: &CsrRequirements, csr_der: &[u8]) -> Result<(), String> {
+    let csr = UnverifiedCsr::from_der(csr_der, &CsrLimits::default()).map_err(|error| error.to_string())?;
+    let kind = csr.unverified_contents().public_key().kind();
+    if requirements.keys.is_empty() || requirements.keys.iter().any(|key| key.accepts(&kind)) {
+        return Ok(());
+    }
+    Err(format!(
+        "the server wants a key of the kind {}, and the key given is another",
+        kinds(requirements)
+    ))
+}
+
+fn kinds(requirements: &CsrRequirements) -> String {
+    requirements
+        .keys
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" or ")
+}
+
+/// The attribute by which the server wants the request linked to the TLS connection.
+#[must_use]
+pub fn binding(requirements: &CsrRequirements) -> Option<BindingAttribute> {
+    let linking = BindingAttribute::EstIdentityLinking;
+    if requirements
+        .attributes
+        .iter()
+        .any(|attribute| attribute.oid == linking.oid())
+    {
+        Some(linking)
+    } else {
+        requirements
+            .challenge_password
+            .then_some(BindingAttribute::ChallengePassword)
+    }
+}
+
+/// Adds what the server wants and the request has not.
+pub fn template(requirements: &CsrRequirements, template: &mut RequestTemplate) {
+    for wanted in &requirements.extensions {
+        let there = template
+            .extensions
+            .iter()
+            .any(|extension| extension.oid == wanted.oid);
+        match &wanted.value {
+            Some(value) if !there && !has_blanks(wanted.oid, value) => {
+                template.set_extension(RequestedExtension {
+                    oid: wanted.oid,
+                    critical: wanted.critical,
+                    value: value.clone(),
+                });
+            }
+            _ if there => {}
+            _ => tracing::warn!(
+                extension = crate::wire::csr::name_with_oid(&wanted.oid),
+                "the server's CSR attributes ask for an extension whose value only you know"
+            ),
+        }
+    }
+    for wanted in &requirements.attributes {
+        let there = template
+            .attributes
+            .iter()
+            .any(|attribute| attribute.oid == wanted.oid);
+        if !there && !wanted.values.is_empty() {
+            template.attributes.push(wanted.clone());
+        }
+    }
+    if let Some(subject) = completed(&template.subject, &requirements.subject) {
+        template.subject = subject;
+    }
+}
+
+/// A subject alternative name may hold empty names for the client to fill in (RFC 9908, section 3.4).
+fn has_blanks(oid: ObjectIdentifier, value: &[u8]) -> bool {
+    oid == SUBJECT_ALTERNATIVE_NAME
+        && elements(value).is_none_or(|names| names.iter().any(|name| matches!(name, [_, 0])))
+}
+
+/// The subject with the parts whose values the server gives in front, in its order, where the subject has none of that
+/// type: they are what all names of an authority begin with.
+fn completed(subject: &Subject, wanted: &[SubjectRequirement]) -> Option<Subject> {
+    let der = subject.to_der();
+    let mut rdns: Vec<Vec<u8>> = Vec::new();
+    for part in wanted {
+        let has = subject
+            .as_rdn_sequence()
+            .0
+            .iter()
+            .any(|rdn| rdn.0.iter().any(|own| own.oid == part.oid));
+        if let (Some(value), false) = (&part.value, has) {
+            let oid = asn1::encode(tag::OBJECT_IDENTIFIER, &[part.oid.as_bytes()]);
+            let pair = asn1::encode(tag::SEQUENCE, &[&oid, value]);
+            rdns.push(asn1::encode(tag::SET, &[&pair]));
+        }
+    }
+    if rdns.is_empty() {
+        return None;
+    }
+    let own = elements(&der)?;
+    let parts: Vec<&[u8]> = rdns.iter().map(Vec::as_slice).chain(own).collect();
+    Subject::from_der(&asn1::encode(tag::SEQUENCE, &parts)).ok()
+}
