@@ -36,6 +36,7 @@ pub mod cli;
 #[cfg(feature = "tokio")]
 pub mod client;
 pub mod exchange;
+pub mod inspect;
 pub mod operation;
 pub mod renewal;
 pub mod request;

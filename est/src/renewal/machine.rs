@@ -195,6 +195,14 @@ impl Renewal {
         }
     }
 
+    /// Draws the lengths of waits after failures from another seed. The moment of renewal should be the same after a
+    /// restart; waits should not be the same on a thousand devices that lost the same server.
+    #[must_use]
+    pub fn with_retry_seed(mut self, seed: u64) -> Self {
+        self.random = fastrand::Rng::with_seed(seed);
+        self
+    }
+
     /// Tells what the files hold. Another certificate than before, put there by hand, ends all waiting.
     pub fn observe(&mut self, held: Held) {
         if self.held != held {

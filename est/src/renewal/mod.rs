@@ -18,6 +18,8 @@
 //! A key that is in use is never written to: every certificate gets a version folder of its own, and the only thing
 //! that ever changes is the symbolic link `current` (see `folder`).
 
+#[cfg(all(unix, feature = "tokio"))]
+pub mod daemon;
 #[cfg(unix)]
 pub mod folder;
 mod machine;

@@ -41,7 +41,7 @@ pub enum FolderError {
 }
 
 impl FolderError {
-    pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
+    pub(in crate::renewal) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
         Self::Io {
             action,
             path: path.display().to_string(),
