@@ -41,14 +41,15 @@ pub(super) fn check_content_type(operation: Operation, headers: &HeaderMap) -> R
 }
 
 /// RFC 7030, sections 4.2.1, 4.3.1 and 4.4.1. A CMC request that leaves out its `smime-type` is still one: the path
-/// says what the body is to be.
+/// says what the body is to be. A Simple PKI Request has the media type of PKCS #10 (RFC 5273 section 3).
 fn fits(operation: Operation, media_type: &MediaType) -> bool {
     match operation {
         Operation::FullCmc => {
-            media_type.essence() == PKCS7_MIME
+            let is_cms = media_type.essence() == PKCS7_MIME
                 && media_type
                     .parameter("smime-type")
-                    .is_none_or(|found| found.eq_ignore_ascii_case("CMC-request"))
+                    .is_none_or(|found| found.eq_ignore_ascii_case("CMC-request"));
+            is_cms || media_type.is_pkcs10()
         }
         _ => media_type.is_pkcs10(),
     }

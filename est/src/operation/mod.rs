@@ -46,7 +46,9 @@ use http::HeaderValue;
 use pki_common::Certificate;
 
 pub use csr_attributes::CsrAttributesPolicy;
-pub use full_cmc::FullCmcSettings;
+pub use full_cmc::{
+    FullCmcSettings, MAX_SECRETS_FILE_BYTES, MIN_SECRET_CHARACTERS, SharedSecrets, SharedSecretsError,
+};
 pub use label::{DEFAULT_MAX_CMC_BODY, DEFAULT_MAX_ENROLL_BODY, LabelService, LabelSettings};
 pub use layout::{LayoutException, ResponseLayout};
 pub use number::EstErrorNumber;

@@ -11,6 +11,10 @@ pub const PKCS10: &str = "application/pkcs10";
 pub const CSR_ATTRS: &str = "application/csrattrs";
 /// Body of answers that carry certificates (RFC 7030 section 4.2.3): a certs-only message.
 pub const PKCS7_MIME_CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
+/// Body of a `fullcmc` request (RFC 7030 section 4.3.1).
+pub const PKCS7_MIME_CMC_REQUEST: &str = "application/pkcs7-mime; smime-type=CMC-request";
+/// Body of a `fullcmc` response (RFC 7030 section 4.3.2).
+pub const PKCS7_MIME_CMC_RESPONSE: &str = "application/pkcs7-mime; smime-type=CMC-response";
 /// Without the parameter, as `cacerts` answers are labelled (RFC 7030 section 4.1.3).
 pub const PKCS7_MIME: &str = "application/pkcs7-mime";
 
