@@ -5,9 +5,8 @@ use core::fmt;
 use bytes::Bytes;
 use http::header::HeaderName;
 use http::{HeaderValue, StatusCode};
-use rustls_pki_types::CertificateDer;
 
-use super::{LabelService, OperationRequest, OperationResponse, Refusal};
+use super::{LabelService, OperationRequest, OperationResponse, Refusal, csr_attributes};
 use crate::auth::AuthenticationMethod;
 use crate::ca::{
     Authentication, ChannelBindingState, EnrollError, EnrollOperation, EnrollOutcome, EnrollRequest,
@@ -31,22 +30,37 @@ pub(super) fn read_request(
         })
 }
 
+/// What became of a request that was granted.
+pub(super) struct Enrolled {
+    pub(super) issued: IssuedCertificate,
+    pub(super) channel_binding: ChannelBindingState,
+}
+
 /// Applies the rules of the label and asks the authority.
 pub(super) async fn enroll(
     service: &LabelService,
     request: &OperationRequest,
     csr: VerifiedCsr,
     operation: EnrollOperation,
-) -> Result<IssuedCertificate, Refusal> {
+) -> Result<Enrolled, Refusal> {
+    csr_attributes::check(service, &csr)?;
+    let connection = &request.connection;
+    let channel_binding = service
+        .settings
+        .proof_of_possession
+        .check(&csr, &connection.channel_bindings)?;
     let asked = EnrollRequest {
         csr,
         requester: requester(request),
         label: request.route.label.clone(),
         operation,
-        channel_binding: ChannelBindingState::Absent,
+        channel_binding,
     };
     match service.authority.enroll(asked).await.map_err(refusal_of)? {
-        EnrollOutcome::Issued(issued) => Ok(issued),
+        EnrollOutcome::Issued(issued) => Ok(Enrolled {
+            issued,
+            channel_binding,
+        }),
         EnrollOutcome::Pending { retry_after } => Err(Refusal::Pending { retry_after }),
     }
 }
@@ -55,10 +69,12 @@ pub(super) async fn enroll(
 pub(super) fn certificate_response(
     service: &LabelService,
     request: &OperationRequest,
-    certificate: CertificateDer<'static>,
+    enrolled: Enrolled,
 ) -> Result<OperationResponse, Refusal> {
-    let message = certs_only::encode(&[certificate]).map_err(internal)?;
-    Ok(service.base64_response(request, PKCS7_MIME_CERTS_ONLY, &message))
+    let message = certs_only::encode(&[enrolled.issued.certificate]).map_err(internal)?;
+    let mut response = service.base64_response(request, PKCS7_MIME_CERTS_ONLY, &message);
+    response.channel_binding = Some(enrolled.channel_binding);
+    Ok(response)
 }
 
 impl LabelService {

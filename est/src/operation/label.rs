@@ -7,10 +7,9 @@ use super::full_cmc::FullCmcSettings;
 use super::layout::ResponseLayout;
 use super::path::Operation;
 use super::proof_of_possession::ProofOfPossession;
-use super::requester::RequesterPolicy;
 use super::server_key_generation::ServerKeyGenerationSettings;
 use super::simple_reenroll::ReenrollmentPolicy;
-use crate::auth::AuthenticationRequirement;
+use crate::auth::{AuthenticationRequirement, Authenticator};
 use crate::ca::CertificateAuthority;
 use crate::wire::csr::{CsrLimits, VerificationPolicy};
 
@@ -30,6 +29,27 @@ pub struct LabelService {
     pub authority: Arc<dyn CertificateAuthority>,
     /// How requests are treated.
     pub settings: LabelSettings,
+    /// Who checks passwords under this label; `None`: the one of the server.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
+}
+
+impl LabelService {
+    /// A label over this authority, with the users of the server.
+    #[must_use]
+    pub fn new(authority: Arc<dyn CertificateAuthority>, settings: LabelSettings) -> Self {
+        Self {
+            authority,
+            settings,
+            authenticator: None,
+        }
+    }
+
+    /// The same label with users of its own, of which other labels know nothing.
+    #[must_use]
+    pub fn with_authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        self.authenticator = Some(authenticator);
+        self
+    }
 }
 
 /// How requests under a label are treated.
@@ -45,8 +65,6 @@ pub struct LabelSettings {
     pub authentication: AuthenticationRequirement,
     /// Whether a request must be tied to the TLS connection it comes in (RFC 7030, section 3.5).
     pub proof_of_possession: ProofOfPossession,
-    /// For whom a client may ask.
-    pub requester: RequesterPolicy,
     /// What `simplereenroll` demands (RFC 7030, section 4.2.2).
     pub reenrollment: ReenrollmentPolicy,
     /// What `csrattrs` answers, `None` for 204.
@@ -105,7 +123,6 @@ impl Default for LabelSettings {
         Self {
             authentication: AuthenticationRequirement::default(),
             proof_of_possession: ProofOfPossession::default(),
-            requester: RequesterPolicy::default(),
             reenrollment: ReenrollmentPolicy::default(),
             csr_attributes: None,
             server_key_generation: None,

@@ -14,13 +14,17 @@
 //! | `label.rs` | what one label is made of |
 //! | `ca_certificates.rs` … `full_cmc.rs` | one operation each |
 //! | `enrollment.rs` | what the enrolling operations share |
-//! | `proof_of_possession.rs`, `requester.rs` | rules on who may ask for what |
+//! | `proof_of_possession.rs` | whether a request was made for its connection |
+//! | `change_subject_name.rs`, `certificate_names.rs` | names of a re-enrolment |
+//! | `revocation_list.rs` | the CRL of an authority |
 //! | `layout.rs`, `content_type.rs` | how bodies are written and recognised |
 //! | `refusal.rs`, `number.rs`, `response.rs` | the answers |
 //!
 //! [`decide`]: crate::auth::decide
 
 mod ca_certificates;
+mod certificate_names;
+mod change_subject_name;
 mod content_type;
 mod csr_attributes;
 mod enrollment;
@@ -32,8 +36,8 @@ mod operations;
 mod path;
 mod proof_of_possession;
 mod refusal;
-mod requester;
 mod response;
+mod revocation_list;
 mod server_key_generation;
 mod simple_enroll;
 mod simple_reenroll;
@@ -44,7 +48,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderValue;
 use pki_common::Certificate;
+use pki_common::channel_binding::ChannelBindings;
 
+pub use change_subject_name::CHANGE_SUBJECT_NAME;
 pub use csr_attributes::CsrAttributesPolicy;
 pub use full_cmc::{
     FullCmcSettings, MAX_SECRETS_FILE_BYTES, MIN_SECRET_CHARACTERS, SharedSecrets, SharedSecretsError,
@@ -54,12 +60,11 @@ pub use layout::{LayoutException, ResponseLayout};
 pub use number::EstErrorNumber;
 pub use operations::Operations;
 pub use path::{EstPath, Operation, WELL_KNOWN_EST};
-pub use proof_of_possession::ProofOfPossession;
+pub use proof_of_possession::{EST_IDENTITY_LINKING, ProofOfPossession};
 pub use refusal::Refusal;
-pub use requester::RequesterPolicy;
 pub use response::OperationResponse;
 pub use server_key_generation::ServerKeyGenerationSettings;
-pub use simple_reenroll::ReenrollmentPolicy;
+pub use simple_reenroll::{CMC_REGISTRATION_AUTHORITY, ReenrollmentPolicy};
 
 use crate::auth::Client;
 use crate::wire::label::PathLabel;
@@ -80,6 +85,8 @@ pub struct ConnectionFacts {
     pub address: Option<IpAddr>,
     /// The certificate that the client has proven to hold in the TLS handshake; chain and key are verified.
     pub certificate: Option<Certificate>,
+    /// What a request can be tied to (RFC 7030, section 3.5).
+    pub channel_bindings: ChannelBindings,
 }
 
 /// A request whose client is authenticated and whose body is complete.

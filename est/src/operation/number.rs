@@ -27,6 +27,8 @@ impl EstErrorNumber {
     pub const BAD_CONTENT_TYPE: Self = Self(19);
     /// Neither certificate nor password was accepted.
     pub const AUTH_FAIL: Self = Self(22);
+    /// The challenge password of a request is not the channel binding of its connection.
+    pub const AUTH_FAIL_TLSUID: Self = Self(23);
     /// Authentication is not finished.
     pub const AUTH_PENDING: Self = Self(24);
     /// The certificate authority refused.
@@ -55,6 +57,7 @@ impl EstErrorNumber {
             Self::HTTP_NO_CONTENT => "HTTP_NO_CONTENT",
             Self::BAD_CONTENT_TYPE => "BAD_CONTENT_TYPE",
             Self::AUTH_FAIL => "AUTH_FAIL",
+            Self::AUTH_FAIL_TLSUID => "AUTH_FAIL_TLSUID",
             Self::AUTH_PENDING => "AUTH_PENDING",
             Self::CA_ENROLL_FAIL => "CA_ENROLL_FAIL",
             Self::CA_ENROLL_RETRY => "CA_ENROLL_RETRY",

@@ -9,8 +9,9 @@ use super::ca_certificates::CachedCertificates;
 use super::content_type::check_content_type;
 use super::path::{EstPath, Operation};
 use super::{
-    LabelService, LabelSettings, OperationRequest, OperationResponse, Refusal, Route, ca_certificates,
-    csr_attributes, full_cmc, server_key_generation, simple_enroll, simple_reenroll,
+    LabelService, LabelSettings, OperationRequest, OperationResponse, ProofOfPossession, Refusal, Route,
+    ca_certificates, csr_attributes, full_cmc, revocation_list, server_key_generation, simple_enroll,
+    simple_reenroll,
 };
 use crate::auth::AuthenticationRequirement;
 use crate::ca::CertificateAuthority;
@@ -22,6 +23,7 @@ use crate::wire::label::PathLabel;
 pub struct Operations {
     default: Option<Arc<Entry>>,
     labels: HashMap<PathLabel, Arc<Entry>>,
+    revocation_lists: HashMap<String, Arc<dyn CertificateAuthority>>,
 }
 
 /// A service with what is remembered for it.
@@ -44,7 +46,7 @@ impl Operations {
     /// Operations without a path label, over this authority. More labels come by [`Operations::with_label`].
     #[must_use]
     pub fn new(authority: Arc<dyn CertificateAuthority>, settings: LabelSettings) -> Self {
-        Self::none().with_default(LabelService { authority, settings })
+        Self::none().with_default(LabelService::new(authority, settings))
     }
 
     /// No label at all, not even the default: every path is unknown.
@@ -53,6 +55,7 @@ impl Operations {
         Self {
             default: None,
             labels: HashMap::new(),
+            revocation_lists: HashMap::new(),
         }
     }
 
@@ -68,6 +71,44 @@ impl Operations {
     pub fn with_label(mut self, label: PathLabel, service: LabelService) -> Self {
         self.labels.insert(label, Entry::new(service));
         self
+    }
+
+    /// The same, and the revocation list of an authority under this path, compared byte for byte. Give it the path of
+    /// the distribution point that stands in the certificates of the authority.
+    #[must_use]
+    pub fn with_revocation_list(
+        mut self,
+        path: impl Into<String>,
+        authority: Arc<dyn CertificateAuthority>,
+    ) -> Self {
+        self.revocation_lists.insert(path.into(), authority);
+        self
+    }
+
+    /// The answer to a request for a revocation list; `None` when the path is not that of one.
+    pub async fn revocation_list(
+        &self,
+        method: &Method,
+        path: &str,
+    ) -> Option<Result<OperationResponse, Refusal>> {
+        let authority = self.revocation_lists.get(path)?;
+        if *method != Method::GET && *method != Method::HEAD {
+            return Some(Err(Refusal::NotFound));
+        }
+        Some(revocation_list::answer(&**authority).await)
+    }
+
+    /// Whether any revocation list is served.
+    #[must_use]
+    pub fn has_revocation_lists(&self) -> bool {
+        !self.revocation_lists.is_empty()
+    }
+
+    /// Whether any label looks at the channel binding of a request.
+    #[must_use]
+    pub fn uses_channel_bindings(&self) -> bool {
+        self.services()
+            .any(|(_, service)| service.settings.proof_of_possession != ProofOfPossession::Off)
     }
 
     /// The service behind a label, or behind none.
@@ -157,7 +198,7 @@ impl Operations {
             Operation::SimpleReenroll => simple_reenroll::answer(service, &request).await,
             Operation::FullCmc => full_cmc::answer(service, &request).await,
             Operation::ServerKeyGen => server_key_generation::answer(service, &request).await,
-            Operation::CsrAttrs => Ok(csr_attributes::answer(service, &request)),
+            Operation::CsrAttrs => csr_attributes::answer(service, &request),
         }
     }
 }

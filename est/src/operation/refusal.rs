@@ -12,6 +12,9 @@ use super::path::Operation;
 use super::response::{OperationResponse, text_plain};
 use crate::auth::{AuthenticationRequirement, Challenges, CredentialsError};
 
+/// When a client should come back after an answer that took too long.
+const SLOW_RETRY_AFTER: Duration = Duration::from_secs(10);
+
 /// Why a request gets no certificate. `Display` is the `text/plain` body that the client gets: it says what was
 /// wrong, where, and what to do, and never repeats a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,6 +119,21 @@ pub enum Refusal {
     /// An `Authorization` header that cannot be read.
     #[error("the Authorization header cannot be read: {0}.")]
     MalformedCredentials(CredentialsError),
+    /// A re-enrolment by a client that has not shown the certificate it renews.
+    #[error(
+        "rule re-enrollment: simplereenroll needs the certificate that is to be renewed as client certificate of the \
+         TLS connection (RFC 7030, section 4.2.2), and there is none."
+    )]
+    NoClientCertificate,
+    /// The request is not tied to the connection it came in (RFC 7030, section 3.5).
+    #[error(
+        "rule proof-of-possession: the request is not tied to this TLS connection: {cause}. Make and sign it anew on \
+         the connection that it is sent on."
+    )]
+    ProofOfPossession {
+        /// What is missing or differs.
+        cause: String,
+    },
     /// The policy of the certificate authority forbids it.
     #[error("the certificate authority's policy refuses the request: {cause}")]
     Policy {
@@ -152,6 +170,14 @@ fn body_type(operation: Operation) -> &'static str {
 }
 
 impl Refusal {
+    /// The authority or the authenticator took longer than an answer may.
+    pub(crate) fn slow(limit: Duration) -> Self {
+        Self::Unavailable {
+            retry_after: SLOW_RETRY_AFTER,
+            cause: format!("no answer within {} s", limit.as_secs_f32()),
+        }
+    }
+
     /// The HTTP status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -171,6 +197,7 @@ impl Refusal {
             Self::Unauthenticated { challenges, .. } if challenges.is_empty() => StatusCode::FORBIDDEN,
             Self::Unauthenticated { .. } | Self::WrongCredentials { .. } => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::NoClientCertificate | Self::ProofOfPossession { .. } => StatusCode::FORBIDDEN,
             // Well-formed and understood, but not to be carried out.
             Self::Policy { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Pending { .. } => StatusCode::ACCEPTED,
@@ -196,6 +223,8 @@ impl Refusal {
             | Self::WrongCredentials { .. }
             | Self::TooManyFailures { .. }
             | Self::MalformedCredentials(_) => EstErrorNumber::AUTH_FAIL,
+            Self::NoClientCertificate => EstErrorNumber::AUTH_FAIL,
+            Self::ProofOfPossession { .. } => EstErrorNumber::AUTH_FAIL_TLSUID,
             Self::Policy { .. } => EstErrorNumber::CA_ENROLL_FAIL,
             Self::Pending { .. } | Self::Unavailable { .. } => EstErrorNumber::CA_ENROLL_RETRY,
             Self::Internal { .. } => EstErrorNumber::UNKNOWN,
@@ -294,6 +323,14 @@ impl Diagnose for Refusal {
             Self::TooManyFailures { .. } => (
                 Rung::Status,
                 "Correct the credentials, and wait for the time that Retry-After names.",
+            ),
+            Self::NoClientCertificate => (
+                Rung::Status,
+                "Connect with the certificate that is to be renewed and its key.",
+            ),
+            Self::ProofOfPossession { .. } => (
+                Rung::Body,
+                "Put the channel binding of the connection into the request, as RFC 7030 section 3.5 says.",
             ),
             Self::MalformedCredentials(error) => return error.diagnose(),
             Self::Policy { .. } => (

@@ -5,6 +5,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::number::EstErrorNumber;
+use crate::ca::ChannelBindingState;
 
 /// A complete answer.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct OperationResponse {
     pub est_error: EstErrorNumber,
     /// Why, for the log; `None` on success.
     pub log_cause: Option<String>,
+    /// What the request was tied to, for the log; `None` where nobody looked.
+    pub channel_binding: Option<ChannelBindingState>,
 }
 
 impl OperationResponse {
@@ -34,6 +37,7 @@ impl OperationResponse {
             body,
             est_error: EstErrorNumber::NONE,
             log_cause: None,
+            channel_binding: None,
         }
     }
 
@@ -46,6 +50,7 @@ impl OperationResponse {
             body: Bytes::new(),
             est_error: EstErrorNumber::NONE,
             log_cause: None,
+            channel_binding: None,
         }
     }
 }

@@ -8,6 +8,6 @@ pub(super) async fn answer(
     request: &OperationRequest,
 ) -> Result<OperationResponse, Refusal> {
     let csr = enrollment::read_request(service, request)?;
-    let issued = enrollment::enroll(service, request, csr, EnrollOperation::SimpleEnroll).await?;
-    enrollment::certificate_response(service, request, issued.certificate)
+    let enrolled = enrollment::enroll(service, request, csr, EnrollOperation::SimpleEnroll).await?;
+    enrollment::certificate_response(service, request, enrolled)
 }

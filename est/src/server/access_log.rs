@@ -7,6 +7,8 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
+use crate::auth::AuthenticationMethods;
+use crate::ca::ChannelBindingState;
 use crate::operation::EstErrorNumber;
 
 /// The longest request target repeated in the log, in bytes; EST paths are under 100.
@@ -22,6 +24,8 @@ const TIME: &[BorrowedFormatItem<'_>] = format_description!(
 pub(crate) struct AccessLine<'a> {
     pub(crate) address: IpAddr,
     pub(crate) user: &'a str,
+    pub(crate) authentication: AuthenticationMethods,
+    pub(crate) channel_binding: Option<ChannelBindingState>,
     pub(crate) time: OffsetDateTime,
     pub(crate) method: &'a Method,
     pub(crate) target: &'a str,
@@ -33,7 +37,8 @@ pub(crate) struct AccessLine<'a> {
 }
 
 impl AccessLine<'_> {
-    /// `address - user [time] "request" status bytes`, then the libest error number and the cause when it failed.
+    /// `address - user [time] "request" status bytes`, then how the client was authenticated, whether its request was
+    /// tied to the connection, and the libest error number and the cause when it failed. The label is in the request.
     pub(crate) fn text(&self) -> String {
         let time = self.time.format(TIME).unwrap_or_default();
         let target = truncated(self.target);
@@ -47,6 +52,12 @@ impl AccessLine<'_> {
             self.status.as_u16(),
             self.body_length,
         );
+        if !self.authentication.is_empty() {
+            line.push_str(&format!(" auth {}", self.authentication));
+        }
+        if let Some(binding) = self.channel_binding {
+            line.push_str(&format!(" pop {binding}"));
+        }
         if self.est_error != EstErrorNumber::NONE {
             line.push_str(&format!(" EST error {}", self.est_error));
         }
@@ -92,6 +103,8 @@ fn truncated(target: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::AuthenticationMethod;
+    use crate::ca::ChannelBindingType;
     use time::macros::datetime;
 
     #[test]
@@ -99,6 +112,8 @@ mod tests {
         let line = AccessLine {
             address: "14.48.31.128".parse().unwrap(),
             user: "-",
+            authentication: AuthenticationMethods::NONE,
+            channel_binding: None,
             time: datetime!(2019-02-27 16:53:28 -5),
             method: &Method::POST,
             target: "/.well-known/est/simpleenroll",
@@ -113,6 +128,30 @@ mod tests {
             "14.48.31.128 - - [27/Feb/2019:16:53:28 -0500] \"POST /.well-known/est/simpleenroll HTTP/1.1\" 401 0 \
              EST error 22 (EST_ERR_AUTH_FAIL): two lines"
         );
+    }
+
+    #[test]
+    fn says_how_the_client_was_known_and_what_its_request_was_tied_to() {
+        let line = AccessLine {
+            address: "192.0.2.1".parse().unwrap(),
+            user: "phone",
+            authentication: [AuthenticationMethod::Certificate, AuthenticationMethod::Basic]
+                .into_iter()
+                .collect(),
+            channel_binding: Some(ChannelBindingState::Verified(ChannelBindingType::TlsExporter)),
+            time: datetime!(2019-02-27 16:53:28 UTC),
+            method: &Method::POST,
+            target: "/.well-known/est/lab/simpleenroll",
+            version: Version::HTTP_11,
+            status: StatusCode::OK,
+            body_length: 700,
+            est_error: EstErrorNumber::NONE,
+            cause: None,
+        };
+        let text = line.text();
+        let expected = format!(" 200 700 auth {} pop tls-exporter", line.authentication);
+        assert!(text.ends_with(&expected), "{text}");
+        assert!(line.authentication.to_string().contains("basic"), "{text}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use pki_common::Certificate;
+use pki_common::channel_binding::{ChannelBindings, FinishedRecorder, record_handshake};
 use pki_common::tls::diagnose_io;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -20,8 +21,9 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::ServerLimits;
-use super::counters::{Counters, HandshakeFailure, count, est_error};
+use super::counters::{HandshakeFailure, count, est_error};
 use super::service::EstService;
+use super::state::ServerState;
 use super::write_timeout::WriteTimeout;
 use crate::operation::ConnectionFacts;
 
@@ -36,19 +38,17 @@ type Connection = http1::Connection<TokioIo<Stream>, TowerToHyperService<EstServ
 /// What a connection needs of the server.
 #[derive(Clone)]
 pub(crate) struct ConnectionContext {
-    pub(crate) acceptor: TlsAcceptor,
+    pub(crate) state: Arc<ServerState>,
     pub(crate) handshakes: Arc<Semaphore>,
-    pub(crate) service: EstService,
-    pub(crate) limits: ServerLimits,
-    pub(crate) counters: Arc<Counters>,
     pub(crate) shutdown: CancellationToken,
 }
 
 impl ConnectionContext {
     /// Serves a connection until it ends.
     pub(crate) async fn serve(self, stream: TcpStream, peer: SocketAddr) {
-        let handshake = timeout(self.limits.handshake_time, self.handshake(stream));
-        let stream = tokio::select! {
+        let limits = self.state.serving.load().limits;
+        let handshake = timeout(limits.handshake_time, self.handshake(stream));
+        let (stream, finished) = tokio::select! {
             handshake = handshake => match handshake {
                 Ok(Ok(stream)) => stream,
                 Ok(Err(error)) => return self.handshake_failed(peer, HandshakeFailure::of(&error), &error),
@@ -59,25 +59,32 @@ impl ConnectionContext {
             },
             () = self.shutdown.cancelled() => return,
         };
-        count(&self.counters.handshakes);
+        count(&self.state.counters.handshakes);
         let certificate = match client_certificate(&stream) {
             Ok(certificate) => certificate,
             Err(cause) => return tracing::warn!(%peer, cause, "client certificate cannot be read"),
         };
-        self.serve_http(stream, peer, certificate).await;
+        let facts = ConnectionFacts {
+            address: Some(peer.ip()),
+            certificate,
+            channel_bindings: ChannelBindings::of_server(stream.get_ref().1, &finished),
+        };
+        self.serve_http(stream, peer, facts, &limits).await;
     }
 
-    async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    async fn handshake(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, FinishedRecorder)> {
         // Nagle's algorithm and delayed acknowledgements together stall each answer for some 40 ms.
         stream.set_nodelay(true)?;
         // Not readable(), which may be wrong: a silent connection would take a turn.
         stream.peek(&mut [0]).await?;
         let _turn = self.handshakes.acquire().await.map_err(io::Error::other)?;
-        self.acceptor.accept(stream).await
+        let acceptor = TlsAcceptor::from(self.state.tls.load_full());
+        let (accepted, finished) = record_handshake(acceptor.accept(stream)).await;
+        Ok((accepted?, finished))
     }
 
     fn handshake_failed(&self, peer: SocketAddr, failure: HandshakeFailure, error: &io::Error) {
-        self.counters.handshake_failed(failure);
+        self.state.counters.handshake_failed(failure);
         let found = diagnose_io(error);
         let number = est_error(failure);
         tracing::info!(%peer, rung = %found.rung, cause = %found.cause, remedy = %found.remedy, est_error = %number,
@@ -88,21 +95,19 @@ impl ConnectionContext {
         &self,
         stream: TlsStream<TcpStream>,
         peer: SocketAddr,
-        certificate: Option<Certificate>,
+        facts: ConnectionFacts,
+        limits: &ServerLimits,
     ) {
-        let facts = ConnectionFacts {
-            address: Some(peer.ip()),
-            certificate,
-        };
-        let service = TowerToHyperService::new(self.service.for_connection(facts));
-        let stream = TokioIo::new(WriteTimeout::new(stream, self.limits.write_time));
-        let mut connection = self.http().serve_connection(stream, service);
+        let service =
+            TowerToHyperService::new(EstService::new(Arc::clone(&self.state)).for_connection(facts));
+        let stream = TokioIo::new(WriteTimeout::new(stream, limits.write_time));
+        let mut connection = http(limits).serve_connection(stream, service);
         let outcome = tokio::select! {
             outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)) => outcome,
             () = self.shutdown.cancelled() => {
                 Pin::new(&mut connection).graceful_shutdown();
                 let rest = poll_fn(|cx| connection.poll_without_shutdown(cx));
-                match timeout(self.limits.shutdown_time, rest).await {
+                match timeout(limits.shutdown_time, rest).await {
                     Ok(outcome) => outcome,
                     Err(_elapsed) => return tracing::warn!(%peer, "connection cut off by the shutdown"),
                 }
@@ -114,28 +119,27 @@ impl ConnectionContext {
         linger(connection).await;
     }
 
-    fn http(&self) -> http1::Builder {
-        let limits = &self.limits;
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.header_time)
-            .max_buf_size(limits.header_size.max(ServerLimits::MIN_HEADER_SIZE))
-            .max_header_size(limits.header_size);
-        if limits.header_count != ServerLimits::HEADER_COUNT {
-            builder.max_headers(limits.header_count);
-        }
-        builder
-    }
-
     fn http_failed(&self, peer: SocketAddr, error: &hyper::Error) {
         if error.is_timeout() {
-            count(&self.counters.header_timeouts);
+            count(&self.state.counters.header_timeouts);
         } else if error.is_parse() {
-            count(&self.counters.malformed_requests);
+            count(&self.state.counters.malformed_requests);
         }
         tracing::info!(%peer, cause = %error, "HTTP connection failed");
     }
+}
+
+fn http(limits: &ServerLimits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time)
+        .max_buf_size(limits.header_size.max(ServerLimits::MIN_HEADER_SIZE))
+        .max_header_size(limits.header_size);
+    if limits.header_count != ServerLimits::HEADER_COUNT {
+        builder.max_headers(limits.header_count);
+    }
+    builder
 }
 
 /// The certificate that the TLS layer has verified; it is asked for, so a client may have none.

@@ -66,6 +66,7 @@ impl HandshakeFailure {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) connections: AtomicU64,
+    pub(crate) connections_refused: AtomicU64,
     pub(crate) handshakes: AtomicU64,
     handshake_failures: [AtomicU64; 6],
     requests: [[AtomicU64; STATUSES.len()]; ROWS],
@@ -128,6 +129,7 @@ impl Counters {
         }
         ServerStatistics {
             connections: value(&self.connections),
+            connections_refused: value(&self.connections_refused),
             handshakes: value(&self.handshakes),
             handshake_timeouts: value(timeout),
             not_tls: value(not_tls),
@@ -153,6 +155,8 @@ impl Counters {
 pub struct ServerStatistics {
     /// TCP connections accepted.
     pub connections: u64,
+    /// Connections closed at once because their address has too many.
+    pub connections_refused: u64,
     /// TLS handshakes completed.
     pub handshakes: u64,
     /// Handshakes given up because the client took too long.

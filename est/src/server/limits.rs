@@ -10,6 +10,9 @@ use std::time::Duration;
 pub struct ServerLimits {
     /// Connections held at a time; more wait in the backlog of the listener.
     pub connections: usize,
+    /// Connections held at a time by one IPv4 address, or one IPv6 network of 64 bits; more are closed at once. Set it
+    /// to the value of `connections` when all clients come through one gateway.
+    pub connections_per_address: usize,
     /// TLS handshakes in progress at a time, counted from the first byte of the client: a connection that says
     /// nothing takes no turn. A handshake is the most expensive thing a stranger can ask for.
     pub handshakes: usize,
@@ -40,6 +43,8 @@ pub struct ServerLimits {
 impl ServerLimits {
     /// 1024 connections: some 30 KiB each with their TLS state.
     pub const CONNECTIONS: usize = 1024;
+    /// 512 connections of one address: half of all, so that no single one keeps everybody else out.
+    pub const CONNECTIONS_PER_ADDRESS: usize = 512;
     /// 256 handshakes: a core does thousands a second, so this many in flight wait for the network.
     pub const HANDSHAKES: usize = 256;
     /// 10 s for a handshake, libest's step time-out (fact F002-33).
@@ -75,6 +80,7 @@ impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             connections: Self::CONNECTIONS,
+            connections_per_address: Self::CONNECTIONS_PER_ADDRESS,
             handshakes: Self::HANDSHAKES,
             handshake_time: Self::HANDSHAKE_TIME,
             header_time: Self::HEADER_TIME,

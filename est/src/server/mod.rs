@@ -6,6 +6,9 @@
 //! | `limits.rs` | every bound, with its reason |
 //! | `connection.rs` | handshake, HTTP, orderly end of one connection |
 //! | `service.rs` | one request: authentication, body, operation, log |
+//! | `state.rs` | what a reload replaces |
+//! | `addresses.rs` | connections per address |
+//! | `revocation_listener.rs` | revocation lists over plain HTTP |
 //! | `authentication.rs` | who the client is, by what the label demands |
 //! | `password_gate.rs` | password checks off the runtime |
 //! | `own_identity.rs` | a certificate for the server from the authority behind it |
@@ -66,6 +69,7 @@
 //! ```
 
 mod access_log;
+mod addresses;
 mod authentication;
 mod connection;
 mod counters;
@@ -73,7 +77,9 @@ mod error;
 mod limits;
 mod own_identity;
 mod password_gate;
+mod revocation_listener;
 mod service;
+mod state;
 mod write_timeout;
 
 use std::io;
@@ -84,7 +90,6 @@ use std::time::Duration;
 use pki_common::tls::ServerTls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -96,8 +101,11 @@ pub use service::EstService;
 
 use crate::auth::Authenticator;
 use crate::operation::Operations;
+use addresses::Addresses;
 use connection::ConnectionContext;
-use counters::{Counters, count};
+use counters::count;
+use revocation_listener::RevocationListener;
+use state::ServerState;
 
 /// How long to wait before accepting again when the operating system has no descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -121,50 +129,56 @@ pub struct ServerConfig {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    revocation: Option<RevocationListener>,
     context: ConnectionContext,
     connections: Arc<Semaphore>,
 }
 
-/// Asks a running server to end, and reads its counters. Clones belong to the same server.
+/// Asks a running server to end or to change, and reads its counters. Clones belong to the same server.
 #[derive(Debug, Clone)]
 pub struct ServerHandle {
     shutdown: CancellationToken,
-    counters: Arc<Counters>,
+    state: Arc<ServerState>,
 }
 
 impl Server {
     /// Listens on an address; port 0 takes a free one.
     ///
+    /// When a label asks for proof of possession, [`ServerTls::channel_binding`] is switched on, and clients of TLS
+    /// 1.2 need the extended master secret.
+    ///
     /// # Errors
     /// [`ServerError`] when the address cannot be had or the configuration cannot work.
     pub async fn bind(address: SocketAddr, config: ServerConfig) -> Result<Self, ServerError> {
-        let ServerConfig {
-            mut tls,
-            operations,
-            authenticator,
-            limits,
-        } = config;
-        check(&limits)?;
-        tls.alpn = vec![b"http/1.1".to_vec()];
-        let acceptor = TlsAcceptor::from(tls.rustls_config()?);
-        let bound = |cause| ServerError::Bind { address, cause };
-        let listener = TcpListener::bind(address).await.map_err(bound)?;
-        let address = listener.local_addr().map_err(bound)?;
-        let counters = Arc::new(Counters::default());
+        let limits = config.limits;
+        let state = Arc::new(ServerState::new(config)?);
+        let (listener, address) = listen(address).await?;
         let context = ConnectionContext {
-            acceptor,
+            state,
             handshakes: Arc::new(Semaphore::new(limits.handshakes)),
-            service: EstService::counting(operations, authenticator, limits, Arc::clone(&counters)),
-            limits,
-            counters,
             shutdown: CancellationToken::new(),
         };
         Ok(Self {
             listener,
             address,
+            revocation: None,
             context,
             connections: Arc::new(Semaphore::new(limits.connections)),
         })
+    }
+
+    /// Serves the revocation lists of [`Operations::with_revocation_list`] on a second address too, over plain HTTP;
+    /// nothing else is answered there. The address with the real port is returned.
+    ///
+    /// # Errors
+    /// [`ServerError::Bind`]
+    pub async fn listen_for_revocation_lists(
+        &mut self,
+        address: SocketAddr,
+    ) -> Result<SocketAddr, ServerError> {
+        let (listener, address) = listen(address).await?;
+        self.revocation = Some(RevocationListener { listener, address });
+        Ok(address)
     }
 
     /// The address listened on, with the real port.
@@ -178,7 +192,7 @@ impl Server {
     pub fn handle(&self) -> ServerHandle {
         ServerHandle {
             shutdown: self.context.shutdown.clone(),
-            counters: Arc::clone(&self.context.counters),
+            state: Arc::clone(&self.context.state),
         }
     }
 
@@ -189,9 +203,14 @@ impl Server {
             listener,
             context,
             connections,
+            revocation,
             ..
         } = self;
         let tasks = TaskTracker::new();
+        let addresses = Addresses::default();
+        if let Some(revocation) = revocation {
+            tasks.spawn(revocation.run(Arc::clone(&context.state), context.shutdown.clone()));
+        }
         loop {
             let accepted = tokio::select! {
                 accepted = accept(&listener, &connections) => accepted,
@@ -199,10 +218,17 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer, permit)) => {
-                    count(&context.counters.connections);
+                    let counters = &context.state.counters;
+                    count(&counters.connections);
+                    let limit = context.state.serving.load().limits.connections_per_address;
+                    let Some(place) = addresses.take(peer.ip(), limit) else {
+                        count(&counters.connections_refused);
+                        tracing::info!(%peer, limit, "refused a connection: too many from this address");
+                        continue;
+                    };
                     let context = context.clone();
                     tasks.spawn(async move {
-                        let _permit = permit;
+                        let _places = (permit, place);
                         context.serve(stream, peer).await;
                     });
                 }
@@ -222,6 +248,7 @@ impl core::fmt::Debug for Server {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Server")
             .field("address", &self.address)
+            .field("revocation_lists", &self.revocation.as_ref().map(|at| at.address))
             .finish_non_exhaustive()
     }
 }
@@ -235,8 +262,36 @@ impl ServerHandle {
     /// What the server has done so far.
     #[must_use]
     pub fn statistics(&self) -> ServerStatistics {
-        self.counters.snapshot()
+        self.state.counters.snapshot()
     }
+
+    /// Takes a new configuration: certificate and key, trust anchors and revocation lists, users, labels with their
+    /// policies, and limits. Requests in progress end with the old one, the next request on the same connection has
+    /// the new one. Client certificates and the TLS settings are those of the handshake; new ones come with new
+    /// connections.
+    ///
+    /// [`ServerLimits::connections`] and [`ServerLimits::handshakes`] keep their values until a restart.
+    ///
+    /// # Errors
+    /// [`ServerError`]: the configuration cannot work, and the old one stays in force as a whole.
+    pub fn reload(&self, config: ServerConfig) -> Result<(), ServerError> {
+        self.state.reload(config)?;
+        tracing::info!("the server works with a new configuration");
+        Ok(())
+    }
+
+    /// The operations as a service to be mounted in another HTTP server. It follows [`ServerHandle::reload`].
+    #[must_use]
+    pub fn service(&self) -> EstService {
+        EstService::new(Arc::clone(&self.state))
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
+    let bound = |cause| ServerError::Bind { address, cause };
+    let listener = TcpListener::bind(address).await.map_err(bound)?;
+    let address = listener.local_addr().map_err(bound)?;
+    Ok((listener, address))
 }
 
 /// Takes a place among the connections first: beyond the limit, clients wait in the backlog of the listener.
@@ -258,6 +313,11 @@ fn check(limits: &ServerLimits) -> Result<(), ServerError> {
     for (name, found, possible) in [
         ("connections", limits.connections, countable.clone()),
         ("handshakes", limits.handshakes, countable.clone()),
+        (
+            "connections_per_address",
+            limits.connections_per_address,
+            1..=usize::MAX,
+        ),
         ("header_size", limits.header_size, header_size),
         (
             "header_count",

@@ -5,7 +5,6 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, USER_AGENT};
@@ -15,37 +14,24 @@ use hyper::body::Body;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use super::ServerLimits;
 use super::access_log::AccessLine;
-use super::authentication::{AuthenticationGate, AuthenticationRequest};
-use super::counters::{Counters, count};
-use crate::auth::{Authenticator, Client};
-use crate::operation::{
-    ConnectionFacts, EstPath, OperationRequest, OperationResponse, Operations, Refusal, Route,
-};
+use super::authentication::AuthenticationRequest;
+use super::counters::count;
+use super::state::{ServerState, Serving};
+use crate::auth::Client;
+use crate::operation::{ConnectionFacts, EstPath, OperationRequest, OperationResponse, Refusal, Route};
 
 type BoxError = Box<dyn core::error::Error + Send + Sync>;
-
-/// When a client should come back after an answer that took too long.
-const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// The EST operations as a [`tower::Service`], for one connection.
 ///
 /// [`Server`](super::Server) makes one per connection. It can also be mounted in another HTTP server, behind TLS:
-/// make one with [`EstService::new`] and give each connection a copy through [`EstService::for_connection`].
+/// make one with [`ServerHandle::service`](super::ServerHandle::service) and give each connection a copy through
+/// [`EstService::for_connection`].
 #[derive(Debug, Clone)]
 pub struct EstService {
-    shared: Arc<Shared>,
+    state: Arc<ServerState>,
     connection: Arc<Connection>,
-}
-
-/// What all connections have in common.
-#[derive(Debug)]
-struct Shared {
-    operations: Operations,
-    authentication: AuthenticationGate,
-    limits: ServerLimits,
-    counters: Arc<Counters>,
 }
 
 /// One connection: what is known of it, and what it has cost.
@@ -56,26 +42,9 @@ struct Connection {
 }
 
 impl EstService {
-    /// A service for a connection of which nothing is known.
-    #[must_use]
-    pub fn new(operations: Operations, authenticator: Arc<dyn Authenticator>, limits: ServerLimits) -> Self {
-        Self::counting(operations, authenticator, limits, Arc::default())
-    }
-
-    pub(crate) fn counting(
-        operations: Operations,
-        authenticator: Arc<dyn Authenticator>,
-        limits: ServerLimits,
-        counters: Arc<Counters>,
-    ) -> Self {
-        let authentication = AuthenticationGate::new(authenticator, &limits, Arc::clone(&counters));
+    pub(crate) fn new(state: Arc<ServerState>) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                operations,
-                authentication,
-                limits,
-                counters,
-            }),
+            state,
             connection: Arc::default(),
         }
     }
@@ -88,7 +57,7 @@ impl EstService {
             requests: AtomicU32::new(0),
         };
         Self {
-            shared: Arc::clone(&self.shared),
+            state: Arc::clone(&self.state),
             connection: Arc::new(connection),
         }
     }
@@ -98,8 +67,10 @@ impl EstService {
         B: Body<Data: Send, Error: Into<BoxError>> + Send,
     {
         let (head, body) = request.into_parts();
+        // One configuration for the whole request, even if another comes meanwhile.
+        let serving = self.state.serving.load_full();
         let mut client = Client::anonymous();
-        let outcome = self.exchange(&head, body, &mut client).await;
+        let outcome = self.exchange(&serving, &head, body, &mut client).await;
         let mut response = match outcome {
             Ok(response) => response,
             Err(refusal) => {
@@ -109,7 +80,7 @@ impl EstService {
         };
         // The limit is reached with this answer.
         if self.connection.requests.fetch_add(1, Ordering::Relaxed) + 1
-            >= self.shared.limits.requests_per_connection
+            >= serving.limits.requests_per_connection
         {
             response
                 .headers
@@ -122,6 +93,7 @@ impl EstService {
 
     async fn exchange<B>(
         &self,
+        serving: &Serving,
         head: &http::request::Parts,
         body: B,
         client: &mut Client,
@@ -129,19 +101,25 @@ impl EstService {
     where
         B: Body<Data: Send, Error: Into<BoxError>> + Send,
     {
-        let Shared {
+        let Serving {
             operations, limits, ..
-        } = &*self.shared;
+        } = serving;
         check_host(head)?;
+        let time = limits.answer_time;
+        let slow = |_| Refusal::slow(time);
+        if operations.has_revocation_lists() {
+            let list = operations.revocation_list(&head.method, head.uri.path());
+            if let Some(answer) = timeout(time, list).await.map_err(slow)? {
+                return answer;
+            }
+        }
         let route = operations.route(&head.method, head.uri.path(), &head.headers)?;
-        let slow = |_| Refusal::Unavailable {
-            retry_after: RETRY_AFTER,
-            cause: format!("no answer within {} s", limits.answer_time.as_secs_f32()),
-        };
-        *client = timeout(limits.answer_time, self.authenticate(&route, head))
-            .await
-            .map_err(slow)??;
-        let body = self.read_body(&route, body).await?;
+        if operations.authentication(&route).is_some() {
+            *client = timeout(time, self.authenticate(serving, &route, head))
+                .await
+                .map_err(slow)??;
+        }
+        let body = self.read_body(serving, &route, body).await?;
         let request = OperationRequest {
             route,
             client: client.clone(),
@@ -149,17 +127,16 @@ impl EstService {
             user_agent: head.headers.get(USER_AGENT).cloned(),
             body,
         };
-        timeout(limits.answer_time, operations.answer(request))
-            .await
-            .map_err(slow)?
+        timeout(time, operations.answer(request)).await.map_err(slow)?
     }
 
-    async fn authenticate(&self, route: &Route, head: &http::request::Parts) -> Result<Client, Refusal> {
-        let Shared {
-            operations,
-            authentication,
-            ..
-        } = &*self.shared;
+    async fn authenticate(
+        &self,
+        serving: &Serving,
+        route: &Route,
+        head: &http::request::Parts,
+    ) -> Result<Client, Refusal> {
+        let operations = &serving.operations;
         let Some(required) = operations.authentication(route) else {
             return Ok(Client::anonymous());
         };
@@ -171,15 +148,15 @@ impl EstService {
             certificate: self.connection.facts.certificate.as_ref(),
             address: self.connection.facts.address,
         };
-        authentication.authenticate(asked).await
+        serving.gate(&route.label).authenticate(asked).await
     }
 
-    async fn read_body<B>(&self, route: &Route, body: B) -> Result<Bytes, Refusal>
+    async fn read_body<B>(&self, serving: &Serving, route: &Route, body: B) -> Result<Bytes, Refusal>
     where
         B: Body<Data: Send, Error: Into<BoxError>> + Send,
     {
         let operation = route.operation;
-        let limit = self.shared.operations.body_limit(route);
+        let limit = serving.operations.body_limit(route);
         if limit == 0 {
             // A body of a GET means nothing (RFC 9110, section 9.3.1) and is not read.
             return Ok(Bytes::new());
@@ -188,7 +165,7 @@ impl EstService {
         if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
             return Err(too_large);
         }
-        let time = self.shared.limits.body_time;
+        let time = serving.limits.body_time;
         match timeout(time, Limited::new(body, limit).collect()).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large),
@@ -200,7 +177,7 @@ impl EstService {
     }
 
     fn count_refusal(&self, refusal: &Refusal) {
-        let counters = &self.shared.counters;
+        let counters = &self.state.counters;
         match refusal {
             Refusal::BodyTooLarge { .. } => count(&counters.oversized_bodies),
             Refusal::BodyTimeout { .. } => count(&counters.body_timeouts),
@@ -211,11 +188,13 @@ impl EstService {
 
     fn record(&self, head: &http::request::Parts, client: &Client, response: &OperationResponse) {
         let operation = EstPath::parse(head.uri.path()).map(|path| path.operation);
-        self.shared.counters.answered(operation, response.status);
+        self.state.counters.answered(operation, response.status);
         let address = self.connection.facts.address;
         AccessLine {
             address: address.unwrap_or(core::net::Ipv4Addr::UNSPECIFIED.into()),
             user: client.name(),
+            authentication: client.methods,
+            channel_binding: response.channel_binding,
             time: OffsetDateTime::now_utc(),
             method: &head.method,
             target: head.uri.path(),

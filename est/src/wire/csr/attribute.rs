@@ -13,6 +13,8 @@ pub(super) const EXTENSION_REQUEST: ObjectIdentifier = ObjectIdentifier::new_unw
 /// Microsoft's `szOID_CERT_EXTENSIONS`: the same under the number that older Windows clients use.
 pub(super) const MICROSOFT_CERT_EXTENSIONS: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.14");
+/// `subjectAltName` (RFC 5280 section 4.2.1.6).
+pub(super) const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 /// `challengePassword` (RFC 2985 section 5.4.1).
 pub(super) const CHALLENGE_PASSWORD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.7");
 

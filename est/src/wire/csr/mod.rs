@@ -19,7 +19,7 @@ pub(crate) use attribute::{directory_string, name_with_oid};
 pub use pki_common::signature::SignaturePolicy as VerificationPolicy;
 pub use public_key::{PublicKey, PublicKeyKind};
 pub use request::CertificationRequest;
-pub(crate) use request::RequestParts;
+pub(crate) use request::{RequestParts, subject_text_of};
 
 use crate::error::{CsrError, WireError};
 
@@ -118,6 +118,22 @@ impl UnverifiedCsr {
 /// A certification request made by the holder of its private key. Only [`UnverifiedCsr::verify`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedCsr(CertificationRequest);
+
+impl VerifiedCsr {
+    /// The same request with other names than it carries, for which it asked in another way (RFC 6402 section 2.8).
+    /// [`CertificationRequest::der`] stays what was sent.
+    ///
+    /// # Errors
+    /// [`WireError::Der`] when `subject` is no Name.
+    pub(crate) fn with_names(
+        mut self,
+        subject: Option<Vec<u8>>,
+        alternative_names: Option<Vec<u8>>,
+    ) -> Result<Self, WireError> {
+        self.0.change_names(subject, alternative_names)?;
+        Ok(self)
+    }
+}
 
 impl Deref for VerifiedCsr {
     type Target = CertificationRequest;

@@ -36,6 +36,8 @@ pub struct CertificationRequest {
     challenge_password: Option<ChallengePassword>,
     signature_algorithm: Range<usize>,
     signature: Range<usize>,
+    /// Takes the place of the subject in the request; see [`super::VerifiedCsr::with_names`].
+    changed_subject: Option<Vec<u8>>,
 }
 
 /// The parts of a request in another syntax than PKCS #10, for instance CRMF. All but the key and the attributes lie
@@ -85,6 +87,7 @@ impl CertificationRequest {
             signature_algorithm: range_of(parts.signature_algorithm, parts.der),
             signature: range_of(parts.signature, parts.der),
             der: parts.der.to_vec(),
+            changed_subject: None,
         })
     }
 
@@ -128,6 +131,7 @@ impl CertificationRequest {
             signature_algorithm: range_of(signature_algorithm.raw, der),
             signature: range_of(signature, der),
             der: der.to_vec(),
+            changed_subject: None,
         })
     }
 
@@ -143,13 +147,15 @@ impl CertificationRequest {
 
     /// The subject (a Name), as it was sent.
     pub fn subject_der(&self) -> &[u8] {
-        self.part(&self.subject)
+        self.changed_subject
+            .as_deref()
+            .unwrap_or_else(|| self.part(&self.subject))
     }
 
     /// Whether the subject has no attribute at all.
     pub fn subject_is_empty(&self) -> bool {
         // A SEQUENCE without content.
-        self.subject.len() == 2
+        self.subject_der().len() == 2
     }
 
     /// The subject as RFC 4514 writes it, the most specific attribute first: `CN=ap7,OU=lab,DC=example,DC=com`.
@@ -204,6 +210,30 @@ impl CertificationRequest {
         )
     }
 
+    /// Takes these names instead of those in the request.
+    pub(super) fn change_names(
+        &mut self,
+        subject: Option<Vec<u8>>,
+        alternative_names: Option<Vec<u8>>,
+    ) -> Result<(), WireError> {
+        if let Some(subject) = subject {
+            self.subject_text = subject_text(&Reader::new(&subject, Rules::Der).sequence("subject")?)?;
+            self.changed_subject = Some(subject);
+        }
+        if let Some(value) = alternative_names {
+            let same = |extension: &RequestedExtension| extension.oid == attribute::SUBJECT_ALT_NAME;
+            match self.extensions.iter_mut().find(|extension| same(extension)) {
+                Some(extension) => extension.value = value,
+                None => self.extensions.push(RequestedExtension {
+                    oid: attribute::SUBJECT_ALT_NAME,
+                    critical: false,
+                    value,
+                }),
+            }
+        }
+        Ok(())
+    }
+
     fn part(&self, range: &Range<usize>) -> &[u8] {
         self.der.get(range.clone()).unwrap_or_default()
     }
@@ -213,6 +243,14 @@ impl CertificationRequest {
 fn range_of(part: &[u8], whole: &[u8]) -> Range<usize> {
     let start = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
     start..start.saturating_add(part.len())
+}
+
+/// A Name as RFC 4514 writes it, for messages; what is none is called so.
+pub(crate) fn subject_text_of(name: &[u8]) -> String {
+    Reader::new(name, Rules::Der)
+        .sequence("subject")
+        .and_then(|subject| subject_text(&subject))
+        .unwrap_or_else(|_| "unreadable".to_owned())
 }
 
 /// Checks that the subject is a Name and writes it as text.
