@@ -5,6 +5,7 @@ use core::fmt;
 use bytes::Bytes;
 use http::header::HeaderName;
 use http::{HeaderValue, StatusCode};
+use rustls_pki_types::CertificateDer;
 
 use super::{LabelService, OperationRequest, OperationResponse, Refusal, csr_attributes};
 use crate::auth::AuthenticationMethod;
@@ -43,12 +44,7 @@ pub(super) async fn enroll(
     csr: VerifiedCsr,
     operation: EnrollOperation,
 ) -> Result<Enrolled, Refusal> {
-    csr_attributes::check(service, &csr)?;
-    let connection = &request.connection;
-    let channel_binding = service
-        .settings
-        .proof_of_possession
-        .check(&csr, &connection.channel_bindings)?;
+    let channel_binding = check(service, request, &csr)?;
     let asked = EnrollRequest {
         csr,
         requester: requester(request),
@@ -65,16 +61,39 @@ pub(super) async fn enroll(
     }
 }
 
+/// Applies what the label demands of every certification request: the attributes asked for, where they are enforced,
+/// and the proof of possession.
+pub(super) fn check(
+    service: &LabelService,
+    request: &OperationRequest,
+    csr: &VerifiedCsr,
+) -> Result<ChannelBindingState, Refusal> {
+    csr_attributes::check(service, csr)?;
+    let bindings = &request.connection.channel_bindings;
+    service.settings.proof_of_possession.check(csr, bindings)
+}
+
+impl Enrolled {
+    /// The answer with the certificate.
+    pub(super) fn respond(
+        self,
+        service: &LabelService,
+        request: &OperationRequest,
+    ) -> Result<OperationResponse, Refusal> {
+        let mut response = certificate_response(service, request, self.issued.certificate)?;
+        response.channel_binding = Some(self.channel_binding);
+        Ok(response)
+    }
+}
+
 /// The certificate and nothing else (RFC 7030, section 4.2.3).
 pub(super) fn certificate_response(
     service: &LabelService,
     request: &OperationRequest,
-    enrolled: Enrolled,
+    certificate: CertificateDer<'static>,
 ) -> Result<OperationResponse, Refusal> {
-    let message = certs_only::encode(&[enrolled.issued.certificate]).map_err(internal)?;
-    let mut response = service.base64_response(request, PKCS7_MIME_CERTS_ONLY, &message);
-    response.channel_binding = Some(enrolled.channel_binding);
-    Ok(response)
+    let message = certs_only::encode(&[certificate]).map_err(internal)?;
+    Ok(service.base64_response(request, PKCS7_MIME_CERTS_ONLY, &message))
 }
 
 impl LabelService {

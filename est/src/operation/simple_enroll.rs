@@ -9,5 +9,5 @@ pub(super) async fn answer(
 ) -> Result<OperationResponse, Refusal> {
     let csr = enrollment::read_request(service, request)?;
     let enrolled = enrollment::enroll(service, request, csr, EnrollOperation::SimpleEnroll).await?;
-    enrollment::certificate_response(service, request, enrolled)
+    enrolled.respond(service, request)
 }

@@ -54,7 +54,7 @@ pub(super) async fn answer(
     let policy = &service.settings.reenrollment;
     let csr = policy.check(csr, request.connection.certificate.as_ref())?;
     let enrolled = enrollment::enroll(service, request, csr, EnrollOperation::SimpleReenroll).await?;
-    enrollment::certificate_response(service, request, enrolled)
+    enrolled.respond(service, request)
 }
 
 impl ReenrollmentPolicy {
