@@ -4,23 +4,29 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use pki_common::{Diagnose, Failure, Rung};
 use rustls::time_provider::TimeProvider;
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::database::{CertificateLog, CertificateRecord, LogError, RefusedRequest, RequestOrigin};
+use super::crl_publisher::CrlPublisher;
+use super::database::{
+    CertificateLog, CertificateRecord, LogError, PolicyRecord, QueueAnswer, RefusedRequest, RequestOrigin,
+    RevocationRecord, Submission,
+};
 use super::issue;
-use super::issuer::{Issuer, IssuerError};
-use super::policy::IssuancePolicy;
+use super::issuer::{CrlSettings, Issuer, IssuerError};
+use super::policy::{Approval, ApprovalSettings, IssuancePolicy};
 use super::{
-    CaFuture, CertificateAuthority, EnrollError, EnrollOutcome, EnrollRequest, IssuedCertificate,
-    PolicyRefusal, Requester,
+    CaFuture, CertificateAuthority, EnrollError, EnrollOperation, EnrollOutcome, EnrollRequest,
+    IssuedCertificate, PolicyRefusal, PolicyRule, RevokeRequest,
 };
 use crate::wire::csr::VerifiedCsr;
-use crate::wire::label::PathLabel;
 
 #[cfg(feature = "sqlite")]
-pub use super::folder::{AuthorityFiles, NewAuthority};
+pub use super::folder::{AuthorityFiles, KeyChange, NewAuthority, Renewed};
+#[cfg(feature = "sqlite")]
+pub use super::key_file::Passphrase;
 
 /// When a client may try again after the log could not take an entry.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -29,13 +35,22 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 ///
 /// Signing happens in `poll`, on the thread of the caller: with an EC key it takes some ten microseconds, less than
 /// handing it to another thread. Waiting for the log does not block.
+///
+/// # Repeated requests
+/// A request that waits for approval is found again by its bytes, its requester and its path label: asking twice
+/// makes one entry, and one certificate. A request that is issued at once is issued again when it comes again, under
+/// another serial number. That is on purpose: a client may ask anew with the same request, after its certificate was
+/// lost or is about to expire, and a certificate whose answer was lost is on record and of no use to anybody but the
+/// owner of the key.
 #[derive(Clone, Debug)]
 pub struct EmbeddedCertificateAuthority {
     issuer: Arc<Issuer>,
     certificates: Arc<[CertificateDer<'static>]>,
     policy: IssuancePolicy,
+    policy_version: String,
     log: Arc<dyn CertificateLog>,
     clock: Arc<dyn TimeProvider>,
+    crl: Option<Arc<CrlPublisher>>,
 }
 
 /// An authority that cannot start. The operator's fault.
@@ -76,30 +91,73 @@ impl Diagnose for AuthorityError {
 }
 
 impl EmbeddedCertificateAuthority {
-    /// Puts an authority together.
+    /// Puts an authority together. It publishes no revocation list; see [`Self::with_revocation_list`].
     pub fn new(
         issuer: Issuer,
         policy: IssuancePolicy,
         log: Arc<dyn CertificateLog>,
         clock: Arc<dyn TimeProvider>,
     ) -> Self {
+        let certificates = std::iter::once(issuer.certificate())
+            .chain(issuer.chain())
+            .cloned()
+            .collect();
         Self {
-            certificates: Arc::new([issuer.certificate().clone()]),
+            certificates,
             issuer: Arc::new(issuer),
+            policy_version: policy.version(),
             policy,
             log,
             clock,
+            crl: None,
         }
+        .with_policy_on_record()
     }
 
     /// The same authority, with the same CA key, log and clock, under another policy: for a server whose path labels
-    /// issue different kinds of certificates.
+    /// issue different kinds of certificates. The policy is put on record.
     #[must_use]
     pub fn with_policy(&self, policy: IssuancePolicy) -> Self {
         Self {
+            policy_version: policy.version(),
             policy,
             ..self.clone()
         }
+        .with_policy_on_record()
+    }
+
+    fn with_policy_on_record(self) -> Self {
+        self.log.record_policy(PolicyRecord {
+            version: self.policy_version.clone(),
+            description: self.policy.description(),
+            first_used: self.clock.current_time().map_or(0, |now| now.as_secs()),
+        });
+        self
+    }
+
+    /// Hands these out in `cacerts` as well, after the CA certificate and its chain: root rollover certificates and
+    /// earlier roots (RFC 7030 section 4.1.3).
+    #[must_use]
+    pub fn with_rollover_certificates(mut self, certificates: Vec<CertificateDer<'static>>) -> Self {
+        self.certificates = self.certificates.iter().cloned().chain(certificates).collect();
+        self
+    }
+
+    /// Publishes a revocation list: made anew when a certificate is revoked, in this process or by `est ca revoke` in
+    /// another one (within a second), and before the current one ends. A thread sees to it until the last clone of
+    /// this authority is gone.
+    ///
+    /// # Errors
+    /// [`IssuerError::NotACa`] when the CA certificate does not allow to sign lists.
+    pub fn with_revocation_list(mut self, settings: CrlSettings) -> Result<Self, IssuerError> {
+        let publisher = CrlPublisher::start(
+            Arc::clone(&self.issuer),
+            Arc::clone(&self.log),
+            Arc::clone(&self.clock),
+            settings,
+        )?;
+        self.crl = Some(Arc::new(publisher));
+        Ok(self)
     }
 
     /// The CA certificate.
@@ -122,22 +180,39 @@ impl EmbeddedCertificateAuthority {
         &self.log
     }
 
-    async fn issue(&self, request: EnrollRequest) -> Result<IssuedCertificate, EnrollError> {
-        let now = self
-            .clock
-            .current_time()
-            .ok_or_else(|| internal("this machine does not tell the time"))?;
-        let origin = origin_of(&request.requester, request.label.as_ref());
-        let csr = &request.csr;
-        let prepared = match issue::prepare(&self.issuer, csr, &self.policy, now) {
-            Ok(prepared) => prepared,
+    async fn answer(&self, request: EnrollRequest) -> Result<EnrollOutcome, EnrollError> {
+        let now = self.now()?;
+        let origin = self.origin_of(&request);
+        match self.decide(&request, &origin, now).await {
             Err(EnrollError::RejectedByPolicy(refusal)) => {
-                self.record_refusal(csr, &refusal, origin, now.as_secs()).await;
-                return Err(refusal.into());
+                // What the operator or the clock decided is on record in the queue.
+                if refusal.rule != PolicyRule::Approval || is_server_key(&request) {
+                    self.record_refusal(&request.csr, &refusal, origin, now.as_secs())
+                        .await;
+                }
+                Err(refusal.into())
             }
-            Err(error) => return Err(error),
+            other => other,
+        }
+    }
+
+    async fn decide(
+        &self,
+        request: &EnrollRequest,
+        origin: &RequestOrigin,
+        now: UnixTime,
+    ) -> Result<EnrollOutcome, EnrollError> {
+        self.policy.requester.check(&request.requester, &request.csr)?;
+        let prepared = issue::prepare(&self.issuer, &request.csr, &self.policy, now)?;
+        let approved = match self.approval_of(request)? {
+            None => None,
+            Some(settings) => match self.ask_queue(request, origin, now, settings).await? {
+                Queued::Approved(id) => Some(id),
+                Queued::Answered(outcome) => return Ok(outcome),
+            },
         };
         let serial = self.log.reserve_serial().map_err(|error| not_recorded(&error))?;
+        let csr = &request.csr;
         let issued = prepared.sign(&self.issuer, csr, serial)?;
         let record = CertificateRecord {
             serial,
@@ -147,16 +222,169 @@ impl EmbeddedCertificateAuthority {
             public_key_sha256: csr.public_key().sha256(),
             certificate: issued.certificate.clone(),
             csr: csr.der().to_vec(),
-            origin,
+            origin: origin.clone(),
             issued_at: now.as_secs(),
         };
         // Only what is on disk may leave.
-        self.log
-            .record_issued(record)
-            .await
-            .map_err(|error| not_recorded(&error))?;
-        tracing::info!(%serial, subject = csr.subject_text(), requester = request.requester.name, "issued a certificate");
-        Ok(issued)
+        let issued = match approved {
+            None => {
+                let recorded = self.log.record_issued(record).await;
+                recorded.map_err(|error| not_recorded(&error))?;
+                issued
+            }
+            Some(id) => self.record_approved(id, record).await?,
+        };
+        let (serial, requester) = (issued.serial, &request.requester.name);
+        tracing::info!(%serial, subject = csr.subject_text(), requester, "issued a certificate");
+        Ok(EnrollOutcome::Issued(issued))
+    }
+
+    /// The bounds of the queue when the request has to wait in it.
+    fn approval_of(&self, request: &EnrollRequest) -> Result<Option<&ApprovalSettings>, EnrollError> {
+        let Approval::Operator(settings) = &self.policy.approval else {
+            return Ok(None);
+        };
+        if request.requester.authentication.operator
+            || settings.reenroll_at_once && request.operation == EnrollOperation::SimpleReenroll
+        {
+            return Ok(None);
+        }
+        if is_server_key(request) {
+            let text = "certificates are issued after approval here, and a key made by the server cannot wait for it; \
+                        enrol with a key of your own";
+            return Err(PolicyRefusal::new(PolicyRule::Approval, text).into());
+        }
+        Ok(Some(settings))
+    }
+
+    async fn ask_queue(
+        &self,
+        request: &EnrollRequest,
+        origin: &RequestOrigin,
+        now: UnixTime,
+        settings: &ApprovalSettings,
+    ) -> Result<Queued, EnrollError> {
+        let submission = Submission {
+            csr: request.csr.der().to_vec(),
+            subject: request.csr.subject_text().to_owned(),
+            origin: origin.clone(),
+            now: now.as_secs(),
+            rules: settings.rules(),
+        };
+        let refused = |text: String| Err(PolicyRefusal::new(PolicyRule::Approval, text).into());
+        let answer = self.log.submit(submission).await;
+        match answer.map_err(|error| not_recorded(&error))? {
+            QueueAnswer::Approved { id } => Ok(Queued::Approved(id)),
+            QueueAnswer::Waiting { id } => {
+                tracing::info!(
+                    id,
+                    subject = request.csr.subject_text(),
+                    "a request waits for approval"
+                );
+                Ok(Queued::Answered(EnrollOutcome::Pending {
+                    retry_after: settings.retry_after,
+                }))
+            }
+            QueueAnswer::Issued(record) => Ok(Queued::Answered(EnrollOutcome::Issued(issued_from(*record)))),
+            QueueAnswer::Rejected { reason } if reason.is_empty() => {
+                refused("the operator rejected the request".to_owned())
+            }
+            QueueAnswer::Rejected { reason } => {
+                refused(format!("the operator rejected the request: {reason}"))
+            }
+            QueueAnswer::Expired => refused(
+                "the request was not approved, or its certificate not fetched, in time; make a new request"
+                    .to_owned(),
+            ),
+            QueueAnswer::Full {
+                limit,
+                of_one_requester,
+            } => {
+                let whose = if of_one_requester {
+                    " from this requester"
+                } else {
+                    ""
+                };
+                Err(EnrollError::Unavailable {
+                    reason: format!("{limit} requests{whose} wait for approval already"),
+                    retry_after: settings.retry_after,
+                })
+            }
+        }
+    }
+
+    /// Puts the certificate of an approved request on record. Of two requests that came at the same time, both get
+    /// the one that was first.
+    async fn record_approved(
+        &self,
+        id: i64,
+        record: CertificateRecord,
+    ) -> Result<IssuedCertificate, EnrollError> {
+        let answer = self.log.record_issued_from_queue(id, record).await;
+        match answer.map_err(|error| not_recorded(&error))? {
+            QueueAnswer::Issued(record) => Ok(issued_from(*record)),
+            other => Err(internal(&format!("the queue answers {other:?} to a certificate"))),
+        }
+    }
+
+    async fn revoke_certificate(&self, request: RevokeRequest) -> Result<(), EnrollError> {
+        let RevokeRequest {
+            serial,
+            reason,
+            invalidity_date,
+            requester,
+            label: _,
+        } = request;
+        if !reason.fits_a_full_crl() {
+            return Err(EnrollError::Unsupported {
+                what: format!("revocation for the reason {reason}"),
+            });
+        }
+        let revocation = RevocationRecord {
+            serial,
+            revoked_at: self.now()?.as_secs(),
+            reason,
+            invalidity_date,
+            authentication: requester.authentication.to_string(),
+            address: requester.address.map(|address| address.to_string()),
+            requester: requester.name,
+        };
+        match self.log.revoke(revocation).await {
+            Err(LogError::NoSuchCertificate { serial }) => {
+                return Err(EnrollError::NoSuchCertificate { serial });
+            }
+            Err(LogError::AlreadyRevoked { serial }) => return Err(EnrollError::AlreadyRevoked { serial }),
+            Err(LogError::NotKept { what }) => {
+                return Err(EnrollError::Unsupported {
+                    what: what.to_owned(),
+                });
+            }
+            other => other.map_err(|error| not_recorded(&error))?,
+        }
+        tracing::info!(%serial, %reason, "revoked a certificate");
+        if let Some(crl) = &self.crl {
+            crl.publish().await.map_err(|error| not_recorded(&error))?;
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Result<UnixTime, EnrollError> {
+        self.clock
+            .current_time()
+            .ok_or_else(|| internal("this machine does not tell the time"))
+    }
+
+    fn origin_of(&self, request: &EnrollRequest) -> RequestOrigin {
+        let requester = &request.requester;
+        RequestOrigin {
+            label: request.label.as_ref().map(ToString::to_string),
+            requester: requester.name.clone(),
+            authentication: requester.authentication.to_string(),
+            address: requester.address.map(|address| address.to_string()),
+            operation: request.operation.to_string(),
+            channel_binding: request.channel_binding.to_string(),
+            policy: Some(self.policy_version.clone()),
+        }
     }
 
     /// Puts a refusal on record. When that fails, the requester still gets the refusal, and the operator the error.
@@ -187,17 +415,44 @@ impl CertificateAuthority for EmbeddedCertificateAuthority {
     }
 
     fn enroll(&self, request: EnrollRequest) -> CaFuture<'_, EnrollOutcome> {
-        Box::pin(async move { self.issue(request).await.map(EnrollOutcome::Issued) })
+        Box::pin(self.answer(request))
+    }
+
+    fn revocation_list(&self) -> CaFuture<'_, Option<Bytes>> {
+        Box::pin(async move {
+            match &self.crl {
+                None => Ok(None),
+                Some(crl) => {
+                    let list = crl.current().await;
+                    list.map(Some).map_err(|error| unavailable(&error))
+                }
+            }
+        })
+    }
+
+    fn revoke(&self, request: RevokeRequest) -> CaFuture<'_, ()> {
+        Box::pin(self.revoke_certificate(request))
     }
 }
 
-fn origin_of(requester: &Requester, label: Option<&PathLabel>) -> RequestOrigin {
-    RequestOrigin {
-        label: label.map(ToString::to_string),
-        requester: requester.name.clone(),
-        authentication: requester.authentication.to_string(),
-        address: requester.address.map(|address| address.to_string()),
-        ..RequestOrigin::default()
+/// What the queue makes of a request.
+enum Queued {
+    /// It may be issued; the number of its entry.
+    Approved(i64),
+    /// There is an answer already.
+    Answered(EnrollOutcome),
+}
+
+fn is_server_key(request: &EnrollRequest) -> bool {
+    request.operation == EnrollOperation::ServerKeyGen
+}
+
+fn issued_from(record: CertificateRecord) -> IssuedCertificate {
+    IssuedCertificate {
+        certificate: record.certificate,
+        serial: record.serial,
+        not_before: record.not_before,
+        not_after: record.not_after,
     }
 }
 
@@ -209,6 +464,10 @@ fn internal(reason: &str) -> EnrollError {
 
 fn not_recorded(error: &LogError) -> EnrollError {
     tracing::error!(%error, "no certificate leaves, because it cannot be put on record");
+    unavailable(error)
+}
+
+fn unavailable(error: &LogError) -> EnrollError {
     let reason = error.to_string();
     if error.is_temporary() {
         EnrollError::Unavailable {

@@ -16,9 +16,12 @@ pub mod oracle;
 pub mod policy;
 pub mod serial;
 
+mod crl_publisher;
 mod error;
 #[cfg(feature = "sqlite")]
 mod folder;
+#[cfg(feature = "sqlite")]
+mod key_file;
 mod requester;
 mod revocation;
 mod x509;

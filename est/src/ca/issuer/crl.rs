@@ -66,12 +66,7 @@ impl Issuer {
         settings: &CrlSettings,
         now: UnixTime,
     ) -> Result<SignedCrl, IssuerError> {
-        if !self.fields.may_sign_crls {
-            return Err(IssuerError::NotACa {
-                subject: self.fields.subject_text.clone(),
-                missing: "keyUsage cRLSign",
-            });
-        }
+        self.may_sign_crls()?;
         let now = x509::seconds(now);
         let this_update = now.saturating_sub(settings.backdate.as_secs());
         let next_update = now.saturating_add(settings.validity.as_secs());
@@ -106,6 +101,16 @@ impl Issuer {
             der,
             this_update,
             next_update,
+        })
+    }
+
+    pub(crate) fn may_sign_crls(&self) -> Result<(), IssuerError> {
+        if self.fields.may_sign_crls {
+            return Ok(());
+        }
+        Err(IssuerError::NotACa {
+            subject: self.fields.subject_text.clone(),
+            missing: "keyUsage cRLSign",
         })
     }
 
