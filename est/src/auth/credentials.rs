@@ -5,6 +5,8 @@ use http::header::AUTHORIZATION;
 use pki_common::{Diagnose, Failure, Rung};
 
 use super::basic::{BasicCredentials, BasicError};
+use super::bearer::{BearerError, BearerToken};
+use super::digest::{DigestCredentials, DigestError};
 use super::method::AuthenticationMethod;
 
 /// What a client has sent in its `Authorization` header.
@@ -13,6 +15,10 @@ use super::method::AuthenticationMethod;
 pub enum Credentials {
     /// Name and password.
     Basic(BasicCredentials),
+    /// The answer to a challenge.
+    Digest(Box<DigestCredentials>),
+    /// A token.
+    Bearer(BearerToken),
 }
 
 impl Credentials {
@@ -37,6 +43,16 @@ impl Credentials {
         {
             return Ok(Some(Self::Basic(found)));
         }
+        if accepted.contains(AuthenticationMethod::Digest)
+            && let Some(found) = DigestCredentials::parse(value.as_bytes())?
+        {
+            return Ok(Some(Self::Digest(Box::new(found))));
+        }
+        if accepted.contains(AuthenticationMethod::Bearer)
+            && let Some(found) = BearerToken::parse(value.as_bytes())?
+        {
+            return Ok(Some(Self::Bearer(found)));
+        }
         Ok(None)
     }
 
@@ -45,6 +61,8 @@ impl Credentials {
     pub const fn method(&self) -> AuthenticationMethod {
         match self {
             Self::Basic(_) => AuthenticationMethod::Basic,
+            Self::Digest(_) => AuthenticationMethod::Digest,
+            Self::Bearer(_) => AuthenticationMethod::Bearer,
         }
     }
 
@@ -53,6 +71,8 @@ impl Credentials {
     pub fn user(&self) -> Option<&str> {
         match self {
             Self::Basic(found) => Some(found.user()),
+            Self::Digest(found) => Some(&found.user),
+            Self::Bearer(_) => None,
         }
     }
 }
@@ -67,6 +87,12 @@ pub enum CredentialsError {
     /// The scheme is Basic.
     #[error("{0}")]
     Basic(#[from] BasicError),
+    /// The scheme is Digest.
+    #[error("{0}")]
+    Digest(#[from] DigestError),
+    /// The scheme is Bearer.
+    #[error("{0}")]
+    Bearer(#[from] BearerError),
 }
 
 impl Diagnose for CredentialsError {
@@ -78,6 +104,8 @@ impl Diagnose for CredentialsError {
                 "Send one Authorization header; look for a proxy that adds another.",
             ),
             Self::Basic(error) => error.diagnose(),
+            Self::Digest(error) => error.diagnose(),
+            Self::Bearer(error) => error.diagnose(),
         }
     }
 }

@@ -4,34 +4,45 @@
 //! asynchronous server runs it off the runtime with bounded concurrency, and asks [`Authenticator::recall`] first,
 //! which answers from a bounded, keyed cache in about a microsecond.
 
+mod accounts;
 mod basic;
+mod bearer;
 mod cache;
 mod challenge;
 mod client;
 mod credentials;
+pub mod digest;
+mod failures;
 mod gate;
 mod method;
+mod parameters;
 mod requirement;
 mod users;
 
 use core::fmt;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
+use digest::{DigestAlgorithm, DigestSecret, DigestVerifier};
 use pki_common::{Diagnose, Failure, Rung};
 
+pub use accounts::Accounts;
 pub use basic::{BasicCredentials, BasicError, MAX_BASIC_HEADER, MAX_PASSWORD, MAX_USER_NAME};
+pub use bearer::{BearerError, BearerToken, BearerTokens, MAX_BEARER_TOKEN, TokenVerdict, bearer_challenge};
 pub use cache::{DEFAULT_CACHE_CAPACITY, DEFAULT_CACHE_LIFETIME, VerifiedCredentials};
 pub use challenge::{Challenges, basic_challenge};
 pub use client::Client;
 pub use credentials::{Credentials, CredentialsError};
+pub use failures::{AddressGroup, Allowance, FailureCounter, FailureLimits};
 pub use gate::{AuthenticationDecision, Presented, decide};
 pub use method::{AuthenticationMethod, AuthenticationMethods};
+pub use parameters::ParameterError;
 pub use requirement::{AuthenticationRequirement, RequirementError};
 pub use users::{DuplicateUser, UserFileError, UserFileFault, UserNameError, Users, hash_password};
 
-/// Decides whether a name and a password belong together.
+/// Decides whether credentials are right: name and password for Basic, and where it knows of them, the secrets of Digest
+/// and the tokens of Bearer.
 ///
-/// [`Users`] is the implementation of this crate. Another one asks a directory or, as the registration authority of
+/// [`Users`] (Basic) and [`Accounts`] (all three) are the implementations of this crate. Another one asks a directory or, as the registration authority of
 /// Cisco document 70341 does, logs in to the certificate authority with the presented credentials.
 pub trait Authenticator: Send + Sync + fmt::Debug {
     /// The answer if it is known without work: `Some(true)` for credentials verified a short while ago.
@@ -48,6 +59,37 @@ pub trait Authenticator: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`AuthenticatorUnavailable`] when no verdict could be reached; the client is then asked to come back later.
     fn check(&self, credentials: &BasicCredentials, now: Instant) -> Result<bool, AuthenticatorUnavailable>;
+
+    /// Makes the Digest challenges and verifies their answers; without one, Digest is not offered.
+    fn digest(&self) -> Option<&DigestVerifier> {
+        None
+    }
+
+    /// The Digest secret of a user, `None` for an unknown one. Called on the hot path; must not block.
+    fn digest_secret(&self, user: &str, realm: &str, algorithm: DigestAlgorithm) -> Option<DigestSecret> {
+        let _ = (user, realm, algorithm);
+        None
+    }
+
+    /// The verdict on a bearer token if it is known without work; `None` asks the caller to call
+    /// [`Authenticator::check_token`]. Called on the hot path; must not block.
+    fn recall_token(&self, token: &BearerToken, now: SystemTime) -> Option<TokenVerdict> {
+        let _ = (token, now);
+        None
+    }
+
+    /// The verdict on a bearer token. May take long and may block.
+    ///
+    /// # Errors
+    /// [`AuthenticatorUnavailable`] when no verdict could be reached.
+    fn check_token(
+        &self,
+        token: &BearerToken,
+        now: SystemTime,
+    ) -> Result<TokenVerdict, AuthenticatorUnavailable> {
+        let _ = (token, now);
+        Ok(TokenVerdict::Invalid)
+    }
 }
 
 /// The authenticator could not decide, for instance because the directory behind it does not answer.

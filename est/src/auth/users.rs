@@ -27,6 +27,10 @@ const MAX_LANES: u32 = 16;
 ///
 /// The file has one `name:$argon2id$…` line per user, in the PHC string form that `argon2` and most tools print.
 /// Empty lines and lines that begin with `#` are skipped.
+///
+/// Hashes may differ in cost, for instance while a file moves to a higher one. A check then does work in addition until
+/// memory times passes come to those of the most expensive hash, so that time tells neither the users with cheaper
+/// hashes nor the names that do not exist.
 pub struct Users {
     hashes: HashMap<String, String>,
     stand_in: StandIn,
@@ -54,6 +58,9 @@ impl StandIn {
 
 /// Hashed for the stand-in. Knowing it is of no use: an unknown name is refused whatever the comparison says.
 const STAND_IN: &str = "nobody has this password";
+
+/// For work whose result is thrown away.
+const PADDING_SALT: &[u8] = b"no salt needed";
 
 impl Default for Users {
     fn default() -> Self {
@@ -149,6 +156,31 @@ impl Users {
         Ok(())
     }
 
+    /// Works for as long as the stored hash is cheaper than the most expensive one.
+    fn make_up(&self, hash: &PasswordHash<'_>) {
+        let most = cost(&self.stand_in.params);
+        let missing = Params::try_from(hash).map_or(0, |params| most.saturating_sub(cost(&params)));
+        if let Some(params) = padding(missing) {
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+            let mut unused = [0; Params::DEFAULT_OUTPUT_LEN];
+            // The outcome is of no interest; the parameters are in range by construction.
+            let _worked = argon2.hash_password_into(STAND_IN.as_bytes(), PADDING_SALT, &mut unused);
+        }
+    }
+
+    /// Removes a user; whether there was one.
+    pub fn remove(&mut self, name: &str) -> bool {
+        self.hashes.remove(name).is_some()
+    }
+
+    /// The names, sorted. For administration.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.hashes.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// How many users there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -197,6 +229,7 @@ impl Authenticator for Users {
             .verify_password(credentials.password().as_bytes(), &parsed)
             .is_ok();
         let right = right && known.is_some();
+        self.make_up(&parsed);
         if right {
             self.verified.insert(credentials, hash, now);
         }
@@ -243,6 +276,14 @@ fn check_name(name: &str) -> Result<(), UserNameError> {
 /// Memory times passes: proportional to the time one check takes.
 fn cost(params: &Params) -> u64 {
     u64::from(params.m_cost()) * u64::from(params.t_cost())
+}
+
+/// Parameters whose cost is `missing`, `None` for what is too little to be told from noise.
+fn padding(missing: u64) -> Option<Params> {
+    let passes = missing.div_ceil(u64::from(MAX_MEMORY_COST)).max(1);
+    let memory = u32::try_from(missing / passes).ok()?;
+    let passes = u32::try_from(passes).ok()?;
+    Params::new(memory, passes, 1, None).ok()
 }
 
 fn check_hash(hash: &str) -> Result<Params, UserNameError> {
@@ -457,6 +498,28 @@ mod tests {
         users.set_password("other", "cheaper").unwrap();
         assert_eq!(users.stand_in.params.m_cost(), 65536);
         assert!(users.stand_in.hash.contains("m=65536,t=2,p=1"));
+    }
+
+    #[test]
+    fn a_cheaper_hash_is_made_up_to_the_most_expensive_one() {
+        for missing in [8, 38_912, 131_072, 262_144, 262_145, 4_000_000, 8_388_608] {
+            let found = cost(&padding(missing).unwrap());
+            assert!(found <= missing && missing - found < 32, "{missing}: {found}");
+        }
+        assert!(padding(0).is_none() && padding(7).is_none());
+        let mut users = Users::new();
+        users.insert_hash("phone", REFERENCE).unwrap();
+        users.set_password("cheap", "right").unwrap();
+        let missing = cost(&users.stand_in.params) - cost(&Params::default());
+        assert_eq!(missing, 2 * 65_536 - 2 * 19_456);
+        assert_eq!(
+            users.check(&credentials("cheap", "right"), Instant::now()),
+            Ok(true)
+        );
+        assert_eq!(
+            users.check(&credentials("cheap", "wrong"), Instant::now()),
+            Ok(false)
+        );
     }
 
     #[test]

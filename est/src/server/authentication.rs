@@ -2,22 +2,28 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use pki_common::Certificate;
+use rand_core::{OsRng, RngCore as _};
 
 use super::ServerLimits;
 use super::counters::Counters;
-use super::password_gate::PasswordGate;
+use super::password_gate::{PasswordGate, run};
+use crate::auth::digest::{DigestCredentials, DigestRequest, DigestVerdict};
 use crate::auth::{
-    AuthenticationDecision, AuthenticationMethod, AuthenticationMethods, AuthenticationRequirement,
-    Authenticator, BasicCredentials, Challenges, Client, Credentials, Presented, basic_challenge, decide,
+    AddressGroup, AuthenticationDecision, AuthenticationMethod, AuthenticationMethods,
+    AuthenticationRequirement, Authenticator, BasicCredentials, BearerToken, Challenges, Client, Credentials,
+    FailureCounter, Presented, TokenVerdict, basic_challenge, bearer_challenge, decide,
 };
 use crate::operation::{Operation, Refusal};
 
 /// One for all connections of a server.
 #[derive(Debug)]
 pub(crate) struct AuthenticationGate {
+    authenticator: Arc<dyn Authenticator>,
     passwords: PasswordGate,
+    failures: FailureCounter,
     counters: Arc<Counters>,
 }
 
@@ -32,6 +38,16 @@ pub(crate) struct AuthenticationRequest<'a> {
     pub(crate) address: Option<IpAddr>,
 }
 
+/// What the credentials of a request turn out to be.
+enum Outcome {
+    Right {
+        user: String,
+    },
+    Wrong,
+    /// Right, but only with a nonce that is new.
+    Stale,
+}
+
 impl AuthenticationGate {
     pub(crate) fn new(
         authenticator: Arc<dyn Authenticator>,
@@ -39,7 +55,9 @@ impl AuthenticationGate {
         counters: Arc<Counters>,
     ) -> Self {
         Self {
-            passwords: PasswordGate::new(authenticator, limits.password_checks),
+            authenticator,
+            passwords: PasswordGate::new(limits.password_checks),
+            failures: FailureCounter::new(limits.login_failures),
             counters,
         }
     }
@@ -52,12 +70,21 @@ impl AuthenticationGate {
         match decide(asked.required, presented) {
             AuthenticationDecision::Accepted(client) => Ok(client),
             AuthenticationDecision::Verify(credentials) => self.verify(asked, credentials).await,
-            AuthenticationDecision::Missing { offer } => Err(Refusal::Unauthenticated {
-                operation: asked.operation,
-                required: asked.required.clone(),
-                challenges: challenges(offer, asked.realm),
-            }),
+            AuthenticationDecision::Missing { offer } => Err(self.missing(asked, offer, false)),
             AuthenticationDecision::Malformed(error) => Err(Refusal::MalformedCredentials(error)),
+        }
+    }
+
+    fn missing(
+        &self,
+        asked: AuthenticationRequest<'_>,
+        offer: AuthenticationMethods,
+        stale: bool,
+    ) -> Refusal {
+        Refusal::Unauthenticated {
+            operation: asked.operation,
+            required: asked.required.clone(),
+            challenges: self.challenges(offer, asked.realm, stale, false),
         }
     }
 
@@ -66,39 +93,126 @@ impl AuthenticationGate {
         asked: AuthenticationRequest<'_>,
         credentials: Credentials,
     ) -> Result<Client, Refusal> {
-        match credentials {
-            Credentials::Basic(credentials) => self.verify_password(asked, credentials).await,
+        let address = asked.address.map(AddressGroup::from);
+        let (method, user) = (credentials.method(), credentials.user().map(str::to_owned));
+        // Before anything else, the memory of right passwords included: else it would answer guesses without a limit.
+        self.admit(user.as_deref(), address)?;
+        let outcome = match credentials {
+            Credentials::Basic(found) => self.verify_password(found, address).await?,
+            Credentials::Digest(found) => self.verify_digest(asked, &found),
+            Credentials::Bearer(found) => self.verify_token(found, address).await?,
+        };
+        let offer = asked.required.http_methods(asked.certificate.is_some());
+        match outcome {
+            Outcome::Right { user } => {
+                self.failures.succeeded(&user, address);
+                Ok(Client::by_credentials(user, method, asked.certificate.cloned()))
+            }
+            Outcome::Stale => Err(self.missing(asked, offer, true)),
+            Outcome::Wrong => {
+                self.failures.failed(user.as_deref(), address, Instant::now());
+                let token = method == AuthenticationMethod::Bearer;
+                Err(Refusal::WrongCredentials {
+                    user: user.unwrap_or_else(|| "unknown, by a token".to_owned()),
+                    challenges: self.challenges(offer, asked.realm, false, token),
+                })
+            }
         }
+    }
+
+    fn admit(&self, user: Option<&str>, address: Option<AddressGroup>) -> Result<(), Refusal> {
+        self.failures
+            .admit(user, address, Instant::now())
+            .map_err(|retry_after| Refusal::TooManyFailures { retry_after })
     }
 
     async fn verify_password(
         &self,
-        asked: AuthenticationRequest<'_>,
         credentials: BasicCredentials,
-    ) -> Result<Client, Refusal> {
+        address: Option<AddressGroup>,
+    ) -> Result<Outcome, Refusal> {
         let user = credentials.user().to_owned();
-        let (recalled, checked) = (&self.counters.passwords_recalled, &self.counters.password_checks);
-        if self.passwords.verify(credentials, recalled, checked).await? {
-            let certificate = asked.certificate.cloned();
-            Ok(Client::by_credentials(
-                user,
-                AuthenticationMethod::Basic,
-                certificate,
-            ))
+        let counted = (&self.counters.passwords_recalled, &self.counters.password_checks);
+        let admit = || self.admit(Some(&user), address);
+        let right = self
+            .passwords
+            .verify(&self.authenticator, credentials, address, admit, counted)
+            .await?;
+        Ok(if right {
+            Outcome::Right { user }
         } else {
-            let offer = asked.required.http_methods(asked.certificate.is_some());
-            Err(Refusal::WrongCredentials {
-                user,
-                challenges: challenges(offer, asked.realm),
-            })
+            Outcome::Wrong
+        })
+    }
+
+    fn verify_digest(&self, asked: AuthenticationRequest<'_>, answer: &DigestCredentials) -> Outcome {
+        let Some(verifier) = self.authenticator.digest() else {
+            return Outcome::Wrong;
+        };
+        let target = &asked.head.uri;
+        let request = DigestRequest {
+            method: asked.head.method.as_str(),
+            target: target
+                .path_and_query()
+                .map_or(target.path(), http::uri::PathAndQuery::as_str),
+            realm: asked.realm,
+        };
+        let secret = self
+            .authenticator
+            .digest_secret(&answer.user, asked.realm, answer.algorithm);
+        match verifier.verify(request, answer, secret.as_ref(), SystemTime::now()) {
+            DigestVerdict::Accepted => Outcome::Right {
+                user: answer.user.clone(),
+            },
+            DigestVerdict::Stale => Outcome::Stale,
+            DigestVerdict::Wrong => Outcome::Wrong,
         }
     }
-}
 
-fn challenges(offer: AuthenticationMethods, realm: &str) -> Challenges {
-    let mut challenges = Challenges::none();
-    if offer.contains(AuthenticationMethod::Basic) {
-        challenges.push(basic_challenge(realm));
+    async fn verify_token(
+        &self,
+        token: BearerToken,
+        address: Option<AddressGroup>,
+    ) -> Result<Outcome, Refusal> {
+        let now = SystemTime::now();
+        let verdict = match self.authenticator.recall_token(&token, now) {
+            Some(verdict) => verdict,
+            None => {
+                let turn = self.passwords.turn(address).await?;
+                self.admit(None, address)?;
+                let authenticator = Arc::clone(&self.authenticator);
+                run(turn, move || authenticator.check_token(&token, now)).await?
+            }
+        };
+        Ok(match verdict {
+            TokenVerdict::Valid { user } => Outcome::Right { user },
+            TokenVerdict::Invalid => Outcome::Wrong,
+        })
     }
-    challenges
+
+    /// Strongest first, as far as the authenticator can verify them.
+    fn challenges(
+        &self,
+        offer: AuthenticationMethods,
+        realm: &str,
+        stale: bool,
+        token_refused: bool,
+    ) -> Challenges {
+        let mut challenges = Challenges::none();
+        if offer.contains(AuthenticationMethod::Digest)
+            && let Some(verifier) = self.authenticator.digest()
+        {
+            let mut random = [0; 12];
+            OsRng.fill_bytes(&mut random);
+            let made = verifier.challenges(realm, stale, SystemTime::now(), random);
+            made.into_iter().for_each(|challenge| challenges.push(challenge));
+        }
+        if offer.contains(AuthenticationMethod::Basic) {
+            challenges.push(basic_challenge(realm));
+        }
+        if offer.contains(AuthenticationMethod::Bearer) {
+            challenges.push(bearer_challenge(realm, token_refused));
+        }
+        challenges
+    }
 }

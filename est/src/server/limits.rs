@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::auth::FailureLimits;
+
 /// Bounds on what connections may cost. All are per server.
 ///
 /// # Defaults
@@ -34,6 +36,8 @@ pub struct ServerLimits {
     pub requests_per_connection: u32,
     /// Password checks in progress at a time; each takes 19 MiB and some 20 ms of a core.
     pub password_checks: usize,
+    /// Wrong credentials taken from an address and for a name; 429 beyond that.
+    pub login_failures: FailureLimits,
     /// How long a client may leave what it is sent unread before its connection is dropped.
     pub write_time: Duration,
     /// Time for connections to finish what they do after a shutdown is asked for.
@@ -90,6 +94,7 @@ impl Default for ServerLimits {
             answer_time: Self::ANSWER_TIME,
             requests_per_connection: Self::REQUESTS_PER_CONNECTION,
             password_checks: Self::PASSWORD_CHECKS,
+            login_failures: FailureLimits::default(),
             write_time: Self::WRITE_TIME,
             shutdown_time: Self::SHUTDOWN_TIME,
         }

@@ -1,74 +1,166 @@
-//! Runs expensive password checks off the runtime, few at a time.
+//! Runs expensive checks of credentials off the runtime, few at a time, and lets no address take all turns.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use super::counters::count;
-use crate::auth::{Authenticator, BasicCredentials};
+use crate::auth::{AddressGroup, Authenticator, AuthenticatorUnavailable, BasicCredentials};
 use crate::operation::Refusal;
 
 /// When a client should come back after a check that could not be made.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// Checks that may wait for one address: a site of some hundred devices that start together behind one address. More
+/// would not be checked before the time for an answer is over.
+const QUEUE_PER_ADDRESS: usize = 256;
+
 #[derive(Debug)]
 pub(crate) struct PasswordGate {
-    authenticator: Arc<dyn Authenticator>,
     turns: Arc<Semaphore>,
+    lanes: Arc<Lanes>,
 }
 
 impl PasswordGate {
-    pub(crate) fn new(authenticator: Arc<dyn Authenticator>, concurrency: usize) -> Self {
+    pub(crate) fn new(concurrency: usize) -> Self {
         Self {
-            authenticator,
             turns: Arc::new(Semaphore::new(concurrency.max(1))),
-        }
-    }
-
-    /// Whether the credentials are right; `recalled` and `checked` count how that was found out.
-    pub(crate) async fn verify(
-        &self,
-        credentials: BasicCredentials,
-        recalled: &AtomicU64,
-        checked: &AtomicU64,
-    ) -> Result<bool, Refusal> {
-        if let Some(verdict) = self.recall(&credentials, recalled) {
-            return Ok(verdict);
-        }
-        let turns = Arc::clone(&self.turns);
-        let turn = turns
-            .acquire_owned()
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
-        // Another request with the same credentials may have been checked while this one waited.
-        if let Some(verdict) = self.recall(&credentials, recalled) {
-            return Ok(verdict);
-        }
-        count(checked);
-        let authenticator = Arc::clone(&self.authenticator);
-        let check = spawn_blocking(move || {
-            // Held by the thread, so that a client that goes away does not make room for another check.
-            let _turn = turn;
-            authenticator.check(&credentials, Instant::now())
-        });
-        match check.await {
-            Ok(Ok(verdict)) => Ok(verdict),
-            Ok(Err(error)) => Err(unavailable(error.to_string())),
-            Err(error) => Err(Refusal::Internal {
-                cause: format!("the password check failed: {error}"),
+            lanes: Arc::new(Lanes {
+                share: (concurrency / 2).max(1),
+                waiting: Mutex::default(),
             }),
         }
     }
 
-    fn recall(&self, credentials: &BasicCredentials, recalled: &AtomicU64) -> Option<bool> {
-        let verdict = self.authenticator.recall(credentials, Instant::now());
-        if verdict.is_some() {
-            count(recalled);
+    /// Whether the credentials are right; `recalled` and `checked` count how that was found out. `admit` is asked again
+    /// when the turn has come, because others may have failed meanwhile.
+    pub(crate) async fn verify(
+        &self,
+        authenticator: &Arc<dyn Authenticator>,
+        credentials: BasicCredentials,
+        address: Option<AddressGroup>,
+        admit: impl Fn() -> Result<(), Refusal>,
+        (recalled, checked): (&AtomicU64, &AtomicU64),
+    ) -> Result<bool, Refusal> {
+        let recall = || {
+            let verdict = authenticator.recall(&credentials, Instant::now());
+            if verdict.is_some() {
+                count(recalled);
+            }
+            verdict
+        };
+        if let Some(verdict) = recall() {
+            return Ok(verdict);
         }
-        verdict
+        let turn = self.turn(address).await?;
+        admit()?;
+        // Another request with the same credentials may have been checked while this one waited.
+        if let Some(verdict) = recall() {
+            return Ok(verdict);
+        }
+        count(checked);
+        let authenticator = Arc::clone(authenticator);
+        run(turn, move || authenticator.check(&credentials, Instant::now())).await
+    }
+
+    /// Waits for a turn: first among the requests of the same address, then, at most [`Lanes::share`] of them at a
+    /// time, among all. Both queues are first come, first served.
+    pub(crate) async fn turn(&self, address: Option<AddressGroup>) -> Result<Turn, Refusal> {
+        let closed = |error: tokio::sync::AcquireError| unavailable(error.to_string());
+        let lane = match address {
+            Some(address) => {
+                let place = self.lanes.enter(address)?;
+                let lane = Arc::clone(&place.lane).acquire_owned().await.map_err(closed)?;
+                Some((lane, place))
+            }
+            None => None,
+        };
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(closed)?;
+        Ok(Turn {
+            _turn: turn,
+            _lane: lane,
+        })
+    }
+}
+
+/// Runs a check off the runtime.
+pub(crate) async fn run<T: Send + 'static>(
+    turn: Turn,
+    check: impl FnOnce() -> Result<T, AuthenticatorUnavailable> + Send + 'static,
+) -> Result<T, Refusal> {
+    let running = spawn_blocking(move || {
+        // Held by the thread, so that a client that goes away does not make room for another check.
+        let _turn = turn;
+        check()
+    });
+    match running.await {
+        Ok(Ok(verdict)) => Ok(verdict),
+        Ok(Err(error)) => Err(unavailable(error.to_string())),
+        Err(error) => Err(Refusal::Internal {
+            cause: format!("the check of credentials failed: {error}"),
+        }),
+    }
+}
+
+/// The right to run one check.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _turn: OwnedSemaphorePermit,
+    _lane: Option<(OwnedSemaphorePermit, Place)>,
+}
+
+/// The requests that wait or run, by address; an address without any has no entry.
+#[derive(Debug)]
+struct Lanes {
+    share: usize,
+    waiting: Mutex<HashMap<AddressGroup, (Arc<Semaphore>, usize)>>,
+}
+
+#[derive(Debug)]
+struct Place {
+    lanes: Arc<Lanes>,
+    address: AddressGroup,
+    lane: Arc<Semaphore>,
+}
+
+impl Lanes {
+    fn enter(self: &Arc<Self>, address: AddressGroup) -> Result<Place, Refusal> {
+        let mut waiting = self.lock();
+        let (lane, places) = waiting
+            .entry(address)
+            .or_insert_with(|| (Arc::new(Semaphore::new(self.share)), 0));
+        if *places >= QUEUE_PER_ADDRESS {
+            return Err(unavailable(format!(
+                "{QUEUE_PER_ADDRESS} checks of credentials wait for one address"
+            )));
+        }
+        *places += 1;
+        Ok(Place {
+            lanes: Arc::clone(self),
+            address,
+            lane: Arc::clone(lane),
+        })
+    }
+
+    /// Nothing in the critical sections can panic.
+    fn lock(&self) -> MutexGuard<'_, HashMap<AddressGroup, (Arc<Semaphore>, usize)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut waiting = self.lanes.lock();
+        if let Some((_, places)) = waiting.get_mut(&self.address) {
+            *places = places.saturating_sub(1);
+            if *places == 0 {
+                waiting.remove(&self.address);
+            }
+        }
     }
 }
 
@@ -84,22 +176,35 @@ mod tests {
     use super::*;
     use crate::auth::Users;
     use crate::server::counters::Counters;
+    use std::net::IpAddr;
+
+    fn group(text: &str) -> Option<AddressGroup> {
+        Some(text.parse::<IpAddr>().unwrap().into())
+    }
 
     #[tokio::test]
     async fn checks_a_burst_of_equal_credentials_once() {
         let mut users = Users::new();
         users.set_password("phone", "secret").unwrap();
-        let gate = Arc::new(PasswordGate::new(Arc::new(users), 1));
+        let authenticator: Arc<dyn Authenticator> = Arc::new(users);
+        let gate = Arc::new(PasswordGate::new(1));
         let counters = Arc::new(Counters::default());
         let mut burst = tokio::task::JoinSet::new();
         for _ in 0..50 {
-            let (gate, counters) = (Arc::clone(&gate), Arc::clone(&counters));
+            let (gate, counters, authenticator) = (
+                Arc::clone(&gate),
+                Arc::clone(&counters),
+                Arc::clone(&authenticator),
+            );
             burst.spawn(async move {
                 let credentials = BasicCredentials::new("phone", "secret").unwrap();
+                let counted = (&counters.passwords_recalled, &counters.password_checks);
                 gate.verify(
+                    &authenticator,
                     credentials,
-                    &counters.passwords_recalled,
-                    &counters.password_checks,
+                    group("192.0.2.1"),
+                    || Ok(()),
+                    counted,
                 )
                 .await
             });
@@ -109,5 +214,45 @@ mod tests {
         }
         let found = counters.snapshot();
         assert_eq!((found.password_checks, found.passwords_recalled), (1, 49));
+        assert!(gate.lanes.lock().is_empty(), "nothing is kept of an idle address");
+    }
+
+    #[tokio::test]
+    async fn one_address_cannot_take_all_turns() {
+        let gate = PasswordGate::new(2);
+        let first = gate.turn(group("192.0.2.1")).await.unwrap();
+        let mut second = Box::pin(gate.turn(group("192.0.2.1")));
+        assert!(futures_are_pending(&mut second).await, "its share is one of two");
+        let other = gate.turn(group("192.0.2.2")).await.unwrap();
+        drop(first);
+        drop(second.await.unwrap());
+        drop(other);
+    }
+
+    #[tokio::test]
+    async fn an_address_with_too_many_waiting_is_told_to_come_back() {
+        let gate = PasswordGate::new(2);
+        let places: Vec<_> = (0..QUEUE_PER_ADDRESS)
+            .map(|_| gate.lanes.enter(group("192.0.2.1").unwrap()).unwrap())
+            .collect();
+        assert!(matches!(
+            gate.turn(group("192.0.2.1")).await,
+            Err(Refusal::Unavailable { .. })
+        ));
+        assert!(gate.turn(group("192.0.2.2")).await.is_ok());
+        drop(places);
+        assert!(gate.turn(group("192.0.2.1")).await.is_ok());
+    }
+
+    /// Whether a future that is polled often does not get ready.
+    async fn futures_are_pending(future: &mut (impl Future + Unpin)) -> bool {
+        for _ in 0..100 {
+            tokio::select! {
+                biased;
+                _ = &mut *future => return false,
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        true
     }
 }
