@@ -65,8 +65,8 @@ impl Authenticator for Accounts {
         self.users.check(credentials, now)
     }
 
-    fn digest(&self) -> Option<&DigestVerifier> {
-        self.digest.as_ref().map(|(verifier, _)| &**verifier)
+    fn digest(&self) -> Option<Arc<DigestVerifier>> {
+        self.digest.as_ref().map(|(verifier, _)| Arc::clone(verifier))
     }
 
     fn digest_secret(&self, user: &str, realm: &str, algorithm: DigestAlgorithm) -> Option<DigestSecret> {

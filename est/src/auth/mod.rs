@@ -20,6 +20,7 @@ mod requirement;
 mod users;
 
 use core::fmt;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use digest::{DigestAlgorithm, DigestSecret, DigestVerifier};
@@ -61,7 +62,7 @@ pub trait Authenticator: Send + Sync + fmt::Debug {
     fn check(&self, credentials: &BasicCredentials, now: Instant) -> Result<bool, AuthenticatorUnavailable>;
 
     /// Makes the Digest challenges and verifies their answers; without one, Digest is not offered.
-    fn digest(&self) -> Option<&DigestVerifier> {
+    fn digest(&self) -> Option<Arc<DigestVerifier>> {
         None
     }
 

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use est::auth::{BasicCredentials, Users};
+use est::auth::{Authenticator, BasicCredentials, Users};
 use est::ca::CertificateAuthority;
 use est::ca::database::MemoryLog;
 use est::ca::embedded::EmbeddedCertificateAuthority;
@@ -53,6 +53,8 @@ pub(crate) struct Setup {
     pub(crate) settings: LabelSettings,
     pub(crate) versions: TlsVersions,
     pub(crate) policy: IssuancePolicy,
+    /// Instead of the one user.
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
 }
 
 impl Default for Setup {
@@ -62,6 +64,7 @@ impl Default for Setup {
             settings: LabelSettings::default(),
             versions: TlsVersions::Tls12And13,
             policy: IssuancePolicy::default(),
+            authenticator: None,
         }
     }
 }
@@ -106,13 +109,16 @@ impl TestServer {
         tls.versions = setup.versions;
         tls.client_authentication =
             ClientAuthentication::Optional(PeerVerifier::trust_store(Arc::clone(&anchors)));
-        let mut users = Users::new();
-        users.set_password(USER, PASSWORD).unwrap();
+        let authenticator = setup.authenticator.unwrap_or_else(|| {
+            let mut users = Users::new();
+            users.set_password(USER, PASSWORD).unwrap();
+            Arc::new(users)
+        });
         let authority = wrap(embedded);
         let config = ServerConfig {
             tls,
             operations: Operations::new(Arc::clone(&authority), setup.settings),
-            authenticator: Arc::new(users),
+            authenticator,
             limits: setup.limits,
         };
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), config)
