@@ -1,0 +1,1 @@
+//! libest's own server, when it is installed.
