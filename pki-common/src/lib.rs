@@ -12,6 +12,8 @@
 //! | [`certificate`] | a typed view of an X.509 certificate |
 //! | [`signature`] | signature verification, weak algorithms by explicit policy |
 //! | [`authlist`] | the authlist, its refusals, its import and export |
+//! | [`Fingerprint`] | the digest of a whole certificate, as a person compares it |
+//! | [`revocation`] | revocation lists, and whether a certificate is on one |
 //! | [`trust_store`] | anchors per role, path validation, expected names |
 //! | [`identity`] | a certificate with its private key, made or loaded |
 //! | [`tls`] | rustls configurations and the verifiers that ask trust store and authlist |
@@ -53,8 +55,10 @@
 //! Numbers such as F001-27 count the facts of the vendor documents that this project works from.
 
 mod escaped;
+mod fingerprint;
 mod key_hash;
 mod mac;
+mod shared;
 
 pub mod authlist;
 pub mod certificate;
@@ -62,12 +66,14 @@ pub mod channel_binding;
 pub mod clock;
 pub mod identity;
 pub mod ladder;
+pub mod revocation;
 pub mod signature;
 pub mod tls;
 pub mod trust_store;
 
 pub use certificate::{Certificate, CertificateType};
 pub use escaped::Escaped;
+pub use fingerprint::{Fingerprint, FingerprintParseError};
 pub use key_hash::{HashAlgorithm, KeyHash, KeyHashParseError, NearMiss, NearMissKind};
 pub use ladder::{Alert, Diagnose, Failure, Rung, Side, TlsFault};
 pub use mac::{MacAddr, MacFormat, MacParseError};

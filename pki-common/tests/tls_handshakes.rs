@@ -448,28 +448,6 @@ fn a_replaced_authlist_holds_for_the_next_handshake_of_the_same_configuration() 
     assert!(handshake(&client_config, &server_config).succeeded());
 }
 
-#[test]
-fn a_session_is_not_resumed_past_the_authlist_unless_resumption_is_on() {
-    for (resumption, still_welcome) in [(false, false), (true, true)] {
-        let peer = self_signed();
-        let list = admitting(peer.certificate());
-        // In TLS 1.2 the session is complete with the handshake; TLS 1.3 sends its ticket later.
-        let mut server = server_asking(PeerVerifier::authlist(list.clone()), TlsVersions::Tls12);
-        server.resumption = resumption;
-        let mut client = client_of(&server, Some(peer));
-        client.resumption = true;
-        let client_config = client.rustls_config().unwrap();
-        assert!(handshake(&client_config, &server.rustls_config().unwrap()).succeeded());
-        list.replace(pki_common::authlist::AuthList::new());
-        let again = handshake(&client_config, &server.rustls_config().unwrap());
-        assert_eq!(
-            again.succeeded(),
-            still_welcome,
-            "resumption {resumption}: {again:?}"
-        );
-    }
-}
-
 /// RFC 5280 section 4.2: what is critical and not understood refuses, also where no path is walked.
 #[test]
 fn a_self_signed_certificate_with_an_unknown_critical_extension_is_refused_before_the_authlist() {

@@ -224,63 +224,6 @@ fn loads_every_form_of_key_that_openssl_writes() {
 }
 
 #[test]
-fn refuses_an_encrypted_key_with_the_command_that_decrypts_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let identity = self_signed();
-    identity
-        .save(folder.path().join("cert.pem"), folder.path().join("plain.pem"))
-        .unwrap();
-    let run = |arguments: &[&str]| openssl(folder.path(), arguments);
-    let common = ["-passout", "pass:secret"];
-    for (name, arguments) in [
-        (
-            "enc.pem",
-            vec!["pkcs8", "-topk8", "-in", "plain.pem", "-out", "enc.pem"],
-        ),
-        (
-            "enc.der",
-            vec![
-                "pkcs8",
-                "-topk8",
-                "-in",
-                "plain.pem",
-                "-outform",
-                "DER",
-                "-out",
-                "enc.der",
-            ],
-        ),
-        (
-            "old.pem",
-            vec![
-                "pkey",
-                "-in",
-                "plain.pem",
-                "-traditional",
-                "-aes128",
-                "-out",
-                "old.pem",
-            ],
-        ),
-    ] {
-        if run(&[arguments, common.to_vec()].concat()).is_none() {
-            return;
-        }
-        let key = folder.path().join(name);
-        let error = Identity::load(folder.path().join("cert.pem"), &key).unwrap_err();
-        assert!(
-            matches!(error, IdentityError::EncryptedPrivateKey { .. }),
-            "{name}: {error}"
-        );
-        let remedy = error.diagnose().remedy;
-        assert!(
-            remedy.contains(&format!("openssl pkey -in {}", key.display())),
-            "{remedy}"
-        );
-    }
-}
-
-#[test]
 fn refuses_a_key_of_another_certificate_and_shows_both_hashes() {
     let (ours, other) = (self_signed(), self_signed());
     let error = Identity::from_parts(ours.chain().to_vec(), other.private_key().clone_key()).unwrap_err();

@@ -22,11 +22,10 @@ mod toml_table;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use crate::certificate::{Certificate, CertificateType};
 use crate::key_hash::{HashAlgorithm, KeyHash};
 use crate::mac::MacAddr;
+use crate::shared::Shared;
 
 pub use entry::{AuthListConflict, AuthListEntry, AuthListType, UnknownAuthListType};
 pub use export::ExportError;
@@ -216,24 +215,34 @@ impl<'a> IntoIterator for &'a AuthList {
 /// An authlist that can be replaced while connections run.
 ///
 /// Clones share the list. A check works on the list it loaded; a replacement holds from the next load on, and
-/// connections that were admitted stay.
-#[derive(Clone, Debug, Default)]
-pub struct SharedAuthList(Arc<ArcSwap<AuthList>>);
+/// connections that were admitted stay. Sessions from before are not resumed by a server of this crate.
+#[derive(Clone, Debug)]
+pub struct SharedAuthList(Shared<AuthList>);
 
 impl SharedAuthList {
     /// Shares a list.
     pub fn new(list: AuthList) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(list)))
+        Self(Shared::new(Arc::new(list)))
     }
 
     /// The list of this moment. Takes no lock.
     pub fn load(&self) -> Arc<AuthList> {
-        self.0.load_full()
+        self.0.load()
     }
 
     /// Puts another list in its place.
     pub fn replace(&self, list: AuthList) {
-        self.0.store(Arc::new(list));
+        self.0.replace(Arc::new(list));
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.0.generation()
+    }
+}
+
+impl Default for SharedAuthList {
+    fn default() -> Self {
+        Self::new(AuthList::default())
     }
 }
 

@@ -23,6 +23,7 @@ use crate::signature::{SignatureError, SignaturePolicy, verify_signature};
 
 pub use algorithms::{EcCurve, KeyType, SignatureAlgorithm, SignatureDigest};
 pub use error::CertificateError;
+pub(crate) use name::oneline;
 
 /// Largest certificate that is read, in bytes of DER. Real ones have 1 to 4 kB; RFC 8446 lets a peer send
 /// 16 MB. The limit bounds what parsing one costs.
@@ -100,12 +101,12 @@ impl Certificate {
             version @ 0..=2 => u8::try_from(version + 1).unwrap_or(u8::MAX),
             other => return Err(CertificateError::UnknownVersion { value: other }),
         };
-        let subject = name::oneline(parsed.subject());
+        let subject = oneline(parsed.subject());
         Ok(Self(Arc::new(Inner {
             version,
             serial_number: parsed.raw_serial().to_vec(),
             subject_der: parsed.subject().as_raw().to_vec(),
-            issuer: name::oneline(parsed.issuer()),
+            issuer: oneline(parsed.issuer()),
             issuer_der: parsed.issuer().as_raw().to_vec(),
             common_name: name::common_names(parsed.subject()).pop(),
             subject_mac: name::mac_address(parsed.subject()),
@@ -358,9 +359,7 @@ impl SubjectAlternativeName {
                 Ok(address) => Self::Ip(address),
                 Err(_) => Self::Other(format!("an IP address of {} octets", octets.len())),
             },
-            GeneralName::DirectoryName(name) => {
-                Self::Other(format!("directory name {}", name::oneline(name)))
-            }
+            GeneralName::DirectoryName(name) => Self::Other(format!("directory name {}", oneline(name))),
             GeneralName::OtherName(oid, _) => Self::Other(format!("other name {}", oid.to_id_string())),
             GeneralName::RegisteredID(oid) => Self::Other(format!("registered id {}", oid.to_id_string())),
             GeneralName::X400Address(_) => Self::Other("an X.400 address".to_owned()),

@@ -37,7 +37,7 @@ const SHORT_NAMES: [(Oid<'static>, &str); 21] = [
 
 /// A name as `X509_NAME_oneline` of OpenSSL writes it: `/type=value` in certificate order, every byte outside
 /// printable ASCII as `\xHH`.
-pub(super) fn oneline(name: &X509Name<'_>) -> String {
+pub(crate) fn oneline(name: &X509Name<'_>) -> String {
     let mut text = String::new();
     for attribute in name.iter_attributes() {
         let short = SHORT_NAMES

@@ -46,11 +46,31 @@ pub enum IdentityError {
         /// PEM labels found instead.
         found: Vec<String>,
     },
-    /// A private key is encrypted by a password.
-    #[error("the private key in {origin} is encrypted by a password, which is not supported")]
+    /// A private key is encrypted and no passphrase was given.
+    #[error("the private key in {origin} is encrypted, and no passphrase for it was given")]
     EncryptedPrivateKey {
         /// The file.
         origin: String,
+    },
+    /// The passphrase does not decrypt the private key.
+    #[error("the passphrase does not decrypt the private key in {origin}")]
+    WrongPassphrase {
+        /// The file.
+        origin: String,
+    },
+    /// A private key is encrypted in a way that is not read.
+    #[error("the encryption of the private key in {origin} is not supported: {reason}")]
+    UnsupportedEncryption {
+        /// The file.
+        origin: String,
+        /// What is not supported.
+        reason: String,
+    },
+    /// A private key cannot be encrypted.
+    #[error("the private key cannot be encrypted: {reason}")]
+    CannotEncrypt {
+        /// Why.
+        reason: String,
     },
     /// PEM or DER of a file is damaged.
     #[error("{origin} is damaged: {reason}")]
@@ -130,10 +150,15 @@ impl Diagnose for IdentityError {
             Self::NoPrivateKey { .. } => {
                 "Name a file with a private key in PKCS#8, PKCS#1 or SEC1, in PEM or DER.".to_owned()
             }
-            Self::EncryptedPrivateKey { origin } => format!(
-                "Decrypt it with `openssl pkey -in {origin} -out {origin}.plain`, name the new file, and keep it \
-                 readable for its owner only."
+            Self::EncryptedPrivateKey { .. } => "Give the passphrase of the private key.".to_owned(),
+            Self::WrongPassphrase { .. } => {
+                "Give the passphrase that the file was written with, without a line end after it.".to_owned()
+            }
+            Self::UnsupportedEncryption { origin, .. } => format!(
+                "Encrypt it again with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in {origin} -out {origin}.new` and name \
+                 the new file."
             ),
+            Self::CannotEncrypt { .. } => "Give a passphrase, and the key in PKCS#8.".to_owned(),
             Self::Damaged { .. } | Self::BadCertificate { .. } => {
                 "Look at the file with `openssl x509 -text` or `openssl pkey -text` and make it again."
                     .to_owned()

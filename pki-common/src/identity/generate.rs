@@ -1,11 +1,14 @@
 //! Makes keys and self-signed certificates.
 
+use core::fmt;
+use core::str::FromStr;
 use core::time::Duration;
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 
 use super::IdentityError;
 use crate::MacAddr;
+use crate::ladder::{Diagnose, Failure, Rung};
 
 /// Begin of the common name when the caller gives none; the MAC address follows after a hyphen.
 pub const DEFAULT_COMMON_NAME_PREFIX: &str = "Device";
@@ -31,8 +34,85 @@ pub enum NewKey {
     EcP256,
     /// EC on the curve P-384.
     EcP384,
+    /// EC on the curve P-521; only with the provider aws-lc-rs.
+    EcP521,
+    /// Ed25519 (RFC 8410); many old peers do not know it.
+    Ed25519,
     /// RSA with 2048 bits, for old peers that know no elliptic curves.
     Rsa2048,
+    /// RSA with 3072 bits.
+    Rsa3072,
+    /// RSA with 4096 bits; making one takes seconds.
+    Rsa4096,
+}
+
+impl NewKey {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::EcP256,
+        Self::EcP384,
+        Self::EcP521,
+        Self::Ed25519,
+        Self::Rsa2048,
+        Self::Rsa3072,
+        Self::Rsa4096,
+    ];
+
+    /// The name in configurations and options, for example `ec-p256`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EcP256 => "ec-p256",
+            Self::EcP384 => "ec-p384",
+            Self::EcP521 => "ec-p521",
+            Self::Ed25519 => "ed25519",
+            Self::Rsa2048 => "rsa-2048",
+            Self::Rsa3072 => "rsa-3072",
+            Self::Rsa4096 => "rsa-4096",
+        }
+    }
+
+    /// Whether it is an RSA key, of any size.
+    #[must_use]
+    pub const fn is_rsa(self) -> bool {
+        matches!(self, Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096)
+    }
+}
+
+impl fmt::Display for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A text that names no kind of key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{} is no kind of key; there are ec-p256, ec-p384, ec-p521, ed25519, rsa-2048, rsa-3072 and rsa-4096",
+    crate::Escaped::new(text).at_most(40)
+)]
+pub struct UnknownKeyKind {
+    /// The text.
+    pub text: String,
+}
+
+impl Diagnose for UnknownKeyKind {
+    fn diagnose(&self) -> Failure {
+        Failure::new(Rung::Local, format!("{self}."), "Name one of these kinds.")
+    }
+}
+
+impl FromStr for NewKey {
+    type Err = UnknownKeyKind;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name().eq_ignore_ascii_case(text))
+            .ok_or_else(|| UnknownKeyKind {
+                text: text.to_owned(),
+            })
+    }
 }
 
 /// What a self-signed certificate shall say.
@@ -124,14 +204,24 @@ mod imp {
         match kind {
             NewKey::EcP256 => rcgen_key(&rcgen::PKCS_ECDSA_P256_SHA256),
             NewKey::EcP384 => rcgen_key(&rcgen::PKCS_ECDSA_P384_SHA384),
-            NewKey::Rsa2048 => rsa_2048(),
+            NewKey::EcP521 => ec_p521(),
+            NewKey::Ed25519 => ed25519(),
+            NewKey::Rsa2048 => rsa(2048),
+            NewKey::Rsa3072 => rsa(3072),
+            NewKey::Rsa4096 => rsa(4096),
         }
     }
 
     fn rcgen_key(
         algorithm: &'static rcgen::SignatureAlgorithm,
     ) -> Result<PrivatePkcs8KeyDer<'static>, IdentityError> {
-        let mut pair = KeyPair::generate_for(algorithm).map_err(|error| IdentityError::CannotGenerate {
+        pkcs8_of(KeyPair::generate_for(algorithm))
+    }
+
+    fn pkcs8_of(
+        generated: Result<KeyPair, rcgen::Error>,
+    ) -> Result<PrivatePkcs8KeyDer<'static>, IdentityError> {
+        let mut pair = generated.map_err(|error| IdentityError::CannotGenerate {
             reason: error.to_string(),
         })?;
         let key = PrivatePkcs8KeyDer::from(pair.serialize_der());
@@ -139,17 +229,53 @@ mod imp {
         Ok(key)
     }
 
+    /// The providers write the public key beside it (version 2 of PKCS#8, RFC 5958), which OpenSSL 3.0 does not read.
+    fn ed25519() -> Result<PrivatePkcs8KeyDer<'static>, IdentityError> {
+        use ::pkcs8::der::Encode as _;
+        let failed = |error: &dyn core::fmt::Display| IdentityError::CannotGenerate {
+            reason: error.to_string(),
+        };
+        let mut made = rcgen_key(&rcgen::PKCS_ED25519)?;
+        let plain = ::pkcs8::PrivateKeyInfo::try_from(made.secret_pkcs8_der())
+            .map_err(|error| failed(&error))
+            .and_then(|whole| {
+                ::pkcs8::PrivateKeyInfo::new(whole.algorithm, whole.private_key)
+                    .to_der()
+                    .map_err(|error| failed(&error))
+            });
+        made.zeroize();
+        plain.map(PrivatePkcs8KeyDer::from)
+    }
+
     #[cfg(feature = "aws-lc-rs")]
-    fn rsa_2048() -> Result<PrivatePkcs8KeyDer<'static>, IdentityError> {
-        rcgen_key(&rcgen::PKCS_RSA_SHA256)
+    fn ec_p521() -> Result<PrivatePkcs8KeyDer<'static>, IdentityError> {
+        rcgen_key(&rcgen::PKCS_ECDSA_P521_SHA512)
+    }
+
+    /// ring does not know the curve.
+    #[cfg(not(feature = "aws-lc-rs"))]
+    fn ec_p521() -> Result<PrivatePkcs8KeyDer<'static>, IdentityError> {
+        Err(IdentityError::CannotGenerate {
+            reason: "the crypto provider ring does not know the curve P-521".to_owned(),
+        })
+    }
+
+    #[cfg(feature = "aws-lc-rs")]
+    fn rsa(bits: usize) -> Result<PrivatePkcs8KeyDer<'static>, IdentityError> {
+        let size = match bits {
+            3072 => rcgen::RsaKeySize::_3072,
+            4096 => rcgen::RsaKeySize::_4096,
+            _ => rcgen::RsaKeySize::_2048,
+        };
+        pkcs8_of(KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size))
     }
 
     /// ring makes no RSA keys.
     #[cfg(not(feature = "aws-lc-rs"))]
-    fn rsa_2048() -> Result<PrivatePkcs8KeyDer<'static>, IdentityError> {
-        use rsa::pkcs8::EncodePrivateKey as _;
+    fn rsa(bits: usize) -> Result<PrivatePkcs8KeyDer<'static>, IdentityError> {
+        use ::rsa::pkcs8::EncodePrivateKey as _;
         let failed = |reason: String| IdentityError::CannotGenerate { reason };
-        let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048)
+        let key = ::rsa::RsaPrivateKey::new(&mut ::rsa::rand_core::OsRng, bits)
             .map_err(|error| failed(error.to_string()))?;
         let document = key.to_pkcs8_der().map_err(|error| failed(error.to_string()))?;
         Ok(PrivatePkcs8KeyDer::from(document.as_bytes().to_vec()))
@@ -194,7 +320,7 @@ mod imp {
         parameters.not_before = moment(wanted.now, |now| now.checked_sub(wanted.backdate))?;
         parameters.not_after = moment(wanted.now, |now| now.checked_add(wanted.validity))?;
         parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        if wanted.key == NewKey::Rsa2048 {
+        if wanted.key.is_rsa() {
             // Old peers send the session key encrypted to ours (F001-17).
             parameters.key_usages.push(KeyUsagePurpose::KeyEncipherment);
         }

@@ -10,7 +10,7 @@ use rustls_pki_types::{
 };
 use zeroize::Zeroizing;
 
-use super::{IdentityError, private_file};
+use super::{IdentityError, encryption, private_file};
 
 /// Largest certificate or key file that is read, in bytes. A chain of ten certificates with RSA-4096 keys
 /// in PEM has about 25 kB; the limit keeps a mistyped path from filling the memory.
@@ -23,10 +23,13 @@ pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'stati
     parse_certificates(&content, &path.display().to_string())
 }
 
-pub(super) fn read_private_key(path: &Path) -> Result<PrivateKeyDer<'static>, IdentityError> {
+pub(super) fn read_private_key(
+    path: &Path,
+    passphrase: Option<&[u8]>,
+) -> Result<PrivateKeyDer<'static>, IdentityError> {
     let (content, metadata) = read_limited(path)?;
     private_file::warn_when_shared(path, &metadata);
-    parse_private_key(&content, &path.display().to_string())
+    parse_private_key(&content, passphrase, &path.display().to_string())
 }
 
 fn read_limited(path: &Path) -> Result<(Zeroizing<Vec<u8>>, std::fs::Metadata), IdentityError> {
@@ -74,18 +77,23 @@ pub(super) fn parse_certificates(
 
 pub(super) fn parse_private_key(
     content: &[u8],
+    passphrase: Option<&[u8]>,
     origin: &str,
 ) -> Result<PrivateKeyDer<'static>, IdentityError> {
     if content.first() == Some(&TAG_SEQUENCE) {
-        return key_from_der(content, origin);
+        return key_from_der(content, passphrase, origin);
     }
-    // Both ways of openssl to encrypt a key say so in clear text (RFC 7468 section 11, RFC 1421).
-    if contains(content, b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
-        || contains(content, b"Proc-Type: 4,ENCRYPTED")
-    {
-        return Err(IdentityError::EncryptedPrivateKey {
+    // The older of OpenSSL's two ways says so in clear text (RFC 1421).
+    if contains(content, b"Proc-Type: 4,ENCRYPTED") {
+        return Err(IdentityError::UnsupportedEncryption {
             origin: origin.to_owned(),
+            reason: "it is OpenSSL's traditional format (Proc-Type: 4,ENCRYPTED), which is too weak"
+                .to_owned(),
         });
+    }
+    if contains(content, ENCRYPTED_BEGIN) {
+        let der = encrypted_section(content, origin)?;
+        return key_from_der(&der, passphrase, origin);
     }
     let mut found = Vec::new();
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(content) {
@@ -106,12 +114,39 @@ pub(super) fn parse_private_key(
     })
 }
 
-fn key_from_der(content: &[u8], origin: &str) -> Result<PrivateKeyDer<'static>, IdentityError> {
+const ENCRYPTED_LABEL: &str = "ENCRYPTED PRIVATE KEY";
+const ENCRYPTED_BEGIN: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
+const ENCRYPTED_END: &[u8] = b"-----END ENCRYPTED PRIVATE KEY-----";
+
+/// The DER in the first PEM section with an encrypted key (RFC 7468 section 11).
+fn encrypted_section(content: &[u8], origin: &str) -> Result<Vec<u8>, IdentityError> {
+    let damaged = |reason: String| IdentityError::Damaged {
+        origin: origin.to_owned(),
+        reason,
+    };
+    let position = |marker: &[u8]| content.windows(marker.len()).position(|window| window == marker);
+    let section = position(ENCRYPTED_BEGIN)
+        .zip(position(ENCRYPTED_END))
+        .and_then(|(begin, end)| content.get(begin..end.checked_add(ENCRYPTED_END.len())?))
+        .ok_or_else(|| damaged(format!("the section {ENCRYPTED_LABEL} has no end")))?;
+    der::pem::decode_vec(section)
+        .map(|(_label, der)| der)
+        .map_err(|error| damaged(error.to_string()))
+}
+
+fn key_from_der(
+    content: &[u8],
+    passphrase: Option<&[u8]>,
+    origin: &str,
+) -> Result<PrivateKeyDer<'static>, IdentityError> {
     // EncryptedPrivateKeyInfo begins with an AlgorithmIdentifier, every plain key with a version.
     if first_inner_tag(content) == Some(TAG_SEQUENCE) {
-        return Err(IdentityError::EncryptedPrivateKey {
-            origin: origin.to_owned(),
-        });
+        return match passphrase {
+            Some(passphrase) => encryption::decrypt(content, passphrase, origin),
+            None => Err(IdentityError::EncryptedPrivateKey {
+                origin: origin.to_owned(),
+            }),
+        };
     }
     PrivateKeyDer::try_from(content)
         .map(|key| key.clone_key())

@@ -1,13 +1,19 @@
 //! Our own certificate and private key.
 
+mod encryption;
 mod error;
 mod generate;
 mod load;
 mod private_file;
 
+pub use encryption::{
+    KEY_ENCRYPTION_ITERATIONS, MAX_KEY_ENCRYPTION_ITERATIONS, MAX_SCRYPT_MEMORY, encrypted_private_key_der,
+    encrypted_private_key_pem,
+};
 pub use error::IdentityError;
 pub use generate::{
-    DEFAULT_BACKDATE, DEFAULT_COMMON_NAME_PREFIX, DEFAULT_VALIDITY, NewKey, SelfSigned, generate_key,
+    DEFAULT_BACKDATE, DEFAULT_COMMON_NAME_PREFIX, DEFAULT_VALIDITY, NewKey, SelfSigned, UnknownKeyKind,
+    generate_key,
 };
 pub use load::MAX_IDENTITY_FILE_BYTES;
 pub use private_file::{write_private, write_public};
@@ -122,7 +128,21 @@ impl Identity {
         key_path: impl AsRef<Path>,
     ) -> Result<Self, IdentityError> {
         let certificates = load::read_certificates(certificate_path.as_ref())?;
-        let key = load::read_private_key(key_path.as_ref())?;
+        let key = load::read_private_key(key_path.as_ref(), None)?;
+        Self::from_parts(certificates, key)
+    }
+
+    /// As [`load`](Self::load), with a private key that may be encrypted by `passphrase` (PKCS#8, PBES2).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); the passphrase is wrong, or the encryption is one that is not read.
+    pub fn load_encrypted(
+        certificate_path: impl AsRef<Path>,
+        key_path: impl AsRef<Path>,
+        passphrase: &[u8],
+    ) -> Result<Self, IdentityError> {
+        let certificates = load::read_certificates(certificate_path.as_ref())?;
+        let key = load::read_private_key(key_path.as_ref(), Some(passphrase))?;
         Self::from_parts(certificates, key)
     }
 
@@ -132,7 +152,7 @@ impl Identity {
     /// As [`load`](Self::load).
     pub fn from_bytes(certificates: &[u8], key: &[u8], origin: &str) -> Result<Self, IdentityError> {
         let certificates = load::parse_certificates(certificates, origin)?;
-        let key = load::parse_private_key(key, origin)?;
+        let key = load::parse_private_key(key, None, origin)?;
         Self::from_parts(certificates, key)
     }
 
@@ -149,6 +169,21 @@ impl Identity {
         key_path: impl AsRef<Path>,
     ) -> Result<(), IdentityError> {
         write_private(key_path, self.private_key_pem().as_bytes())?;
+        write_public(certificate_path, self.certificate_chain_pem().as_bytes())
+    }
+
+    /// As [`save`](Self::save), with the private key encrypted by `passphrase` (PKCS#8, PBES2).
+    ///
+    /// # Errors
+    /// A file cannot be written, or the key cannot be encrypted.
+    pub fn save_encrypted(
+        &self,
+        certificate_path: impl AsRef<Path>,
+        key_path: impl AsRef<Path>,
+        passphrase: &[u8],
+    ) -> Result<(), IdentityError> {
+        let key = encrypted_private_key_pem(&self.key, passphrase)?;
+        write_private(key_path, key.as_bytes())?;
         write_public(certificate_path, self.certificate_chain_pem().as_bytes())
     }
 
@@ -207,6 +242,31 @@ impl Identity {
             self.certificate.certificate_type(),
         )
     }
+}
+
+/// Reads a private key from a file: PEM or DER; PKCS#8, PKCS#1 or SEC1; encrypted in PKCS#8 when there is a
+/// `passphrase`. The caller wipes it. A key file that others may read is warned about.
+///
+/// # Errors
+/// The file cannot be read, is too large or holds no private key; the key is encrypted and the passphrase is missing or
+/// wrong.
+pub fn load_private_key(
+    path: impl AsRef<Path>,
+    passphrase: Option<&[u8]>,
+) -> Result<PrivateKeyDer<'static>, IdentityError> {
+    load::read_private_key(path.as_ref(), passphrase)
+}
+
+/// As [`load_private_key`], from memory; `origin` names it in errors.
+///
+/// # Errors
+/// As [`load_private_key`].
+pub fn parse_private_key(
+    content: &[u8],
+    passphrase: Option<&[u8]>,
+    origin: &str,
+) -> Result<PrivateKeyDer<'static>, IdentityError> {
+    load::parse_private_key(content, passphrase, origin)
 }
 
 /// A private key in PEM under the label of its form (RFC 7468 section 10, RFC 5915 section 4, PKCS#1).

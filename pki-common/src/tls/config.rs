@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache};
 use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, KeyLog, ServerConfig, SupportedProtocolVersion};
 
-use super::{PeerVerifier, VerificationObserver, crypto_provider};
+use super::sessions::SessionsOfRules;
+use super::{PeerVerifier, SharedIdentity, VerificationObserver, crypto_provider};
 use crate::channel_binding::recording_provider;
 use crate::identity::Identity;
 use crate::ladder::{Diagnose, Failure, Rung};
@@ -27,6 +28,9 @@ pub enum TlsConfigError {
         "no crypto provider: neither the feature aws-lc-rs nor ring is on, and the process installed none"
     )]
     NoCryptoProvider,
+    /// A certificate was to be pinned by a SHA-1 fingerprint.
+    #[error("a certificate cannot be pinned by a SHA-1 fingerprint: another one with the same can be made")]
+    WeakFingerprint,
     /// rustls refused the configuration.
     #[error("TLS cannot be configured: {0}")]
     Refused(String),
@@ -37,6 +41,9 @@ impl Diagnose for TlsConfigError {
         let remedy = match self {
             Self::NoCryptoProvider => {
                 "Build with the feature aws-lc-rs or ring, or call CryptoProvider::install_default first."
+            }
+            Self::WeakFingerprint => {
+                "Give the SHA-256 fingerprint: `openssl x509 -noout -fingerprint -sha256`."
             }
             Self::Refused(_) => "Choose TLS versions that the crypto provider has cipher suites for.",
         };
@@ -112,8 +119,10 @@ fn provider_for(channel_binding: bool) -> Result<Arc<CryptoProvider>, TlsConfigE
 
 /// TLS for a server.
 ///
-/// A clone remembers sessions of its own: what one configuration has let in is not resumed under another that asks
-/// clients for more.
+/// A clone remembers sessions of its own. What was let in is resumed only as long as the same is asked of clients: not
+/// after `client_authentication` changed, nor after a [`SharedTrustStore`](crate::trust_store::SharedTrustStore),
+/// revocation lists or authlist in it were replaced. A handshake that is under way at that moment may still be
+/// remembered as let in by the new ones; [`ReloadableServerTls`](super::ReloadableServerTls) leaves not even that.
 #[derive(Debug)]
 pub struct ServerTls {
     /// Our own certificate and key.
@@ -131,6 +140,7 @@ pub struct ServerTls {
     /// extended master secret (RFC 7627); peers without it (OpenSSL before 1.1.0) fail the handshake. Off by default.
     pub channel_binding: bool,
     extended_master_secret: ExtendedMasterSecret,
+    shared_identity: Option<SharedIdentity>,
     key_log: Option<Arc<dyn KeyLog>>,
     sessions: Arc<ServerSessionMemoryCache>,
 }
@@ -145,6 +155,7 @@ impl Clone for ServerTls {
             resumption: self.resumption,
             channel_binding: self.channel_binding,
             extended_master_secret: self.extended_master_secret,
+            shared_identity: self.shared_identity.clone(),
             key_log: self.key_log.clone(),
             sessions: ServerSessionMemoryCache::new(RESUMABLE_SESSIONS),
         }
@@ -163,9 +174,17 @@ impl ServerTls {
             resumption: false,
             channel_binding: false,
             extended_master_secret: ExtendedMasterSecret::default(),
+            shared_identity: None,
             key_log: None,
             sessions: ServerSessionMemoryCache::new(RESUMABLE_SESSIONS),
         }
+    }
+
+    /// Presents an identity that can be replaced while connections run, instead of the one in `identity`.
+    #[must_use]
+    pub fn with_shared_identity(mut self, identity: SharedIdentity) -> Self {
+        self.shared_identity = Some(identity);
+        self
     }
 
     /// Gives the secrets of every connection to `key_log`, for example `rustls::KeyLogFile` for Wireshark.
@@ -228,12 +247,17 @@ impl ServerTls {
                 builder.with_client_cert_verifier(verifier.client_verifier(&provider, true))
             }
         };
-        let mut config = builder.with_cert_resolver(certificate_of(&self.identity));
+        let certificate: Arc<dyn ResolvesServerCert> = match &self.shared_identity {
+            Some(shared) => Arc::new(shared.clone()),
+            None => certificate_of(&self.identity),
+        };
+        let mut config = builder.with_cert_resolver(certificate);
         config.alpn_protocols.clone_from(&self.alpn);
         if self.resumption {
-            let sessions: Arc<dyn StoresServerSessions> =
-                Arc::<ServerSessionMemoryCache>::clone(&self.sessions);
-            config.session_storage = sessions;
+            config.session_storage = Arc::new(SessionsOfRules {
+                remembered: Arc::clone(&self.sessions),
+                authentication: authentication.clone(),
+            });
         } else {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
@@ -264,6 +288,7 @@ pub struct ClientTls {
     /// extended master secret (RFC 7627); peers without it (OpenSSL before 1.1.0) fail the handshake. Off by default.
     pub channel_binding: bool,
     extended_master_secret: ExtendedMasterSecret,
+    shared_identity: Option<SharedIdentity>,
     key_log: Option<Arc<dyn KeyLog>>,
 }
 
@@ -279,6 +304,7 @@ impl ClientTls {
             resumption: false,
             channel_binding: false,
             extended_master_secret: ExtendedMasterSecret::default(),
+            shared_identity: None,
             key_log: None,
         }
     }
@@ -287,6 +313,13 @@ impl ClientTls {
     #[must_use]
     pub fn with_identity(mut self, identity: Arc<Identity>) -> Self {
         self.identity = Some(identity);
+        self
+    }
+
+    /// Presents an identity that can be replaced while connections run, instead of the one in `identity`.
+    #[must_use]
+    pub fn with_shared_identity(mut self, identity: SharedIdentity) -> Self {
+        self.shared_identity = Some(identity);
         self
     }
 
@@ -336,9 +369,10 @@ impl ClientTls {
             .map_err(refused)?
             .dangerous()
             .with_custom_certificate_verifier(peer.server_verifier(&provider));
-        let mut config = match &self.identity {
-            Some(identity) => builder.with_client_cert_resolver(certificate_of(identity)),
-            None => builder.with_no_client_auth(),
+        let mut config = match (&self.shared_identity, &self.identity) {
+            (Some(shared), _) => builder.with_client_cert_resolver(Arc::new(shared.clone())),
+            (None, Some(identity)) => builder.with_client_cert_resolver(certificate_of(identity)),
+            (None, None) => builder.with_no_client_auth(),
         };
         config.alpn_protocols.clone_from(&self.alpn);
         if !self.resumption {

@@ -125,6 +125,11 @@ impl HandshakeContext {
                 format!("the certificate of {peer} is revoked"),
                 "Let the peer enrol again with a new key.",
             ),
+            CertificateError::UnknownRevocationStatus => (
+                TlsFault::Chain,
+                format!("whether the certificate of {peer} is revoked is not known"),
+                "Add the current revocation list of its issuer to the configured lists.",
+            ),
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => (
                 TlsFault::Chain,
                 format!("the certificate of {peer} is not meant for this use ({reason})"),
@@ -351,6 +356,14 @@ fn known_reason(reason: &CertificateError) -> Option<Refusal> {
             not_before: *not_before,
             now: *time,
         },
+        CertificateError::ExpiredRevocationListContext { time, next_update } => {
+            TrustError::RevocationListExpired {
+                subject: subject(),
+                issuer: "its issuer".to_owned(),
+                next_update: *next_update,
+                now: *time,
+            }
+        }
         CertificateError::NotValidForNameContext { expected, presented } => TrustError::WrongName {
             expected: ExpectedName::Server(expected.clone()),
             presented: presented.clone(),

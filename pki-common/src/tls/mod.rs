@@ -4,17 +4,24 @@
 //! configuration for rustls of it, and [`diagnose_tls`] and [`diagnose_io`] explain a failed handshake.
 
 mod alert_remedy;
+mod bootstrap;
 mod config;
 mod diagnose;
 mod handshake_signature;
 mod observer;
 mod provider;
+mod reload;
+mod sessions;
+mod shared_identity;
 mod verifier;
 
+pub use bootstrap::{MAX_PRESENTED_CERTIFICATES, PresentedChain};
 pub use config::{
     ClientAuthentication, ClientTls, RESUMABLE_SESSIONS, ServerTls, TlsConfigError, TlsVersions,
 };
 pub use diagnose::{HandshakeContext, alert_sent_for, diagnose_io, diagnose_tls};
 pub use observer::{Refusal, RefusalRecorder, VerificationObserver};
 pub use provider::crypto_provider;
+pub use reload::ReloadableServerTls;
+pub use shared_identity::SharedIdentity;
 pub use verifier::PeerVerifier;

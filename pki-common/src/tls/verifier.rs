@@ -1,6 +1,7 @@
 //! What a peer's certificate must satisfy: first validity, then the authlist.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -11,20 +12,19 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use super::bootstrap::{Bootstrap, PresentedChain};
 use super::handshake_signature::HandshakeSignatures;
 use super::{TlsConfigError, VerificationObserver, crypto_provider};
-use crate::CertificateType;
 use crate::authlist::SharedAuthList;
 use crate::certificate::Certificate;
+use crate::fingerprint::Fingerprint;
+use crate::revocation::RevocationCheck;
 use crate::signature::SignaturePolicy;
 use crate::trust_store::{
-    ExpectedName, MIN_LEGACY_RSA_BITS, Strength, TrustError, TrustStore, Usage, check_extensions_known,
-    check_strength, check_window,
+    ExpectedName, MIN_LEGACY_RSA_BITS, SharedTrustStore, Strength, TrustError, TrustStore, Usage,
+    check_extensions_known, check_strength, check_window,
 };
-
-/// Most bytes of anchor names a server hints to its clients. A message of TLS has room for 64 kB; a store
-/// of hundreds of anchors sends no hints, which means "any".
-const MAX_HINT_BYTES: usize = 16 * 1024;
+use crate::{CertificateType, HashAlgorithm};
 
 /// Role of the empty store behind an authlist without trust store, for messages.
 const NO_TRUST_STORE: &str = "none configured";
@@ -42,13 +42,21 @@ const NO_TRUST_STORE: &str = "none configured";
 /// and for client certificates, a name is checked only when [`expecting_name`](Self::expecting_name) gives one.
 #[derive(Debug, Clone)]
 pub struct PeerVerifier {
-    trust_store: Arc<TrustStore>,
-    hints: Arc<[DistinguishedName]>,
+    trust_store: SharedTrustStore,
     authlist: Option<SharedAuthList>,
+    revocation: Option<RevocationCheck>,
+    bootstrap: Option<Bootstrap>,
     name: NameCheck,
     clock: Option<Arc<dyn TimeProvider>>,
     observer: Option<Arc<dyn VerificationObserver>>,
     strength: Strength,
+    /// Differs for every verifier with other rules; clones keep it.
+    rules: u64,
+}
+
+fn new_rules() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 #[derive(Debug, Clone)]
@@ -60,17 +68,48 @@ enum NameCheck {
 }
 
 impl PeerVerifier {
-    /// The peer's certificate must lead to an anchor of `store`.
+    /// The peer's certificate must lead to an anchor of `store`, which can be replaced while connections run when it
+    /// is a [`SharedTrustStore`].
     #[must_use]
-    pub fn trust_store(store: Arc<TrustStore>) -> Self {
+    pub fn trust_store(store: impl Into<SharedTrustStore>) -> Self {
         Self {
-            hints: hints_of(&store),
-            trust_store: store,
+            trust_store: store.into(),
             authlist: None,
+            revocation: None,
+            bootstrap: None,
             name: NameCheck::AsUsual,
             clock: None,
             observer: None,
             strength: Strength::Current,
+            rules: new_rules(),
+        }
+    }
+
+    /// The peer's certificate must be the one with this SHA-256 fingerprint, and valid now. No trust store is asked
+    /// and no name is checked: the certificate itself is what is trusted.
+    ///
+    /// # Errors
+    /// The fingerprint is of SHA-1, which does not hold one certificate only.
+    pub fn pinned(fingerprint: Fingerprint) -> Result<Self, TlsConfigError> {
+        if fingerprint.algorithm() != HashAlgorithm::Sha256 {
+            return Err(TlsConfigError::WeakFingerprint);
+        }
+        Ok(Self {
+            bootstrap: Some(Bootstrap::Pinned(fingerprint)),
+            ..Self::trust_store(TrustStore::empty(NO_TRUST_STORE))
+        })
+    }
+
+    /// Accepts any server, whoever it is, and keeps the chain it presents in `presented`.
+    ///
+    /// For one thing only: to fetch certificates of an authority whose fingerprint a person then compares (RFC 7030
+    /// section 4.1.1). Send no secret over such a connection, and trust nothing that came over it before the comparison.
+    #[must_use]
+    pub fn dangerous_accept_any_server_for_bootstrap(presented: Arc<PresentedChain>) -> Self {
+        tracing::warn!("any server is accepted: compare the fingerprint before trusting what it sends");
+        Self {
+            bootstrap: Some(Bootstrap::AnyServer(presented)),
+            ..Self::trust_store(TrustStore::empty(NO_TRUST_STORE))
         }
     }
 
@@ -79,7 +118,7 @@ impl PeerVerifier {
     pub fn authlist(list: SharedAuthList) -> Self {
         Self {
             authlist: Some(list),
-            ..Self::trust_store(Arc::new(TrustStore::empty(NO_TRUST_STORE)))
+            ..Self::trust_store(TrustStore::empty(NO_TRUST_STORE))
         }
     }
 
@@ -91,17 +130,38 @@ impl PeerVerifier {
 
     /// Beside an authlist: certificates that are not self-signed must lead to an anchor of `store`.
     #[must_use]
-    pub fn with_trust_store(mut self, store: Arc<TrustStore>) -> Self {
-        self.hints = hints_of(&store);
-        self.trust_store = store;
+    pub fn with_trust_store(mut self, store: impl Into<SharedTrustStore>) -> Self {
+        self.trust_store = store.into();
+        self.changed()
+    }
+
+    /// Certificates that lead to an anchor must not be revoked. The lists can be replaced while connections run.
+    #[must_use]
+    pub fn with_revocation(mut self, check: RevocationCheck) -> Self {
+        self.revocation = Some(check);
+        self.changed()
+    }
+
+    fn changed(mut self) -> Self {
+        self.rules = new_rules();
         self
+    }
+
+    /// Everything whose change may refuse a peer that was let in before.
+    pub(super) fn generations(&self) -> [u64; 4] {
+        [
+            self.rules,
+            self.trust_store.generation(),
+            self.authlist.as_ref().map_or(0, SharedAuthList::generation),
+            self.revocation.as_ref().map_or(0, RevocationCheck::generation),
+        ]
     }
 
     /// The certificate must be for `name`, whatever name the connection was made to.
     #[must_use]
     pub fn expecting_name(mut self, name: ExpectedName) -> Self {
         self.name = NameCheck::Expected(name);
-        self
+        self.changed()
     }
 
     /// Accepts a server's certificate for any name: every peer that any anchor vouches for can pose as any
@@ -109,18 +169,18 @@ impl PeerVerifier {
     #[must_use]
     pub fn dangerous_accept_any_name(mut self) -> Self {
         tracing::warn!(
-            role = self.trust_store.role(),
+            role = self.trust_store.load().role(),
             "the names in peers' certificates are not checked"
         );
         self.name = NameCheck::Nothing;
-        self
+        self.changed()
     }
 
     /// Takes the time from `clock` instead of the system's clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn TimeProvider>) -> Self {
         self.clock = Some(clock);
-        self
+        self.changed()
     }
 
     /// Tells `observer` each step of the verification. There is one observer: the last one given.
@@ -141,7 +201,7 @@ impl PeerVerifier {
             .dangerous_accept_sha1()
             .dangerous_min_rsa_bits(MIN_LEGACY_RSA_BITS);
         self.strength = Strength::Legacy(policy);
-        self
+        self.changed()
     }
 
     /// For a rustls server that requires a client certificate.
@@ -170,7 +230,7 @@ impl PeerVerifier {
         let hints = if self.authlist.is_some() {
             Arc::default()
         } else {
-            Arc::clone(&self.hints)
+            self.trust_store.load().hints()
         };
         Arc::new(ClientVerifier {
             hints,
@@ -219,11 +279,13 @@ impl PeerVerifier {
                 })
             })?,
         };
+        if let Some(bootstrap) = &self.bootstrap {
+            return self.verify_bootstrap(bootstrap, &certificate, intermediates, usage, now);
+        }
         let validated_as = match &self.authlist {
             Some(_) if certificate.is_self_issued() => self.validate_self_signed(&certificate, now)?,
             _ => {
-                self.trust_store
-                    .validate_with(&certificate, intermediates, usage, now, self.strength)
+                self.validate_by_store(&certificate, intermediates, usage, now)
                     .map_err(|error| self.refuse(error))?;
                 certificate.certificate_type()
             }
@@ -234,6 +296,45 @@ impl PeerVerifier {
             observer.certificate_validated(&certificate);
         }
         self.ask_authlist(&certificate, validated_as)
+    }
+
+    fn validate_by_store(
+        &self,
+        certificate: &Certificate,
+        intermediates: &[CertificateDer<'_>],
+        usage: Usage,
+        now: UnixTime,
+    ) -> Result<(), TrustError> {
+        self.trust_store.load().validate_with(
+            certificate,
+            intermediates,
+            usage,
+            now,
+            self.strength,
+            self.revocation.as_ref(),
+        )
+    }
+
+    fn verify_bootstrap(
+        &self,
+        bootstrap: &Bootstrap,
+        certificate: &Certificate,
+        intermediates: &[CertificateDer<'_>],
+        usage: Usage,
+        now: UnixTime,
+    ) -> Result<(), CertificateError> {
+        bootstrap
+            .check(certificate, intermediates, usage)
+            .and_then(|()| match bootstrap {
+                // Of a server that nobody vouches for, not even the time is sure.
+                Bootstrap::AnyServer(_) => Ok(()),
+                Bootstrap::Pinned(_) => check_window(certificate, now),
+            })
+            .map_err(|error| self.refuse(error))?;
+        if let Some(observer) = &self.observer {
+            observer.certificate_validated(certificate);
+        }
+        Ok(())
     }
 
     /// A self-signed certificate before an authlist: its strength, its time, its extensions and its own signature.
@@ -296,17 +397,6 @@ impl PeerVerifier {
             observer.certificate_refused(&error);
         }
         error.to_certificate_error()
-    }
-}
-
-/// The names of the anchors, so that a client with several certificates picks the right one.
-fn hints_of(store: &TrustStore) -> Arc<[DistinguishedName]> {
-    let hints = store.subjects();
-    let bytes: usize = hints.iter().map(|name| name.as_ref().len() + 2).sum();
-    if bytes > MAX_HINT_BYTES {
-        Arc::default()
-    } else {
-        hints.into()
     }
 }
 

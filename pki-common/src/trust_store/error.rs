@@ -7,9 +7,10 @@ use rustls::{CertificateError, OtherError};
 use rustls_pki_types::UnixTime;
 
 use super::name::ExpectedName;
-use crate::KeyHash;
 use crate::clock::{distance, human_duration, rfc3339};
 use crate::ladder::{Alert, Diagnose, Failure, Rung, Side, TlsFault};
+use crate::revocation::RevocationReason;
+use crate::{Fingerprint, KeyHash};
 
 /// What the owner of a certificate wants to do with it (RFC 5280 section 4.2.1.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,6 +121,53 @@ pub enum TrustError {
         /// What is weak, for example "it is signed with SHA-1".
         weakness: String,
     },
+    /// The issuer revoked the certificate.
+    #[error("the certificate {subject} was revoked by {issuer} on {} ({reason})", rfc3339(*since))]
+    Revoked {
+        /// Subject of the certificate.
+        subject: String,
+        /// Who revoked it.
+        issuer: String,
+        /// When.
+        since: UnixTime,
+        /// Why.
+        reason: RevocationReason,
+    },
+    /// Whether the certificate is revoked cannot be told.
+    #[error("whether the certificate {subject} is revoked by {issuer} is not known: {detail}")]
+    RevocationUnknown {
+        /// Subject of the certificate.
+        subject: String,
+        /// Who could have revoked it.
+        issuer: String,
+        /// What is wrong with the issuer's list.
+        detail: String,
+    },
+    /// The issuer's revocation list is too old.
+    #[error(
+        "whether the certificate {subject} is revoked is not known: the list of {issuer} was to be replaced by {}, \
+         {} ago", rfc3339(*next_update), human_duration(distance(*next_update, *now))
+    )]
+    RevocationListExpired {
+        /// Subject of the certificate.
+        subject: String,
+        /// Who issued the list.
+        issuer: String,
+        /// End of the list's validity.
+        next_update: UnixTime,
+        /// The time of our clock.
+        now: UnixTime,
+    },
+    /// The certificate is not the pinned one.
+    #[error("the certificate {subject} has the fingerprint {presented}, expected was {expected}")]
+    NotPinned {
+        /// Subject of the certificate.
+        subject: String,
+        /// The fingerprint that was given.
+        expected: Fingerprint,
+        /// The fingerprint of the certificate.
+        presented: Fingerprint,
+    },
     /// The certificate is not X.509 in DER.
     #[error("the certificate cannot be read: {detail}")]
     Malformed {
@@ -198,7 +246,15 @@ impl TrustError {
             Self::WrongPurpose { .. } => CertificateError::InvalidPurpose,
             Self::BadSignature { .. } => CertificateError::BadSignature,
             Self::Malformed { .. } => CertificateError::BadEncoding,
-            Self::Legacy { .. } | Self::Path { .. } | Self::CannotVerify { .. } => {
+            Self::Revoked { .. } => CertificateError::Revoked,
+            Self::RevocationUnknown { .. } => CertificateError::UnknownRevocationStatus,
+            Self::RevocationListExpired { next_update, now, .. } => {
+                CertificateError::ExpiredRevocationListContext {
+                    time: *now,
+                    next_update: *next_update,
+                }
+            }
+            Self::Legacy { .. } | Self::Path { .. } | Self::NotPinned { .. } | Self::CannotVerify { .. } => {
                 CertificateError::Other(OtherError(Arc::new(self.clone())))
             }
         }
@@ -240,6 +296,20 @@ impl TrustError {
             }
             Self::BadSignature { .. } => "The certificate was changed or signed by another key of the same name: \
                                           fetch the peer's and the issuer's certificate again and compare them."
+                .to_owned(),
+            Self::Revoked { .. } => "Let the issuer give the peer a new certificate with a new key; if it should not \
+                                     have been revoked, ask the issuer why."
+                .to_owned(),
+            Self::RevocationUnknown { issuer, .. } => format!(
+                "Fetch the current revocation list of {issuer}, check it with `openssl crl -text`, and add it to the \
+                 configured lists."
+            ),
+            Self::RevocationListExpired { issuer, .. } => format!(
+                "Fetch the current revocation list of {issuer} and reload; if it should not be expired, is the clock \
+                 of this machine ahead?"
+            ),
+            Self::NotPinned { .. } => "Compare the fingerprint with the one that the peer's administrator reads out; \
+                                       if they differ, somebody else answers."
                 .to_owned(),
             Self::Legacy { .. } => "Give the peer a new certificate (v3, SHA-256, RSA-2048 or EC P-256); if it \
                                     cannot have one, accept old certificates for this peer only, by \
@@ -312,6 +382,14 @@ pub enum TrustStoreError {
         /// File, or "the given text".
         origin: String,
     },
+    /// The operating system has no anchors.
+    #[error("trust store of role \"{role}\": no anchors of the operating system were found: {reason}")]
+    NoSystemAnchors {
+        /// Role of the trust store.
+        role: String,
+        /// Where was looked, and what was wrong there.
+        reason: String,
+    },
     /// A certificate cannot be used as an anchor.
     #[error("trust store of role \"{role}\": {origin}: {reason}")]
     BadCertificate {
@@ -329,6 +407,9 @@ impl TrustStoreError {
         match self {
             Self::Read { .. } => "Correct the path, or let the user of this process read it.",
             Self::FileTooLarge { .. } => "Name the file with the anchors only, or split it.",
+            Self::NoSystemAnchors { .. } => {
+                "Install the certificates of the system (Debian: package ca-certificates), or name the anchors explicitly."
+            }
             Self::TooManyAnchors { .. } => "Keep only the anchors this role needs.",
             Self::NoCertificate { .. } => {
                 "Put certificates in PEM (-----BEGIN CERTIFICATE-----) or one in DER into the file, or take it out."

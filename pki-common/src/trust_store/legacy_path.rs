@@ -26,12 +26,13 @@ pub(super) struct LegacyPath<'a> {
 }
 
 impl LegacyPath<'_> {
-    /// `None` when no path of valid signatures reaches an anchor.
+    /// The path from the peer's certificate to the anchor, both included; `None` when no path of valid signatures
+    /// reaches an anchor.
     pub(super) fn validate(
         &self,
         end_entity: &Certificate,
         intermediates: &[CertificateDer<'_>],
-    ) -> Option<Result<(), TrustError>> {
+    ) -> Option<Result<Vec<Certificate>, TrustError>> {
         let intermediates: Vec<Certificate> = intermediates
             .iter()
             .take(MAX_INTERMEDIATES)
@@ -41,7 +42,12 @@ impl LegacyPath<'_> {
         loop {
             let last = path.last()?;
             if let Some(anchor) = self.anchors.iter().find(|anchor| self.issued(anchor, last)) {
-                return Some(check_no_name_constraints(anchor, &path).and_then(|()| self.check_path(&path)));
+                let whole = || path.iter().copied().chain([anchor]).cloned().collect();
+                return Some(
+                    check_no_name_constraints(anchor, &path)
+                        .and_then(|()| self.check_path(&path))
+                        .map(|()| whole()),
+                );
             }
             let next = intermediates
                 .iter()

@@ -10,6 +10,7 @@ mod legacy_path;
 mod load;
 mod name;
 mod purpose;
+mod system;
 mod validate;
 
 pub use error::{TrustError, TrustStoreError, Usage};
@@ -19,11 +20,14 @@ pub(crate) use validate::{MIN_LEGACY_RSA_BITS, Strength, check_strength, check_w
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use rustls::DistinguishedName;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 
 use crate::certificate::Certificate;
+use crate::revocation::RevocationCheck;
+use crate::shared::Shared;
 
 /// Largest anchor file that is read, in bytes. The bundle of a Linux distribution has about
 /// 220 kB; the limit keeps a mistyped path from filling the memory.
@@ -32,6 +36,10 @@ pub const MAX_ANCHOR_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// Largest number of different anchors in one store. Linux distributions ship about 150;
 /// path validation tries every anchor whose name fits.
 pub const MAX_ANCHORS: usize = 1024;
+
+/// Most bytes of anchor names a server hints to its clients. A message of TLS has room for 64 kB; a store
+/// of hundreds of anchors sends no hints, which means "any".
+const MAX_HINT_BYTES: usize = 16 * 1024;
 
 /// The trust anchors of one role.
 ///
@@ -47,6 +55,7 @@ pub struct TrustStore {
     subjects: Vec<DistinguishedName>,
     known: HashSet<Vec<u8>>,
     duplicates: usize,
+    hints: OnceLock<Arc<[DistinguishedName]>>,
 }
 
 impl TrustStore {
@@ -60,6 +69,7 @@ impl TrustStore {
             subjects: Vec::new(),
             known: HashSet::new(),
             duplicates: 0,
+            hints: OnceLock::new(),
         }
     }
 
@@ -122,6 +132,7 @@ impl TrustStore {
                 reason: format!("{} cannot serve as a trust anchor ({error})", anchor.subject()),
             }
         })?;
+        self.hints = OnceLock::new();
         self.subjects
             .push(DistinguishedName::in_sequence(&webpki_anchor.subject));
         if extensions::may_issue(anchor) {
@@ -163,9 +174,17 @@ impl TrustStore {
         &self.anchors
     }
 
-    /// The subjects of the anchors in DER, as a TLS server hints them to its clients.
-    pub(crate) fn subjects(&self) -> Vec<DistinguishedName> {
-        self.subjects.clone()
+    /// The subjects of the anchors in DER, as a TLS server hints them to its clients; none when they are too many.
+    pub(crate) fn hints(&self) -> Arc<[DistinguishedName]> {
+        let make = || {
+            let bytes: usize = self.subjects.iter().map(|name| name.as_ref().len() + 2).sum();
+            if bytes > MAX_HINT_BYTES {
+                Arc::default()
+            } else {
+                self.subjects.as_slice().into()
+            }
+        };
+        Arc::clone(self.hints.get_or_init(make))
     }
 
     /// Checks that a path of valid signatures leads from `end_entity` to an anchor, that all of it is valid
@@ -187,7 +206,29 @@ impl TrustStore {
         usage: Usage,
         now: UnixTime,
     ) -> Result<(), TrustError> {
-        self.validate_with(end_entity, intermediates, usage, now, Strength::Current)
+        self.validate_with(end_entity, intermediates, usage, now, Strength::Current, None)
+    }
+
+    /// As [`validate`](Self::validate), and no certificate of the path is revoked.
+    ///
+    /// # Errors
+    /// The [`TrustError`] that says which of the conditions failed.
+    pub fn validate_unrevoked(
+        &self,
+        end_entity: &Certificate,
+        intermediates: &[CertificateDer<'_>],
+        usage: Usage,
+        now: UnixTime,
+        revocation: &RevocationCheck,
+    ) -> Result<(), TrustError> {
+        self.validate_with(
+            end_entity,
+            intermediates,
+            usage,
+            now,
+            Strength::Current,
+            Some(revocation),
+        )
     }
 
     /// Checks that `certificate` is for the name `expected`.
@@ -196,5 +237,47 @@ impl TrustStore {
     /// [`TrustError::WrongName`] with every name the certificate presents.
     pub fn check_name(&self, certificate: &Certificate, expected: &ExpectedName) -> Result<(), TrustError> {
         expected.check(certificate)
+    }
+}
+
+/// A trust store that can be replaced while connections run.
+///
+/// Clones share the store. A replacement holds from the next verification on. Connections that were admitted stay;
+/// sessions from before are not resumed by a server of this crate.
+#[derive(Clone, Debug)]
+pub struct SharedTrustStore(Shared<TrustStore>);
+
+impl SharedTrustStore {
+    /// Shares a store.
+    #[must_use]
+    pub fn new(store: impl Into<Arc<TrustStore>>) -> Self {
+        Self(Shared::new(store.into()))
+    }
+
+    /// The store of this moment. Takes no lock.
+    #[must_use]
+    pub fn load(&self) -> Arc<TrustStore> {
+        self.0.load()
+    }
+
+    /// Puts another store in its place.
+    pub fn replace(&self, store: impl Into<Arc<TrustStore>>) {
+        self.0.replace(store.into());
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.0.generation()
+    }
+}
+
+impl From<TrustStore> for SharedTrustStore {
+    fn from(store: TrustStore) -> Self {
+        Self::new(store)
+    }
+}
+
+impl From<Arc<TrustStore>> for SharedTrustStore {
+    fn from(store: Arc<TrustStore>) -> Self {
+        Self::new(store)
     }
 }

@@ -9,6 +9,7 @@ use super::purpose::{check_purpose, presented_purposes};
 use super::{TrustError, TrustStore, Usage, check_extensions_known};
 use crate::HashAlgorithm;
 use crate::certificate::{Certificate, KeyType};
+use crate::revocation::RevocationCheck;
 use crate::signature::{MIN_RSA_BITS, SignaturePolicy};
 use crate::tls::crypto_provider;
 
@@ -33,6 +34,7 @@ impl TrustStore {
         usage: Usage,
         now: UnixTime,
         strength: Strength,
+        revocation: Option<&RevocationCheck>,
     ) -> Result<(), TrustError> {
         check_strength(end_entity, strength)?;
         if self.known.contains(end_entity.der().as_ref()) {
@@ -45,29 +47,38 @@ impl TrustStore {
             check_window(end_entity, now)?;
             return Err(self.self_signed_not_trusted(end_entity));
         }
-        match (
+        let (path, policy) = match (
             self.validate_path(end_entity, intermediates, usage, now),
             strength,
         ) {
-            (Err(TrustError::Legacy { .. }), Strength::Legacy(policy)) => LegacyPath {
-                anchors: &self.authorities,
-                usage,
-                now,
-                policy,
+            (Err(TrustError::Legacy { .. }), Strength::Legacy(policy)) => {
+                let search = LegacyPath {
+                    anchors: &self.authorities,
+                    usage,
+                    now,
+                    policy,
+                };
+                let path = search
+                    .validate(end_entity, intermediates)
+                    .unwrap_or_else(|| Err(self.unknown_issuer(end_entity, intermediates)))?;
+                (path, policy)
             }
-            .validate(end_entity, intermediates)
-            .unwrap_or_else(|| Err(self.unknown_issuer(end_entity, intermediates))),
-            (result, _) => result,
-        }
+            (path, Strength::Legacy(policy)) => (path?, policy),
+            (path, Strength::Current) => (path?, SignaturePolicy::strict()),
+        };
+        revocation.map_or(Ok(()), |check| {
+            check.check_path(&path, &self.authorities, now, policy)
+        })
     }
 
+    /// Gives the path from the peer's certificate to the anchor, both included.
     fn validate_path(
         &self,
         end_entity: &Certificate,
         intermediates: &[CertificateDer<'_>],
         usage: Usage,
         now: UnixTime,
-    ) -> Result<(), TrustError> {
+    ) -> Result<Vec<Certificate>, TrustError> {
         let provider = crypto_provider().map_err(|error| TrustError::CannotVerify {
             detail: error.to_string(),
         })?;
@@ -75,21 +86,33 @@ impl TrustStore {
             Usage::Client => webpki::KeyUsage::client_auth(),
             Usage::Server => webpki::KeyUsage::server_auth(),
         };
-        EndEntityCert::try_from(end_entity.der())
-            .and_then(|parsed| {
-                parsed
-                    .verify_for_usage(
-                        provider.signature_verification_algorithms.all,
-                        &self.webpki_anchors,
-                        intermediates,
-                        now,
-                        key_usage,
-                        None,
-                        None,
-                    )
-                    .map(drop)
-            })
-            .map_err(|error| self.explain(&error, end_entity, intermediates, usage))
+        let explain = |error: webpki::Error| self.explain(&error, end_entity, intermediates, usage);
+        let parsed = EndEntityCert::try_from(end_entity.der()).map_err(explain)?;
+        let verified = parsed
+            .verify_for_usage(
+                provider.signature_verification_algorithms.all,
+                &self.webpki_anchors,
+                intermediates,
+                now,
+                key_usage,
+                None,
+                None,
+            )
+            .map_err(explain)?;
+        let anchor = self
+            .webpki_anchors
+            .iter()
+            .position(|anchor| anchor == verified.anchor())
+            .and_then(|position| self.authorities.get(position));
+        let mut path = vec![end_entity.clone()];
+        for issuer in verified.intermediate_certificates() {
+            let issuer = Certificate::from_der(&issuer.der()).map_err(|error| TrustError::Malformed {
+                detail: error.to_string(),
+            })?;
+            path.push(issuer);
+        }
+        path.extend(anchor.cloned());
+        Ok(path)
     }
 
     fn explain(

@@ -27,11 +27,17 @@ use pki_common::authlist::{AuthList, AuthListEntry, AuthListType, SharedAuthList
 use pki_common::certificate::Certificate;
 use pki_common::identity::{Identity, NewKey, SelfSigned, generate_key};
 use pki_common::ladder::Alert;
+use pki_common::revocation::RevocationLists;
 use pki_common::trust_store::TrustStore;
 use pki_common::{HashAlgorithm, KeyHash};
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlIssuingDistributionPoint,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, RevocationReason, RevokedCertParams,
+    SerialNumber,
+};
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 use rustls_pki_types::{PrivateKeyDer, ServerName, UnixTime};
+use time::OffsetDateTime;
 
 /// The MAC address of Cisco document 200206.
 pub(crate) const MAC: [u8; 6] = [0x00, 0x50, 0x56, 0x9c, 0x34, 0x89];
@@ -72,15 +78,42 @@ pub(crate) fn self_signed_at(time: UnixTime, key: NewKey) -> Identity {
 pub(crate) struct Authority {
     pub(crate) certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
+    parameters: CertificateParams,
+    key_pem: String,
+}
+
+/// What a revocation list shall say beside who is revoked: by default made yesterday, the next one in a week.
+pub(crate) struct RevocationListOptions {
+    pub(crate) this_update: UnixTime,
+    pub(crate) next_update: UnixTime,
+    pub(crate) distribution_point: Option<CrlIssuingDistributionPoint>,
+}
+
+impl Default for RevocationListOptions {
+    fn default() -> Self {
+        Self {
+            this_update: days_from(now(), -1),
+            next_update: days_from(now(), 7),
+            distribution_point: None,
+        }
+    }
 }
 
 impl Authority {
     pub(crate) fn root(name: &str) -> Self {
+        Self::root_with(name, |_| {})
+    }
+
+    /// A root with changes by `adjust`.
+    pub(crate) fn root_with(name: &str, adjust: impl FnOnce(&mut CertificateParams)) -> Self {
         let key = KeyPair::generate().unwrap();
-        let parameters = authority_parameters(name);
+        let mut parameters = authority_parameters(name);
+        adjust(&mut parameters);
         let certificate = Certificate::from_der(parameters.self_signed(&key).unwrap().der()).unwrap();
         Self {
             certificate,
+            parameters: parameters.clone(),
+            key_pem: key.serialize_pem(),
             issuer: Issuer::new(parameters, key),
         }
     }
@@ -91,6 +124,8 @@ impl Authority {
         let issued = parameters.signed_by(&key, &self.issuer).unwrap();
         Self {
             certificate: Certificate::from_der(issued.der()).unwrap(),
+            parameters: parameters.clone(),
+            key_pem: key.serialize_pem(),
             issuer: Issuer::new(parameters, key),
         }
     }
@@ -113,6 +148,52 @@ impl Authority {
         let mut certificates = vec![issued.der().clone()];
         certificates.extend(chain.iter().map(|certificate| certificate.der().clone()));
         Identity::from_parts(certificates, PrivateKeyDer::from(key)).unwrap()
+    }
+
+    /// A current revocation list with these certificates, in DER.
+    pub(crate) fn revocation_list(&self, revoked: &[&Certificate]) -> Vec<u8> {
+        self.revocation_list_with(revoked, &RevocationListOptions::default())
+    }
+
+    pub(crate) fn revocation_list_with(
+        &self,
+        revoked: &[&Certificate],
+        options: &RevocationListOptions,
+    ) -> Vec<u8> {
+        let time =
+            |time: UnixTime| OffsetDateTime::from_unix_timestamp(time.as_secs().try_into().unwrap()).unwrap();
+        let parameters = CertificateRevocationListParams {
+            this_update: time(options.this_update),
+            next_update: time(options.next_update),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: options.distribution_point.clone(),
+            revoked_certs: revoked
+                .iter()
+                .map(|certificate| RevokedCertParams {
+                    serial_number: SerialNumber::from_slice(certificate.serial_number()),
+                    revocation_time: time(options.this_update),
+                    reason_code: Some(RevocationReason::KeyCompromise),
+                    invalidity_date: None,
+                })
+                .collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        // rcgen makes no list for an issuer that may not sign lists; the certificate still says so.
+        let mut signer = authority_parameters("unused");
+        signer.distinguished_name = self.parameters.distinguished_name.clone();
+        let key = KeyPair::from_pem(&self.key_pem).unwrap();
+        parameters
+            .signed_by(&Issuer::new(signer, key))
+            .unwrap()
+            .der()
+            .to_vec()
+    }
+
+    /// A store of one current list.
+    pub(crate) fn revocation_lists(&self, revoked: &[&Certificate]) -> RevocationLists {
+        let mut lists = RevocationLists::empty("clients");
+        lists.add_der(&self.revocation_list(revoked)).unwrap();
+        lists
     }
 
     pub(crate) fn store(&self, role: &str) -> Arc<TrustStore> {
