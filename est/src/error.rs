@@ -57,6 +57,14 @@ pub enum WireError {
         /// What is wrong there.
         problem: DerProblem,
     },
+    /// A multipart body that does not follow RFC 2046 section 5.1.
+    #[error("multipart body, byte {position}: {problem}")]
+    Multipart {
+        /// Offset in the body.
+        position: usize,
+        /// What is wrong there.
+        problem: String,
+    },
     /// A media type that does not follow RFC 9110 section 8.3.1.
     #[error("media type, byte {position}: {problem}")]
     MediaType {
@@ -159,6 +167,9 @@ impl Diagnose for WireError {
             Self::Pem { .. } => "Send the file as `openssl req` writes it, or base64 without armour.",
             Self::Der { .. } => {
                 "Look at the bytes with `openssl asn1parse -inform DER -i` and make the message anew."
+            }
+            Self::Multipart { .. } => {
+                "Send a multipart body with the boundary of its Content-Type and the whole length in Content-Length."
             }
             Self::MediaType { .. } => "Send a Content-Type of the form type/subtype (RFC 9110 section 8.3).",
         };

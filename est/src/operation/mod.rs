@@ -63,7 +63,11 @@ pub use path::{EstPath, Operation, WELL_KNOWN_EST};
 pub use proof_of_possession::{EST_IDENTITY_LINKING, ProofOfPossession};
 pub use refusal::Refusal;
 pub use response::OperationResponse;
-pub use server_key_generation::ServerKeyGenerationSettings;
+pub use server_key_generation::{
+    DEFAULT_MAX_PENDING_KEYS, DirectKeyGenerator, KeyEncryption, KeyFuture, KeyGenerator, KeyPackageSigner,
+    PendingKeys, RecipientCertificate, ServerKeyGenerationSettings, ServerKeyKind, SharedKeysError,
+    parse_shared_keys,
+};
 pub use simple_reenroll::{CMC_REGISTRATION_AUTHORITY, ReenrollmentPolicy};
 
 use crate::auth::Client;

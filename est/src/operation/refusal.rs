@@ -134,6 +134,12 @@ pub enum Refusal {
         /// What is missing or differs.
         cause: String,
     },
+    /// The generated key cannot be encrypted as asked (RFC 7030, section 4.4.1). It is never sent in the clear instead.
+    #[error("the key cannot be encrypted, and is not sent in the clear: {cause}")]
+    KeyEncryption {
+        /// What is missing.
+        cause: String,
+    },
     /// The policy of the certificate authority forbids it.
     #[error("the certificate authority's policy refuses the request: {cause}")]
     Policy {
@@ -199,7 +205,7 @@ impl Refusal {
             Self::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NoClientCertificate | Self::ProofOfPossession { .. } => StatusCode::FORBIDDEN,
             // Well-formed and understood, but not to be carried out.
-            Self::Policy { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Policy { .. } | Self::KeyEncryption { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Pending { .. } => StatusCode::ACCEPTED,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -225,7 +231,7 @@ impl Refusal {
             | Self::MalformedCredentials(_) => EstErrorNumber::AUTH_FAIL,
             Self::NoClientCertificate => EstErrorNumber::AUTH_FAIL,
             Self::ProofOfPossession { .. } => EstErrorNumber::AUTH_FAIL_TLSUID,
-            Self::Policy { .. } => EstErrorNumber::CA_ENROLL_FAIL,
+            Self::Policy { .. } | Self::KeyEncryption { .. } => EstErrorNumber::CA_ENROLL_FAIL,
             Self::Pending { .. } | Self::Unavailable { .. } => EstErrorNumber::CA_ENROLL_RETRY,
             Self::Internal { .. } => EstErrorNumber::UNKNOWN,
         }
@@ -333,6 +339,10 @@ impl Diagnose for Refusal {
                 "Put the channel binding of the connection into the request, as RFC 7030 section 3.5 says.",
             ),
             Self::MalformedCredentials(error) => return error.diagnose(),
+            Self::KeyEncryption { .. } => (
+                Rung::Body,
+                "Name a key that this server knows, or leave the attribute out to have the key within TLS alone.",
+            ),
             Self::Policy { .. } => (
                 Rung::Upstream,
                 "Ask for what the policy allows, or have the policy changed.",

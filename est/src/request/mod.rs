@@ -7,6 +7,7 @@
 //! | `template.rs` | what is asked for: subject, extensions, attributes; signed as often as need be |
 //! | `key_and_request.rs` | key and template together |
 //! | `honour.rs` | what the server's CSR attributes change |
+//! | `server_key.rs` | the answer of `serverkeygen`: key and certificate taken out and matched |
 //! | `issued.rs` | the extensions of a certificate, to be renewed or compared with what was asked for |
 
 pub mod honour;
@@ -14,6 +15,7 @@ pub(crate) mod issued;
 mod key;
 mod key_and_request;
 mod name;
+pub mod server_key;
 mod subject;
 pub(crate) mod template;
 

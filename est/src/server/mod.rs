@@ -74,6 +74,7 @@ mod authentication;
 mod connection;
 mod counters;
 mod error;
+mod key_generation;
 mod limits;
 mod own_identity;
 mod password_gate;
@@ -95,6 +96,7 @@ use tokio_util::task::TaskTracker;
 
 pub use counters::ServerStatistics;
 pub use error::ServerError;
+pub use key_generation::{BlockingKeyGenerator, DEFAULT_CONCURRENT_KEYS};
 pub use limits::ServerLimits;
 pub use own_identity::{OwnIdentityError, own_identity};
 pub use service::EstService;

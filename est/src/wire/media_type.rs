@@ -15,6 +15,10 @@ pub const PKCS7_MIME_CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=cert
 pub const PKCS7_MIME_CMC_REQUEST: &str = "application/pkcs7-mime; smime-type=CMC-request";
 /// Body of a `fullcmc` response (RFC 7030 section 4.3.2).
 pub const PKCS7_MIME_CMC_RESPONSE: &str = "application/pkcs7-mime; smime-type=CMC-response";
+/// The key of a `serverkeygen` answer, encrypted (RFC 7030 section 4.4.2).
+pub const PKCS7_MIME_SERVER_GENERATED_KEY: &str = "application/pkcs7-mime; smime-type=server-generated-key";
+/// The key of a `serverkeygen` answer, in the clear (RFC 5958 section 7).
+pub const PKCS8: &str = "application/pkcs8";
 /// Without the parameter, as `cacerts` answers are labelled (RFC 7030 section 4.1.3).
 pub const PKCS7_MIME: &str = "application/pkcs7-mime";
 

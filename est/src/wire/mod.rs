@@ -10,5 +10,7 @@ pub mod csr;
 pub mod csr_attributes;
 pub mod label;
 pub mod media_type;
+pub mod multipart;
+pub mod server_key;
 
 pub(crate) mod asn1;

@@ -4,6 +4,7 @@ use core::fmt;
 
 use const_oid::ObjectIdentifier;
 use rustls::SignatureScheme;
+use rustls::sign::SigningKey;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512};
 
@@ -158,6 +159,26 @@ pub(super) fn algorithms_of(scheme: SignatureScheme) -> Result<(DigestAlgorithm,
         ),
         other => return Err(CmsError::CannotSign(format!("the key signs with {other:?} only"))),
     })
+}
+
+/// Signs `message` with the AlgorithmIdentifier that certificates and requests have: the identifier and the signature.
+pub(crate) fn sign_as_in_certificates(
+    key: &dyn SigningKey,
+    message: &[u8],
+) -> Result<(Vec<u8>, Vec<u8>), CmsError> {
+    let signer = key.choose_scheme(&SIGNATURE_SCHEMES).ok_or_else(|| {
+        CmsError::CannotSign("there is no signature algorithm for this kind of key".to_owned())
+    })?;
+    let (digest, identifier) = algorithms_of(signer.scheme())?;
+    let identifier = if signer.scheme() == SignatureScheme::RSA_PKCS1_SHA256 {
+        algorithm_identifier(digest.with_rsa(), NULL)
+    } else {
+        identifier
+    };
+    let signature = signer
+        .sign(message)
+        .map_err(|error| CmsError::CannotSign(error.to_string()))?;
+    Ok((identifier, signature))
 }
 
 /// The AlgorithmIdentifier of a signature in the form that certificates have it. CMS lets a signer name only the kind

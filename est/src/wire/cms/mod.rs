@@ -21,6 +21,7 @@ mod octets;
 use const_oid::ObjectIdentifier;
 
 pub use algorithm::DigestAlgorithm;
+pub(crate) use algorithm::sign_as_in_certificates;
 pub use error::CmsError;
 pub use identifier::CertificateIdentifier;
 
