@@ -1,25 +1,29 @@
 //! `est ca`
 
 mod arguments;
+mod certificates;
+mod export;
+mod passphrase;
+mod queue;
+mod set_up;
+mod shown;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use pki_common::Certificate;
 use pki_common::identity::write_private;
-use rustls::time_provider::DefaultTimeProvider;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use pki_common::tls::crypto_provider;
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider as _};
 
 pub(crate) use arguments::CaCommand;
-use arguments::Output;
+use arguments::{Common, Output, PassphraseArguments};
 
 use super::CliError;
 use super::files::{must_not_exist, print, write_public};
-use crate::ca::database::CertificateRecord;
-use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, NewAuthority};
+use crate::ca::database::{CertificateLog, SqliteLog};
+use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority};
+use crate::ca::issuer::{CrlSettings, IssuerError};
 use crate::ca::policy::IssuancePolicy;
 use crate::server::own_identity;
 
@@ -28,36 +32,19 @@ const PAGE: u32 = 500;
 
 pub(crate) fn run(command: CaCommand) -> Result<ExitCode, CliError> {
     match command {
-        CaCommand::Init {
-            dir,
-            subject,
-            key,
-            days,
-        } => {
-            std::fs::create_dir_all(&dir).map_err(|error| {
-                CliError::local(
-                    format!("{} cannot be made: {error}", dir.display()),
-                    "Check the path.",
-                )
-            })?;
-            let validity = Duration::from_secs(u64::from(days) * 86_400);
-            let new = NewAuthority {
-                subject: subject.to_rfc4514(),
-                key: key.into(),
-                validity,
-            };
-            let files = AuthorityFiles::in_folder(&dir);
-            let clock = Arc::new(DefaultTimeProvider);
-            EmbeddedCertificateAuthority::create(&files, &new, IssuancePolicy::default(), clock)?;
-            print(&format!(
-                "made {} with the subject {subject}",
-                files.certificate.display()
-            ))?;
-        }
-        CaCommand::Show { dir } => show(&open(&dir, IssuancePolicy::default())?)?,
-        CaCommand::List { dir } => list(&open(&dir, IssuancePolicy::default())?)?,
+        CaCommand::Init(arguments) => set_up::init(&arguments)?,
+        CaCommand::ImportCertificate(arguments) => set_up::import(&arguments)?,
+        CaCommand::Renew(arguments) => set_up::renew(&arguments)?,
+        CaCommand::Show(arguments) => set_up::show(&arguments)?,
+        CaCommand::List(arguments) => certificates::list(&arguments)?,
+        CaCommand::Revoke(arguments) => certificates::revoke(&arguments)?,
+        CaCommand::Export(arguments) => export::run(&arguments)?,
+        CaCommand::Pending(arguments) => queue::pending(&arguments)?,
+        CaCommand::Approve(arguments) => queue::approve(arguments)?,
+        CaCommand::Reject(arguments) => queue::reject(arguments)?,
         CaCommand::ServerCertificate {
-            dir,
+            common,
+            passphrase,
             subject,
             names,
             key,
@@ -69,99 +56,121 @@ pub(crate) fn run(command: CaCommand) -> Result<ExitCode, CliError> {
             } = output;
             must_not_exist(&out_certificate)?;
             must_not_exist(&out_key)?;
-            let authority = open(&dir, IssuancePolicy::default())?;
+            let authority = open_with(&common.dir, &passphrase)?;
             let issued = own_identity(&authority, subject, names, key.into());
             let identity = super::runtime()?.block_on(issued)?;
             write_private(&out_key, identity.private_key_pem().as_bytes())?;
             write_public(&out_certificate, &identity.certificate_chain_pem())?;
-            let names = identity
+            let names: Vec<String> = identity
                 .certificate()
                 .subject_alternative_names()
                 .iter()
-                .map(ToString::to_string);
-            print(&format!(
-                "issued {} for {}",
-                out_certificate.display(),
-                names.collect::<Vec<_>>().join(", ")
-            ))?;
+                .map(ToString::to_string)
+                .collect();
+            let path = out_certificate.display().to_string();
+            done(
+                &common,
+                &format!("issued {path} for {}", names.join(", ")),
+                &serde_json::json!({ "certificate": path, "names": names }),
+            )?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the authority of a folder.
+/// Opens the authority of a folder for a server, with a revocation list kept current as the defaults have it.
 pub(crate) fn open(dir: &Path, policy: IssuancePolicy) -> Result<EmbeddedCertificateAuthority, CliError> {
+    open_to_serve(dir, None, policy, CrlSettings::default())
+}
+
+/// As [`open`]; the passphrase of an encrypted key comes from the file when there is one, else from the environment
+/// or a terminal. An authority whose certificate does not allow it publishes no list.
+pub(crate) fn open_to_serve(
+    dir: &Path,
+    passphrase_file: Option<&Path>,
+    policy: IssuancePolicy,
+    crl: CrlSettings,
+) -> Result<EmbeddedCertificateAuthority, CliError> {
+    let authority = open_for(dir, passphrase_file, policy)?;
+    match authority.clone().with_revocation_list(crl) {
+        Ok(authority) => Ok(authority),
+        Err(error @ IssuerError::NotACa { .. }) => {
+            tracing::warn!(%error, "no revocation list is published");
+            Ok(authority)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Opens the authority of a folder.
+fn open_for(
+    dir: &Path,
+    passphrase_file: Option<&Path>,
+    policy: IssuancePolicy,
+) -> Result<EmbeddedCertificateAuthority, CliError> {
+    let files = AuthorityFiles::in_folder(dir);
+    let passphrase = passphrase::for_opening(&files, passphrase_file)?;
     let clock = Arc::new(DefaultTimeProvider);
-    Ok(EmbeddedCertificateAuthority::open(
-        &AuthorityFiles::in_folder(dir),
+    Ok(EmbeddedCertificateAuthority::open_with(
+        &files,
+        passphrase.as_ref(),
         policy,
         clock,
     )?)
 }
 
-fn show(authority: &EmbeddedCertificateAuthority) -> Result<(), CliError> {
-    let certificate = Certificate::from_der(authority.ca_certificate())
-        .map_err(|error| CliError::local(error.to_string(), "Restore the CA certificate from a backup."))?;
-    let count = authority.log().count().map_err(|error| {
-        CliError::local(
-            error.to_string(),
-            "Check the database file, its folder and the disk.",
-        )
-    })?;
-    print(&format!(
-        "subject:    {}\nkey:        {}\nnot before: {}\nnot after:  {}\nissued:     {count}\n{}",
-        certificate.subject(),
-        certificate.key_type(),
-        moment(certificate.not_before().as_secs()),
-        moment(certificate.not_after().as_secs()),
-        super::enroll::pem("CERTIFICATE", certificate.der())?,
-    ))
-}
-
-fn list(authority: &EmbeddedCertificateAuthority) -> Result<(), CliError> {
-    let mut skip = 0;
-    loop {
-        let page = authority.log().certificates(skip, PAGE).map_err(|error| {
-            CliError::local(
-                error.to_string(),
-                "Check the database file, its folder and the disk.",
-            )
-        })?;
-        for record in &page {
-            print(&row(record))?;
-        }
-        let read = u32::try_from(page.len()).unwrap_or(PAGE);
-        if read < PAGE {
-            return Ok(());
-        }
-        skip += read;
-    }
-}
-
-fn row(record: &CertificateRecord) -> String {
-    let CertificateRecord {
-        serial,
-        issued_at,
-        origin,
-        subject,
-        ..
-    } = record;
-    // A requester chose these; a terminal must not obey them.
-    let shown = |text: &str| text.replace(char::is_control, "?");
-    format!(
-        "{serial}\t{}\t{}\t{}\t{}\t{}",
-        moment(*issued_at),
-        shown(&origin.requester),
-        origin.authentication,
-        origin.address.as_deref().unwrap_or("-"),
-        shown(subject),
+fn open_with(dir: &Path, passphrase: &PassphraseArguments) -> Result<EmbeddedCertificateAuthority, CliError> {
+    open_for(
+        dir,
+        passphrase.passphrase_file.as_deref(),
+        IssuancePolicy::default(),
     )
 }
 
-fn moment(seconds: u64) -> String {
-    i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .and_then(|moment| moment.format(&Rfc3339).ok())
-        .unwrap_or_else(|| format!("{seconds} s after 1970"))
+/// Opens the log alone, for which no key and no passphrase is needed.
+fn open_log(dir: &Path) -> Result<SqliteLog, CliError> {
+    let provider = crypto_provider().map_err(|error| {
+        CliError::local(
+            error.to_string(),
+            "Build the program with the feature aws-lc-rs or ring.",
+        )
+    })?;
+    Ok(SqliteLog::open(
+        &AuthorityFiles::in_folder(dir).database,
+        provider,
+    )?)
+}
+
+fn now() -> Result<u64, CliError> {
+    DefaultTimeProvider
+        .current_time()
+        .map(|now| now.as_secs())
+        .ok_or_else(|| CliError::local("this machine does not tell the time", "Set its clock."))
+}
+
+/// Says that something is done, in words or as JSON.
+fn done(common: &Common, text: &str, value: &serde_json::Value) -> Result<(), CliError> {
+    if common.json {
+        print(&value.to_string())
+    } else {
+        print(text)
+    }
+}
+
+/// Goes through all rows of a kind, a page at a time. `read` gets the number of the last row it gave.
+fn each<T>(
+    log: &dyn CertificateLog,
+    read: impl Fn(&dyn CertificateLog, i64, u32) -> Result<Vec<T>, crate::ca::database::LogError>,
+    number: impl Fn(&T) -> i64,
+    mut with: impl FnMut(T) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let mut after = 0;
+    loop {
+        let page = read(log, after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = number(last);
+        for row in page {
+            with(row)?;
+        }
+    }
 }

@@ -1,0 +1,90 @@
+//! `est ca pending`, `approve` and `reject`
+
+use serde_json::json;
+
+use super::arguments::{Common, DecideArguments, PendingArguments, RejectArguments};
+use super::shown::{queue_json, queue_line};
+use super::{done, each, now, open_log};
+use crate::ca::database::{CertificateLog as _, Decision, QueueState};
+use crate::cli::CliError;
+use crate::cli::files::print;
+
+pub(super) fn pending(arguments: &PendingArguments) -> Result<(), CliError> {
+    let log = open_log(&arguments.common.dir)?;
+    let now = now()?;
+    let state = (!arguments.all).then_some(QueueState::Waiting);
+    each(
+        &log,
+        |log, after, limit| log.queue(state, after, limit),
+        |entry| entry.id,
+        |mut entry| {
+            if entry.state == QueueState::Waiting && entry.expires_at <= now {
+                if !arguments.all {
+                    return Ok(());
+                }
+                entry.state = QueueState::Expired;
+            }
+            if arguments.common.json {
+                print(&queue_json(&entry).to_string())
+            } else {
+                print(&queue_line(&entry))
+            }
+        },
+    )
+}
+
+pub(super) fn approve(arguments: DecideArguments) -> Result<(), CliError> {
+    let DecideArguments {
+        common,
+        ids,
+        reason,
+        by,
+    } = arguments;
+    decide(&common, &ids, by, reason, true)
+}
+
+pub(super) fn reject(arguments: RejectArguments) -> Result<(), CliError> {
+    let RejectArguments {
+        common,
+        ids,
+        reason,
+        by,
+    } = arguments;
+    decide(&common, &ids, by, Some(reason), false)
+}
+
+/// Each on its own: those before one that cannot be decided stay decided, and were printed.
+fn decide(
+    common: &Common,
+    ids: &[i64],
+    by: Option<String>,
+    reason: Option<String>,
+    approved: bool,
+) -> Result<(), CliError> {
+    let log = open_log(&common.dir)?;
+    let runtime = crate::cli::runtime()?;
+    let by = by.unwrap_or_else(|| {
+        ["LOGNAME", "USER"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok())
+            .unwrap_or_else(|| "operator".to_owned())
+    });
+    for id in ids {
+        let decision = Decision {
+            id: *id,
+            approved,
+            by: by.clone(),
+            reason: reason.clone(),
+            now: now()?,
+        };
+        runtime.block_on(log.decide(decision))?;
+        let state = if approved { "approved" } else { "rejected" };
+        let text = if approved {
+            format!("approved request {id}; its certificate is issued when the client asks again")
+        } else {
+            format!("rejected request {id}")
+        };
+        done(common, &text, &json!({ "id": id, "state": state, "by": by }))?;
+    }
+    Ok(())
+}
