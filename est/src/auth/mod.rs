@@ -17,6 +17,7 @@ mod gate;
 mod method;
 mod parameters;
 mod requirement;
+pub mod settings;
 mod users;
 
 use core::fmt;

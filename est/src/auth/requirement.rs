@@ -3,6 +3,7 @@
 use core::fmt;
 
 use pki_common::{Diagnose, Failure, Rung};
+use serde::Deserialize;
 
 use super::method::{AuthenticationMethod, AuthenticationMethods};
 
@@ -18,7 +19,8 @@ use super::method::{AuthenticationMethod, AuthenticationMethods};
 ///
 /// # Defaults
 /// A certificate or HTTP Basic.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<String>")]
 pub struct AuthenticationRequirement {
     any_of: Vec<AuthenticationMethods>,
 }
@@ -130,6 +132,14 @@ fn combination(text: &str) -> Result<AuthenticationMethods, RequirementError> {
         methods = methods.with(method);
     }
     Ok(methods)
+}
+
+impl TryFrom<Vec<String>> for AuthenticationRequirement {
+    type Error = RequirementError;
+
+    fn try_from(texts: Vec<String>) -> Result<Self, Self::Error> {
+        Self::parse(texts)
+    }
 }
 
 impl fmt::Display for AuthenticationRequirement {

@@ -195,7 +195,7 @@ fn list(files: &UserFiles) -> Result<(), CliError> {
     if let Some(path) = &files.bearer {
         for (name, expiry) in load_tokens(path)?.list() {
             let expiry = expiry.and_then(|expiry| expiry.format(&Rfc3339).ok());
-            let expiry = expiry.map_or_else(|| "never".to_owned(), |expiry| expiry);
+            let expiry = expiry.unwrap_or_else(|| "never".to_owned());
             print(&format!("{name}\tbearer\texpires {expiry}"))?;
         }
     }

@@ -6,9 +6,14 @@
     reason = "a failed step of a test is a failed test; clippy sees only functions marked as tests"
 )]
 
+#[cfg(feature = "cli")]
+#[path = "../support/process.rs"]
+mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "cli")]
+mod account_files;
 mod failed_logins;
 mod schemes;
 
