@@ -10,15 +10,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use const_oid::ObjectIdentifier;
 use serde::Deserialize;
 
 use super::CliError;
-use crate::auth::{AuthenticationMethod, AuthenticationRequirement};
-use crate::ca::policy::{IssuancePolicy, UnlistedExtensions};
+use super::label_config::{
+    Authentication, FullCmc, LabelConfig, LabelKeys, Layout, LayoutFor, PossessionKey, Reenrollment,
+};
+use crate::ca::policy::{IssuancePolicy, PolicyConfig};
 use crate::operation::LabelSettings;
 use crate::server::ServerLimits;
-use crate::wire::base64::Base64Layout;
+use crate::wire::csr_attributes::CsrAttributesConfig;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -31,49 +32,32 @@ pub(crate) struct ServeConfig {
     pub(crate) users: Option<PathBuf>,
     #[serde(default)]
     pub(crate) client_trust_anchors: Vec<PathBuf>,
+    pub(crate) crl_listen: Option<SocketAddr>,
+    pub(crate) crl_path: Option<String>,
     realm: Option<String>,
-    #[serde(default)]
-    base64_layout: Layout,
+    base64_layout: Option<Layout>,
+    base64_layout_for: Option<Vec<LayoutFor>>,
     #[serde(default)]
     authentication: Authentication,
     #[serde(default)]
-    policy: Policy,
+    proof_of_possession: PossessionKey,
+    #[serde(default)]
+    reenrollment: Reenrollment,
+    csr_attributes: Option<CsrAttributesConfig>,
+    pub(crate) full_cmc: Option<FullCmc>,
+    #[serde(default)]
+    policy: PolicyConfig,
     #[serde(default)]
     limits: Limits,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Layout {
-    #[default]
-    SingleLine,
-    #[serde(rename = "columns-64-lf")]
-    Columns64Lf,
-    #[serde(rename = "columns-76-crlf")]
-    Columns76CrLf,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Authentication {
-    certificate: Option<bool>,
-    basic: Option<bool>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Policy {
-    validity_days: Option<u32>,
-    #[serde(default)]
-    copied_extensions: Vec<String>,
-    #[serde(default)]
-    drop_unlisted_extensions: bool,
+    #[serde(default, rename = "label")]
+    pub(crate) labels: Vec<LabelConfig>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Limits {
     connections: Option<usize>,
+    connections_per_address: Option<usize>,
     handshakes: Option<usize>,
     handshake_time: Option<f64>,
     header_time: Option<f64>,
@@ -83,6 +67,7 @@ struct Limits {
     answer_time: Option<f64>,
     write_time: Option<f64>,
     enroll_body: Option<usize>,
+    cmc_body: Option<usize>,
     requests_per_connection: Option<u32>,
     password_checks: Option<usize>,
     shutdown_time: Option<f64>,
@@ -116,55 +101,47 @@ impl ServeConfig {
         {
             *path = folder.join(&path);
         }
+        if let Some(full_cmc) = &mut config.full_cmc {
+            full_cmc.place_in(folder);
+        }
+        for label in &mut config.labels {
+            label.place_in(folder);
+        }
         Ok(config)
     }
 
-    pub(crate) fn operations(&self) -> LabelSettings {
-        let mut settings = LabelSettings::default();
-        let ways = &self.authentication;
-        let accepted = [
-            (AuthenticationMethod::Certificate, ways.certificate),
-            (AuthenticationMethod::Basic, ways.basic),
-        ];
-        let accepted = accepted.into_iter().filter(|(_, given)| given.unwrap_or(true));
-        settings.authentication = AuthenticationRequirement::any_of(accepted.map(|(method, _)| method))
-            .expect("two different single methods make sense");
-        settings.layout.layout = match self.base64_layout {
-            Layout::SingleLine => Base64Layout::SingleLine,
-            Layout::Columns64Lf => Base64Layout::Columns64Lf,
-            Layout::Columns76CrLf => Base64Layout::Columns76CrLf,
-        };
-        if let Some(realm) = &self.realm {
-            settings.realm.clone_from(realm);
-        }
-        settings.enroll_body = self.limits.enroll_body.unwrap_or(settings.enroll_body);
-        settings
+    /// The settings of the label without a name.
+    pub(crate) fn settings(&self) -> Result<LabelSettings, CliError> {
+        let mut base = LabelSettings::default();
+        base.enroll_body = self.limits.enroll_body.unwrap_or(base.enroll_body);
+        base.cmc_body = self.limits.cmc_body.unwrap_or(base.cmc_body);
+        self.keys().settings(base)
     }
 
     pub(crate) fn policy(&self) -> Result<IssuancePolicy, CliError> {
-        let mut policy = IssuancePolicy::default();
-        if let Some(days) = self.policy.validity_days {
-            if days == 0 {
-                return Err(CliError::local(
-                    "policy.validity-days: 0 makes certificates that are over when they arrive",
-                    "Give at least 1 day.",
-                ));
-            }
-            policy.validity.validity = Duration::from_secs(u64::from(days) * 86_400);
+        self.keys().policy()
+    }
+
+    fn keys(&self) -> LabelKeys<'_> {
+        LabelKeys {
+            place: String::new(),
+            realm: self.realm.as_deref(),
+            base64_layout: self.base64_layout,
+            base64_layout_for: self.base64_layout_for.as_deref(),
+            authentication: &self.authentication,
+            proof_of_possession: self.proof_of_possession,
+            reenrollment: &self.reenrollment,
+            csr_attributes: self.csr_attributes.as_ref(),
+            policy: &self.policy,
         }
-        for text in &self.policy.copied_extensions {
-            let oid = ObjectIdentifier::new(text).map_err(|error| {
-                CliError::local(
-                    format!("policy.copied-extensions: {text:?} is no object identifier: {error}"),
-                    "Write dotted numbers like 1.3.6.1.4.1.311.20.2.",
-                )
-            })?;
-            policy.extensions.copied.push(oid);
-        }
-        if self.policy.drop_unlisted_extensions {
-            policy.extensions.unlisted = UnlistedExtensions::Drop;
-        }
-        Ok(policy)
+    }
+
+    /// The settings of a label: realm, layout and sizes are those of the label without a name unless it has its own,
+    /// all rules are its own.
+    pub(crate) fn label_settings(&self, label: &LabelConfig) -> Result<LabelSettings, CliError> {
+        let mut base = self.settings()?;
+        base.csr_attributes = None;
+        label.keys().settings(base)
     }
 
     pub(crate) fn limits(&self) -> Result<ServerLimits, CliError> {
@@ -191,6 +168,9 @@ impl ServeConfig {
             *limit = Duration::try_from_secs_f64(seconds).map_err(|_| fault())?;
         }
         limits.connections = given.connections.unwrap_or(limits.connections);
+        limits.connections_per_address = given
+            .connections_per_address
+            .unwrap_or(limits.connections_per_address);
         limits.handshakes = given.handshakes.unwrap_or(limits.handshakes);
         limits.header_size = given.header_size.unwrap_or(limits.header_size);
         limits.header_count = given.header_count.unwrap_or(limits.header_count);
@@ -205,6 +185,8 @@ impl ServeConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::AuthenticationMethod;
+    use crate::operation::ProofOfPossession;
 
     const SMALLEST: &str =
         "listen = \"127.0.0.1:0\"\ncertificate = \"s.pem\"\nkey = \"s.key\"\nca-dir = \"ca\"\n";
@@ -221,15 +203,75 @@ mod tests {
         let config = load(EXAMPLE).unwrap();
         assert_eq!(config.limits().unwrap(), ServerLimits::default());
         assert_eq!(config.policy().unwrap(), IssuancePolicy::default());
-        let settings = config.operations();
-        assert_eq!(settings.authentication, AuthenticationRequirement::default());
-        assert_eq!(settings.enroll_body, LabelSettings::default().enroll_body);
+        let (settings, defaults) = (config.settings().unwrap(), LabelSettings::default());
+        assert_eq!(settings.authentication, defaults.authentication);
+        assert_eq!(settings.enroll_body, defaults.enroll_body);
+        assert_eq!(settings.cmc_body, defaults.cmc_body);
+        assert_eq!(settings.layout, defaults.layout);
+        assert_eq!(settings.realm, defaults.realm);
+        assert_eq!(settings.reenrollment, defaults.reenrollment);
+        assert_eq!(settings.proof_of_possession, defaults.proof_of_possession);
     }
 
     #[test]
     fn paths_start_at_the_folder_of_the_file() {
         let config = load(SMALLEST).unwrap();
         assert!(config.key.is_absolute() && config.key.ends_with("s.key"));
+    }
+
+    #[test]
+    fn a_label_has_rules_of_its_own_and_the_realm_of_the_file() {
+        let config = load(&format!(
+            "{SMALLEST}realm = \"Lab\"\nproof-of-possession = \"required\"\n\
+             [[label]]\nname = \"phones\"\nusers = \"u\"\n[label.authentication]\nrequire = [\"basic\"]\n\
+             [label.reenrollment]\nregistrars = true\n[label.policy]\nvalidity-days = 7\n"
+        ))
+        .unwrap();
+        let label = &config.labels[0];
+        let settings = config.label_settings(label).unwrap();
+        assert_eq!(settings.realm, "Lab");
+        assert_eq!(settings.proof_of_possession, ProofOfPossession::Off);
+        assert!(settings.reenrollment.registrars && settings.reenrollment.certificate_required);
+        assert!(
+            !settings
+                .authentication
+                .mentions(AuthenticationMethod::Certificate)
+        );
+        assert_eq!(
+            label.keys().policy().unwrap().validity.validity.as_secs(),
+            7 * 86_400
+        );
+        assert!(label.users.as_ref().unwrap().is_absolute());
+    }
+
+    #[test]
+    fn mistakes_in_a_label_are_told_with_its_name() {
+        let with = |text: &str| load(&format!("{SMALLEST}[[label]]\nname = \"phones\"\n{text}"));
+        let error = with("colour = 1\n").unwrap_err().to_string();
+        assert!(error.contains("colour"), "{error}");
+        let config = with("[label.authentication]\nrequire = [\"magic\"]\n").unwrap();
+        let error = config.label_settings(&config.labels[0]).unwrap_err().to_string();
+        assert!(error.contains("phones") && error.contains("magic"), "{error}");
+        let config = with("[label.policy]\nvalidity-days = 0\n").unwrap();
+        let error = config.labels[0].keys().policy().unwrap_err().to_string();
+        assert!(
+            error.contains("phones") && error.contains("validity-days"),
+            "{error}"
+        );
+        let config = load(&format!("{SMALLEST}[[label]]\nname = \"cacerts\"\n")).unwrap();
+        let error = config.labels[0].path_label().unwrap_err().to_string();
+        assert!(error.contains("cacerts"), "{error}");
+    }
+
+    #[test]
+    fn require_and_the_two_switches_do_not_mix() {
+        let text = "[authentication]\nrequire = [\"basic\"]\ncertificate = true\n";
+        let error = load(&format!("{SMALLEST}{text}"))
+            .unwrap()
+            .settings()
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("keep require alone"), "{error}");
     }
 
     #[test]

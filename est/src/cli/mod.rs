@@ -9,7 +9,9 @@ mod config;
 mod enroll;
 mod failure;
 mod files;
+mod label_config;
 mod serve;
+mod serving;
 mod user;
 
 use std::io::IsTerminal as _;

@@ -2,20 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
-use pki_common::identity::Identity;
-use pki_common::tls::{ClientAuthentication, PeerVerifier, ServerTls};
-use pki_common::trust_store::TrustStore;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::CliError;
 use super::config::ServeConfig;
 use super::files::print;
-use crate::auth::Users;
-use crate::operation::Operations;
-use crate::server::{Server, ServerConfig};
+use super::serving::{Authorities, server_config};
+use crate::server::{Server, ServerConfig, ServerHandle};
 
 #[derive(Debug, Args)]
 #[command(after_long_help = super::config::EXAMPLE)]
@@ -27,44 +22,26 @@ pub(crate) struct ServeArguments {
 
 pub(crate) async fn run(arguments: &ServeArguments) -> Result<ExitCode, CliError> {
     let config = ServeConfig::load(&arguments.config)?;
-    let mut tls = ServerTls::new(Arc::new(Identity::load(&config.certificate, &config.key)?));
-    if !config.client_trust_anchors.is_empty() {
-        let anchors = TrustStore::from_paths("EST client trust anchors", &config.client_trust_anchors)?;
-        tls.client_authentication =
-            ClientAuthentication::Optional(PeerVerifier::trust_store(Arc::new(anchors)));
-    }
-    let users = match &config.users {
-        Some(path) => Users::load(path)?,
-        None => Users::new(),
+    let mut authorities = Authorities::default();
+    let server_config = server_config(&config, &mut authorities)?;
+    let mut server = Server::bind(config.listen, server_config).await?;
+    let crl_address = match config.crl_listen {
+        Some(address) => Some(server.listen_for_revocation_lists(address).await?),
+        None => None,
     };
-    let authority = super::authority::open(&config.ca_dir, config.policy()?)?;
-    let server_config = ServerConfig {
-        tls,
-        operations: Operations::new(Arc::new(authority), config.operations()),
-        authenticator: Arc::new(users),
-        limits: config.limits()?,
-    };
-    let server = Server::bind(config.listen, server_config).await?;
     let handle = server.handle();
     // Before the first line is printed, so that whoever reads it may send a signal at once.
-    let no_signals = |error| {
-        CliError::local(
-            format!("signals cannot be caught: {error}"),
-            "Check the limits of the process.",
-        )
-    };
-    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    let signals = Signals::catch()?;
     print(&format!("listening on https://{}", server.local_addr()))?;
-    let stop = handle.clone();
-    let signals = tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("shutting down");
-        stop.shutdown();
-    });
+    if let Some(address) = crl_address {
+        print(&format!("revocation lists at http://{address}"))?;
+    }
+    let reloader = Reloader {
+        path: arguments.config.clone(),
+        started_with: config,
+        authorities,
+    };
+    let signals = tokio::spawn(signals.obey(handle.clone(), reloader));
     server.run().await;
     signals.abort();
     let done = handle.statistics();
@@ -74,4 +51,86 @@ pub(crate) async fn run(arguments: &ServeArguments) -> Result<ExitCode, CliError
         "server ended"
     );
     Ok(ExitCode::SUCCESS)
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Self, CliError> {
+        let catch = |kind| {
+            signal(kind).map_err(|error| {
+                CliError::local(
+                    format!("signals cannot be caught: {error}"),
+                    "Check the limits of the process.",
+                )
+            })
+        };
+        Ok(Self {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            hang_up: catch(SignalKind::hangup())?,
+        })
+    }
+
+    async fn obey(mut self, server: ServerHandle, mut reloader: Reloader) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => break,
+                _ = self.interrupt.recv() => break,
+                _ = self.hang_up.recv() => match reloader.reload(&server).await {
+                    Some(next) => reloader = next,
+                    None => break,
+                },
+            }
+        }
+        tracing::info!("shutting down");
+        server.shutdown();
+    }
+}
+
+/// Reads the configuration and all files in it again.
+struct Reloader {
+    path: PathBuf,
+    started_with: ServeConfig,
+    authorities: Authorities,
+}
+
+impl Reloader {
+    /// `None` when the thread that reads the files has failed; that is no state to go on in.
+    async fn reload(self, server: &ServerHandle) -> Option<Self> {
+        // Files, and a password hash that is expensive by design: not on the threads that serve.
+        let read = tokio::task::spawn_blocking(move || {
+            let mut this = self;
+            let config = this.read();
+            (this, config)
+        });
+        let (this, config) = read.await.ok()?;
+        let outcome = config.and_then(|config| server.reload(config).map_err(CliError::from));
+        if let Err(error) = outcome {
+            tracing::error!(%error, "the new configuration cannot be used; the old one stays in force");
+        }
+        Some(this)
+    }
+
+    fn read(&mut self) -> Result<ServerConfig, CliError> {
+        let config = ServeConfig::load(&self.path)?;
+        for (name, old, new) in [
+            ("listen", Some(self.started_with.listen), Some(config.listen)),
+            ("crl-listen", self.started_with.crl_listen, config.crl_listen),
+        ] {
+            if old != new {
+                tracing::warn!(
+                    name,
+                    ?old,
+                    ?new,
+                    "this key is read at the start only; start the server anew"
+                );
+            }
+        }
+        server_config(&config, &mut self.authorities)
+    }
 }

@@ -1,0 +1,260 @@
+//! What the configuration of `est serve` says about one label; the top of the file is the label without a name.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::CliError;
+use crate::auth::{AuthenticationMethod, AuthenticationRequirement};
+use crate::ca::policy::{IssuancePolicy, PolicyConfig};
+use crate::operation::{
+    CsrAttributesPolicy, LabelSettings, LayoutException, ProofOfPossession, ReenrollmentPolicy,
+    ResponseLayout,
+};
+use crate::wire::base64::Base64Layout;
+use crate::wire::csr_attributes::CsrAttributesConfig;
+use crate::wire::label::PathLabel;
+
+/// A `[[label]]`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct LabelConfig {
+    pub(crate) name: String,
+    pub(crate) ca_dir: Option<PathBuf>,
+    pub(crate) users: Option<PathBuf>,
+    pub(crate) crl_path: Option<String>,
+    realm: Option<String>,
+    base64_layout: Option<Layout>,
+    base64_layout_for: Option<Vec<LayoutFor>>,
+    #[serde(default)]
+    authentication: Authentication,
+    #[serde(default)]
+    proof_of_possession: PossessionKey,
+    #[serde(default)]
+    reenrollment: Reenrollment,
+    csr_attributes: Option<CsrAttributesConfig>,
+    pub(crate) full_cmc: Option<FullCmc>,
+    #[serde(default)]
+    policy: PolicyConfig,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Layout {
+    #[default]
+    SingleLine,
+    #[serde(rename = "columns-64-lf")]
+    Columns64Lf,
+    #[serde(rename = "columns-76-crlf")]
+    Columns76CrLf,
+}
+
+impl From<Layout> for Base64Layout {
+    fn from(layout: Layout) -> Self {
+        match layout {
+            Layout::SingleLine => Self::SingleLine,
+            Layout::Columns64Lf => Self::Columns64Lf,
+            Layout::Columns76CrLf => Self::Columns76CrLf,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct LayoutFor {
+    user_agent: String,
+    layout: Layout,
+}
+
+/// `require`, or the two switches of which any one suffices.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Authentication {
+    require: Option<Vec<String>>,
+    certificate: Option<bool>,
+    basic: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PossessionKey {
+    #[default]
+    Off,
+    Accepted,
+    Required,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Reenrollment {
+    certificate_required: Option<bool>,
+    registrars: Option<bool>,
+    change_subject_name: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct FullCmc {
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) trust_anchors: Vec<PathBuf>,
+    pub(crate) secrets: Option<PathBuf>,
+    pub(crate) identity_proof_required: Option<bool>,
+    pub(crate) subject_must_match_signer: Option<bool>,
+    pub(crate) registrars: Option<bool>,
+    pub(crate) revocation: Option<bool>,
+}
+
+/// The settings of a label as the file has them, wherever in it they stand.
+#[derive(Debug)]
+pub(crate) struct LabelKeys<'a> {
+    /// How the label is called in messages: empty, or `label "phones": `.
+    pub(crate) place: String,
+    pub(crate) realm: Option<&'a str>,
+    pub(crate) base64_layout: Option<Layout>,
+    pub(crate) base64_layout_for: Option<&'a [LayoutFor]>,
+    pub(crate) authentication: &'a Authentication,
+    pub(crate) proof_of_possession: PossessionKey,
+    pub(crate) reenrollment: &'a Reenrollment,
+    pub(crate) csr_attributes: Option<&'a CsrAttributesConfig>,
+    pub(crate) policy: &'a PolicyConfig,
+}
+
+impl LabelConfig {
+    pub(crate) fn path_label(&self) -> Result<PathLabel, CliError> {
+        self.name.parse().map_err(|error| {
+            CliError::local(
+                format!("label: name = {:?}: {error}", self.name),
+                "Choose another name; clients use it as a segment of the path.",
+            )
+        })
+    }
+
+    pub(crate) fn keys(&self) -> LabelKeys<'_> {
+        LabelKeys {
+            place: format!("label {:?}: ", self.name),
+            realm: self.realm.as_deref(),
+            base64_layout: self.base64_layout,
+            base64_layout_for: self.base64_layout_for.as_deref(),
+            authentication: &self.authentication,
+            proof_of_possession: self.proof_of_possession,
+            reenrollment: &self.reenrollment,
+            csr_attributes: self.csr_attributes.as_ref(),
+            policy: &self.policy,
+        }
+    }
+
+    /// Makes the paths start at the folder of the file.
+    pub(crate) fn place_in(&mut self, folder: &Path) {
+        for path in self.ca_dir.iter_mut().chain(&mut self.users) {
+            *path = folder.join(&path);
+        }
+        if let Some(full_cmc) = &mut self.full_cmc {
+            full_cmc.place_in(folder);
+        }
+    }
+}
+
+impl FullCmc {
+    pub(crate) fn place_in(&mut self, folder: &Path) {
+        let Self {
+            certificate,
+            key,
+            trust_anchors,
+            secrets,
+            ..
+        } = self;
+        for path in certificate
+            .iter_mut()
+            .chain(key)
+            .chain(trust_anchors)
+            .chain(secrets)
+        {
+            *path = folder.join(&path);
+        }
+    }
+}
+
+impl LabelKeys<'_> {
+    /// The settings; what the file leaves out is as `base` has it.
+    pub(crate) fn settings(&self, base: LabelSettings) -> Result<LabelSettings, CliError> {
+        let mut settings = base;
+        settings.authentication = self.requirement()?;
+        settings.proof_of_possession = match self.proof_of_possession {
+            PossessionKey::Off => ProofOfPossession::Off,
+            PossessionKey::Accepted => ProofOfPossession::Accepted,
+            PossessionKey::Required => ProofOfPossession::Required,
+        };
+        let rules = ReenrollmentPolicy::default();
+        let given = self.reenrollment;
+        settings.reenrollment = ReenrollmentPolicy {
+            certificate_required: given.certificate_required.unwrap_or(rules.certificate_required),
+            registrars: given.registrars.unwrap_or(rules.registrars),
+            change_subject_name: given.change_subject_name.unwrap_or(rules.change_subject_name),
+        };
+        self.apply_layout(&mut settings.layout);
+        if let Some(realm) = self.realm {
+            realm.clone_into(&mut settings.realm);
+        }
+        if let Some(config) = self.csr_attributes {
+            settings.csr_attributes = Some(CsrAttributesPolicy {
+                attributes: config
+                    .to_attributes()
+                    .map_err(|error| self.wrong("csr-attributes", &error))?,
+                enforce: config.enforce,
+            });
+        }
+        Ok(settings)
+    }
+
+    pub(crate) fn policy(&self) -> Result<IssuancePolicy, CliError> {
+        self.policy.policy().map_err(|error| {
+            CliError::local(
+                format!("{}{error}", self.place),
+                "Correct the value; `est serve --help` lists the keys.",
+            )
+        })
+    }
+
+    fn apply_layout(&self, layout: &mut ResponseLayout) {
+        if let Some(given) = self.base64_layout {
+            layout.layout = given.into();
+        }
+        if let Some(given) = self.base64_layout_for {
+            layout.exceptions = given
+                .iter()
+                .map(|exception| LayoutException {
+                    user_agent: exception.user_agent.clone(),
+                    layout: exception.layout.into(),
+                })
+                .collect();
+        }
+    }
+
+    fn requirement(&self) -> Result<AuthenticationRequirement, CliError> {
+        let given = self.authentication;
+        if let Some(combinations) = &given.require {
+            if given.certificate.is_some() || given.basic.is_some() {
+                let error = "require stands beside certificate or basic; keep require alone";
+                return Err(self.wrong("authentication", &error));
+            }
+            return AuthenticationRequirement::parse(combinations)
+                .map_err(|error| self.wrong("authentication.require", &error));
+        }
+        let switches = [
+            (AuthenticationMethod::Certificate, given.certificate),
+            (AuthenticationMethod::Basic, given.basic),
+        ];
+        let accepted = switches.into_iter().filter(|(_, given)| given.unwrap_or(true));
+        AuthenticationRequirement::any_of(accepted.map(|(method, _)| method))
+            .map_err(|error| self.wrong("authentication", &error))
+    }
+
+    fn wrong(&self, key: &str, error: &dyn core::fmt::Display) -> CliError {
+        CliError::local(
+            format!("{}{key}: {error}", self.place),
+            "Correct the value; `est serve --help` lists the keys.",
+        )
+    }
+}
