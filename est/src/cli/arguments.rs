@@ -4,7 +4,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 use pki_common::identity::NewKey;
 
 use super::authority::CaCommand;
-use super::enroll::{CacertsArguments, CsrCommand, EnrollArguments};
+use super::cacerts::{CacertsArguments, CsrattrsArguments};
+use super::csr::CsrCommand;
+use super::enroll::{EnrollArguments, ReenrollArguments};
+use super::inspect::InspectArguments;
+use super::renew::RenewArguments;
 use super::serve::ServeArguments;
 use super::user::UserCommand;
 
@@ -22,6 +26,9 @@ pub(crate) struct Arguments {
         value_parser = log_filter
     )]
     pub(crate) log: String,
+    /// Print JSON instead of lines for people; failures, too.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -47,12 +54,25 @@ pub(crate) enum Command {
     /// Run an EST server until SIGTERM or SIGINT.
     Serve(ServeArguments),
     /// Fetch the certificates of a certificate authority and print them in PEM.
-    Cacerts(CacertsArguments),
+    Cacerts(Box<CacertsArguments>),
+    /// Ask what the server wants to see in a request.
+    Csrattrs(Box<CsrattrsArguments>),
     /// Make certification requests.
     #[command(subcommand)]
     Csr(CsrCommand),
-    /// Make a key, have a certificate issued for it, and check the certificate.
+    /// Make a key, have a certificate issued for it, and check the certificate; or enrol a folder of requests.
     Enroll(Box<EnrollArguments>),
+    /// Have a certificate renewed: the same subject and names, a new key or the same one.
+    Reenroll(Box<ReenrollArguments>),
+    /// Renew the certificates of a folder of identities in time.
+    Renew(Box<RenewArguments>),
+    /// Explain a request, certificate, message, CRL, key or response, and what is wrong with it.
+    Inspect(InspectArguments),
+    /// Print the completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 /// The kind of a new key.

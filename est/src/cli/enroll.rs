@@ -1,219 +1,287 @@
-//! `est cacerts`, `est csr` and `est enroll`
+//! `est enroll` and `est reenroll`
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use clap::{Args, Subcommand};
-use der::pem::{LineEnding, encode_string};
-use pki_common::MacAddr;
-use pki_common::identity::{Identity, private_key_pem, write_private};
-use pki_common::trust_store::TrustStore;
+use clap::Args;
+use pki_common::identity::Identity;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde_json::json;
 
 use super::CliError;
-use super::arguments::KeyKind;
-use super::files::{must_not_exist, print, print_error, read_password, write_public};
-use crate::auth::BasicCredentials;
-use crate::client::{Client, ClientConfig, ClientTimeouts, EnrollOptions, EnrollOutcome, ServerUrl};
-use crate::request::{KeyAndRequest, RequestedName, Subject};
-use crate::wire::label::PathLabel;
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum CsrCommand {
-    /// Make a key and a PKCS #10 request for it.
-    New {
-        #[command(flatten)]
-        subject: SubjectArguments,
-        /// Where to write the request, PEM; the standard output by default.
-        #[arg(long)]
-        out_csr: Option<PathBuf>,
-        /// Where to write the private key, PEM, readable by the owner only.
-        #[arg(long)]
-        out_key: PathBuf,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ServerArguments {
-    /// The server, like https://est.example:8085.
-    #[arg(long)]
-    pub(crate) url: ServerUrl,
-    /// The label of one of several authorities of the server.
-    #[arg(long)]
-    pub(crate) label: Option<PathLabel>,
-    /// A file or folder of trust anchors, PEM or DER; may be repeated. There are no others.
-    #[arg(long = "trust-anchors", required = true)]
-    pub(crate) trust_anchors: Vec<PathBuf>,
-    /// Seconds allowed for each step: connection, TLS handshake, response.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub(crate) timeout: u64,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CacertsArguments {
-    #[command(flatten)]
-    pub(crate) server: ServerArguments,
-    /// Where to write the certificates; the standard output by default.
-    #[arg(long)]
-    pub(crate) out: Option<PathBuf>,
-}
+use super::batch::{self, BatchArguments};
+use super::connection::{CredentialArguments, ServerArguments};
+use super::csr::SubjectArguments;
+use super::files::{must_not_exist, pem, print_error, write_new_key, write_public};
+use super::report::{self, Output};
+use crate::client::{
+    ClientConfig, ClientError, CsrOutcome, EnrollOutcome, Issued, ReenrollKey, ReenrollOptions,
+};
+use crate::request::KeyAndRequest;
+use crate::wire::csr::{CsrLimits, UnverifiedCsr};
 
 #[derive(Debug, Args)]
 pub(crate) struct EnrollArguments {
     #[command(flatten)]
-    pub(crate) server: ServerArguments,
-    /// User name for HTTP Basic.
-    #[arg(long, requires = "password_file")]
-    pub(crate) user: Option<String>,
-    /// A file whose first line is the password; `-` for the standard input.
-    #[arg(long, requires = "user")]
-    pub(crate) password_file: Option<PathBuf>,
-    /// Our own certificate to authenticate by, PEM or DER.
-    #[arg(long, requires = "key")]
-    pub(crate) certificate: Option<PathBuf>,
-    /// The private key of that certificate.
-    #[arg(long, requires = "certificate")]
-    pub(crate) key: Option<PathBuf>,
+    server: ServerArguments,
+    #[command(flatten)]
+    credentials: CredentialArguments,
     /// Ask for a certificate for this key (PEM, PKCS #8) instead of a new one, for instance the one that an earlier
     /// call left whose request waits for approval.
     #[arg(long)]
-    pub(crate) existing_key: Option<PathBuf>,
+    existing_key: Option<PathBuf>,
+    /// Send this request (PEM, DER or base64) as it is, instead of making one.
+    #[arg(long, short = 'y', conflicts_with_all = ["existing_key", "subject", "mac", "names", "out_key", "batch"])]
+    csr: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) subject: SubjectArguments,
+    subject: SubjectArguments,
     /// Where to write the certificate and its chain, PEM.
-    #[arg(long)]
-    pub(crate) out_certificate: PathBuf,
-    /// Where to write the new private key, PEM, readable by the owner only.
+    #[arg(long, short = 'o', required_unless_present = "batch")]
+    out_certificate: Option<PathBuf>,
+    /// Where to write the new private key, PEM, readable by the owner only. It is on the disk before the request
+    /// leaves.
     #[arg(
         long,
-        required_unless_present = "existing_key",
+        required_unless_present_any = ["existing_key", "csr", "batch"],
         conflicts_with = "existing_key"
     )]
-    pub(crate) out_key: Option<PathBuf>,
+    out_key: Option<PathBuf>,
+    #[command(flatten)]
+    batch: BatchArguments,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SubjectArguments {
-    /// The subject, most general name first: DC=com,DC=example,OU=lab,CN=name.
-    #[arg(long, required_unless_present = "mac", conflicts_with = "mac")]
-    pub(crate) subject: Option<Subject>,
-    /// The MAC address of a device; the subject becomes CN=<prefix>-<12 hexadecimal digits>.
+pub(crate) struct ReenrollArguments {
+    #[command(flatten)]
+    server: ServerArguments,
+    #[command(flatten)]
+    credentials: CredentialArguments,
+    /// Keep the key of the certificate instead of making a new one.
     #[arg(long)]
-    pub(crate) mac: Option<MacAddr>,
-    /// What stands before the MAC address.
-    #[arg(long, default_value = "Device")]
-    pub(crate) mac_prefix: String,
-    /// A subject alternative name, like DNS:name, IP:address, email:address or URI:uri; may be repeated.
-    #[arg(long = "name")]
-    pub(crate) names: Vec<RequestedName>,
+    reuse_key: bool,
     /// The kind of the new key.
     #[arg(long = "key-type", value_enum, default_value_t)]
-    pub(crate) key_type: KeyKind,
+    key_type: super::arguments::KeyKind,
+    /// Where to write the new certificate and its chain, PEM.
+    #[arg(long, short = 'o')]
+    out_certificate: PathBuf,
+    /// Where to write the new private key, PEM, readable by the owner only. It is on the disk before the request
+    /// leaves.
+    #[arg(long, required_unless_present = "reuse_key", conflicts_with = "reuse_key")]
+    out_key: Option<PathBuf>,
 }
 
-impl SubjectArguments {
-    /// The subject asked for, one way or the other.
-    pub(crate) fn subject(&self) -> Option<Subject> {
-        match (&self.subject, self.mac) {
-            (Some(subject), _) => Some(subject.clone()),
-            (None, Some(mac)) => Some(Subject::for_mac(&self.mac_prefix, mac)),
-            (None, None) => None,
-        }
-    }
+/// Where the results go.
+struct Destination {
+    certificate: PathBuf,
+    key: Option<PathBuf>,
 }
 
-pub(crate) async fn cacerts(arguments: CacertsArguments) -> Result<ExitCode, CliError> {
-    let client = Client::new(config(&arguments.server)?)?;
-    let mut text = String::new();
-    for certificate in client.cacerts().await? {
-        text.push_str(&pem("CERTIFICATE", certificate.der())?);
+impl Destination {
+    fn check(&self) -> Result<(), CliError> {
+        must_not_exist(&self.certificate)?;
+        self.key.as_deref().map_or(Ok(()), must_not_exist)
     }
-    put(arguments.out, &text)?;
-    Ok(ExitCode::SUCCESS)
-}
 
-pub(crate) fn csr(command: CsrCommand) -> Result<ExitCode, CliError> {
-    let CsrCommand::New {
-        subject: wanted,
-        out_csr,
-        out_key,
-    } = command;
-    must_not_exist(&out_key)?;
-    let subject = wanted.subject().ok_or_else(no_subject)?;
-    let made = KeyAndRequest::generate(subject, wanted.names, wanted.key_type.into())?;
-    write_key(&out_key, &made)?;
-    put(out_csr, &pem("CERTIFICATE REQUEST", made.csr_der())?)?;
-    Ok(ExitCode::SUCCESS)
-}
+    /// Keeps the key before anything is sent.
+    fn keep_key(&self, request: &KeyAndRequest) -> Result<(), CliError> {
+        match &self.key {
+            Some(path) => write_new_key(path, request.private_key()),
+            None => Ok(()),
+        }
+    }
 
-pub(crate) async fn enroll(arguments: EnrollArguments) -> Result<ExitCode, CliError> {
-    must_not_exist(&arguments.out_certificate)?;
-    if let Some(path) = &arguments.out_key {
-        must_not_exist(path)?;
+    fn issued(&self, issued: &Issued, output: Output) -> Result<ExitCode, CliError> {
+        let mut text = String::new();
+        for certificate in issued.chain() {
+            text.push_str(&pem("CERTIFICATE", &certificate)?);
+        }
+        write_public(&self.certificate, &text)?;
+        let accepted: Vec<_> = issued.accepted.iter().map(ToString::to_string).collect();
+        for difference in &accepted {
+            tracing::warn!(difference, "accepted as told");
+        }
+        output.print(
+            &format!(
+                "{} enrolled, certificate in {}",
+                pki_common::Escaped::new(issued.certificate.subject()),
+                self.certificate.display()
+            ),
+            &json!({
+                "status": "issued",
+                "certificate": report::certificate(&issued.certificate),
+                "file": self.certificate,
+                "key": self.key,
+                "accepted": accepted,
+            }),
+        )?;
+        Ok(ExitCode::SUCCESS)
     }
-    let client = Client::new(enroll_config(&arguments)?)?;
-    let EnrollArguments {
-        subject: wanted,
-        existing_key,
-        out_certificate,
-        out_key,
-        ..
-    } = arguments;
-    let subject = wanted.subject().ok_or_else(no_subject)?;
-    let outcome = match existing_key {
-        Some(path) => {
-            client
-                .enroll_with(KeyAndRequest::for_key(subject, wanted.names, read_key(&path)?)?)
-                .await?
-        }
-        None => {
-            let mut options = EnrollOptions::new(subject);
-            options.names = wanted.names;
-            options.key = wanted.key_type.into();
-            client.enroll(options).await?
-        }
-    };
-    let request = match &outcome {
-        EnrollOutcome::Enrolled(enrolled) => &enrolled.request,
-        EnrollOutcome::Pending { request, .. } => &**request,
-    };
-    // The key first: a certificate without its key is of no use.
-    if let Some(path) = out_key {
-        write_key(&path, request)?;
-    }
-    match outcome {
-        EnrollOutcome::Enrolled(enrolled) => {
-            let identity = enrolled.identity()?;
-            write_public(&out_certificate, &identity.certificate_chain_pem())?;
-            let (subject, path) = (enrolled.certificate.subject(), out_certificate.display());
-            print(&format!("{subject} enrolled, certificate in {path}"))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        EnrollOutcome::Pending { retry_after, .. } => {
-            let wait = retry_after.as_secs();
+
+    fn pending(&self, wait: u64, output: Output) -> Result<ExitCode, CliError> {
+        if output.is_json() {
+            let object = json!({ "status": "pending", "retry_after_seconds": wait, "key": self.key });
+            super::files::print(&object.to_string())?;
+        } else {
             print_error(&format!(
                 "the request waits for approval; ask again in {wait} s with --existing-key"
             ));
-            Ok(ExitCode::from(super::EXIT_PENDING))
+        }
+        Ok(ExitCode::from(super::EXIT_PENDING))
+    }
+
+    fn finish(
+        &self,
+        outcome: Result<EnrollOutcome, ClientError>,
+        output: Output,
+    ) -> Result<ExitCode, CliError> {
+        match outcome {
+            Ok(EnrollOutcome::Enrolled(enrolled)) => self.issued(&enrolled.issued, output),
+            Ok(EnrollOutcome::Pending { retry_after, .. }) => self.pending(retry_after.as_secs(), output),
+            Err(error) => {
+                self.drop_key(&error);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// A key for which there is certainly no certificate is of no use and would be in the way of the next call. Any
+    /// other stays, for the certificate may have been issued.
+    fn drop_key(&self, error: &ClientError) {
+        let Some(path) = &self.key else { return };
+        let refused = match error {
+            ClientError::Status { status, .. } => status.is_client_error(),
+            ClientError::NameResolution { .. } | ClientError::Tcp { .. } | ClientError::Tls(_) => true,
+            _ => false,
+        };
+        if !refused {
+            print_error(&format!(
+                "the new key stays in {}; ask again with --existing-key",
+                path.display()
+            ));
+        } else if let Err(error) = std::fs::remove_file(path) {
+            tracing::warn!(%error, path = %path.display(), "the unused key cannot be removed");
         }
     }
 }
 
-fn enroll_config(arguments: &EnrollArguments) -> Result<ClientConfig, CliError> {
-    let mut config = config(&arguments.server)?;
-    if let (Some(user), Some(path)) = (&arguments.user, &arguments.password_file) {
-        let password = read_password(path)?;
-        let basic = BasicCredentials::new(user, password.as_str())
-            .map_err(|error| CliError::local(error.to_string(), "Check user name and password."))?;
-        config.basic = Some(basic);
+pub(crate) async fn enroll(arguments: EnrollArguments, output: Output) -> Result<ExitCode, CliError> {
+    let EnrollArguments {
+        server,
+        credentials,
+        existing_key,
+        csr,
+        subject,
+        out_certificate,
+        out_key,
+        batch,
+    } = arguments;
+    if batch.is_wanted() {
+        let mut config = server.config()?;
+        credentials.apply(&mut config)?;
+        return server.in_time(batch::run(batch, &server, config, output)).await;
     }
-    if let (Some(certificate), Some(key)) = (&arguments.certificate, &arguments.key) {
-        config.identity = Some(Arc::new(Identity::load(certificate, key)?));
+    let destination = Destination {
+        certificate: out_certificate.ok_or_else(|| {
+            CliError::local(
+                "there is no --out-certificate",
+                "Give a file for the certificate.",
+            )
+        })?,
+        key: out_key,
+    };
+    destination.check()?;
+    let mut config = server.config()?;
+    credentials.apply(&mut config)?;
+    let work = async {
+        let client = server.client(config).await?;
+        if let Some(path) = csr {
+            return match client.enroll_csr(&read_csr(&path)?).await? {
+                CsrOutcome::Issued(issued) => destination.issued(&issued, output),
+                CsrOutcome::Pending { retry_after } => destination.pending(retry_after.as_secs(), output),
+            };
+        }
+        let options = subject.options()?;
+        let request = match existing_key {
+            Some(path) => client.prepare_with_key(options, read_key(&path)?).await?,
+            None => client.prepare(options).await?,
+        };
+        destination.keep_key(&request)?;
+        let outcome = client.enroll_with(request).await;
+        destination.finish(outcome, output)
+    };
+    server.in_time(work).await
+}
+
+pub(crate) async fn reenroll(arguments: ReenrollArguments, output: Output) -> Result<ExitCode, CliError> {
+    let ReenrollArguments {
+        server,
+        credentials,
+        reuse_key,
+        key_type,
+        out_certificate,
+        out_key,
+    } = arguments;
+    let destination = Destination {
+        certificate: out_certificate,
+        key: out_key,
+    };
+    destination.check()?;
+    let mut config = server.config()?;
+    credentials.apply(&mut config)?;
+    let identity = current(&config)?;
+    let key = if reuse_key {
+        ReenrollKey::Existing(pkcs8_of(&identity)?)
+    } else {
+        ReenrollKey::New(key_type.into())
+    };
+    let options = ReenrollOptions {
+        certificate: identity.certificate().clone(),
+        key,
+    };
+    let work = async {
+        let client = server.client(config).await?;
+        let request = client.prepare_reenroll(options).await?;
+        destination.keep_key(&request)?;
+        let outcome = client.reenroll_with(request).await;
+        destination.finish(outcome, output)
+    };
+    server.in_time(work).await
+}
+
+fn current(config: &ClientConfig) -> Result<Arc<Identity>, CliError> {
+    config.identity.clone().ok_or_else(|| {
+        CliError::local(
+            "there is no certificate to renew",
+            "Give --certificate and --key: they say what is renewed, and authenticate.",
+        )
+    })
+}
+
+fn pkcs8_of(identity: &Identity) -> Result<PrivatePkcs8KeyDer<'static>, CliError> {
+    match identity.private_key() {
+        PrivateKeyDer::Pkcs8(key) => Ok(key.clone_key()),
+        _ => Err(CliError::local(
+            "the key is not in PKCS #8",
+            "Convert it with `openssl pkcs8 -topk8 -nodes`.",
+        )),
     }
-    Ok(config)
+}
+
+/// A request from a file, in any form a server would take, in DER.
+pub(super) fn read_csr(path: &Path) -> Result<Vec<u8>, CliError> {
+    let bytes = super::files::read_limited(path, crate::inspect::MAX_FILE)?;
+    let csr = UnverifiedCsr::from_body(&bytes, &CsrLimits::default())
+        .or_else(|error| UnverifiedCsr::from_der(&bytes, &CsrLimits::default()).map_err(|_| error))
+        .map_err(|error| {
+            CliError::local(
+                format!("{}: {error}", path.display()),
+                "Look at it with `est inspect`, and make it anew.",
+            )
+        })?;
+    Ok(csr.unverified_contents().der().to_vec())
 }
 
 fn read_key(path: &Path) -> Result<PrivatePkcs8KeyDer<'static>, CliError> {
@@ -223,39 +291,4 @@ fn read_key(path: &Path) -> Result<PrivatePkcs8KeyDer<'static>, CliError> {
             "Give a file in PEM with a PRIVATE KEY (PKCS #8); `openssl pkcs8 -topk8 -nodes` converts others.",
         )
     })
-}
-
-fn config(arguments: &ServerArguments) -> Result<ClientConfig, CliError> {
-    let anchors = TrustStore::from_paths("EST trust anchors", &arguments.trust_anchors)?;
-    let mut config = ClientConfig::new(arguments.url.clone(), Arc::new(anchors));
-    config.label.clone_from(&arguments.label);
-    let step = Duration::from_secs(arguments.timeout);
-    config.timeouts = ClientTimeouts {
-        connect: step,
-        handshake: step,
-        response: step,
-    };
-    Ok(config)
-}
-
-/// PEM with LF line ends.
-pub(crate) fn pem(label: &str, der: &[u8]) -> Result<String, CliError> {
-    encode_string(label, LineEnding::LF, der)
-        .map_err(|error| CliError::local(format!("PEM cannot be written: {error}"), "Report this defect."))
-}
-
-fn write_key(path: &Path, made: &KeyAndRequest) -> Result<(), CliError> {
-    let key = PrivateKeyDer::Pkcs8(made.private_key().clone_key());
-    Ok(write_private(path, private_key_pem(&key).as_bytes())?)
-}
-
-fn put(path: Option<PathBuf>, text: &str) -> Result<(), CliError> {
-    match path {
-        Some(path) => write_public(&path, text),
-        None => print(text),
-    }
-}
-
-fn no_subject() -> CliError {
-    CliError::local("neither --subject nor --mac is given", "Give one of them.")
 }

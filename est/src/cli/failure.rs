@@ -13,6 +13,11 @@ impl CliError {
     pub(crate) fn local(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self(Failure::new(Rung::Local, cause, remedy))
     }
+
+    /// Rung, cause and remedy.
+    pub(crate) const fn failure(&self) -> &Failure {
+        &self.0
+    }
 }
 
 impl<E: Diagnose> From<E> for CliError {

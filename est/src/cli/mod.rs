@@ -1,15 +1,23 @@
 //! The `est` command: arguments, files and exit status around the library.
 //!
 //! Standard output has what was asked for, standard error the log and, when something fails, rung, cause and remedy.
-//! Exit status: 0 done, 1 failed, 2 wrong arguments, 75 (EX_TEMPFAIL) the request waits for approval.
+//! Exit status: 0 done, 1 failed, 2 wrong arguments, 75 (EX_TEMPFAIL) the request waits for approval. `enroll --batch`
+//! counts its failures instead, up to 125. What `--json` prints is told in `report.rs`.
 
 mod arguments;
 mod authority;
+mod batch;
+mod cacerts;
 mod config;
+mod connection;
+mod csr;
 mod enroll;
 mod failure;
 mod files;
+mod inspect;
 mod label_config;
+mod renew;
+mod report;
 mod serve;
 mod serving;
 mod user;
@@ -17,11 +25,13 @@ mod user;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use arguments::{Arguments, Command};
 pub(crate) use failure::CliError;
+use report::Output;
 
 /// Exit status for a request that waits for approval: `EX_TEMPFAIL` of sysexits.h, "try again later".
 const EXIT_PENDING: u8 = 75;
@@ -31,24 +41,40 @@ const EXIT_PENDING: u8 = 75;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     start_log(&arguments.log);
-    match run(arguments.command) {
+    let output = Output::new(arguments.json);
+    match run(arguments.command, output) {
         Ok(code) => code,
         Err(error) => {
-            files::print_error(&error.to_string());
+            files::print_error(&match output {
+                Output::Text => error.to_string(),
+                Output::Json => json!({ "error": report::failure(error.failure()) }).to_string(),
+            });
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(command: Command) -> Result<ExitCode, CliError> {
+fn run(command: Command, output: Output) -> Result<ExitCode, CliError> {
     match command {
         Command::Ca(command) => authority::run(command),
         Command::User(command) => user::run(command),
         Command::Serve(arguments) => runtime()?.block_on(serve::run(&arguments)),
-        Command::Cacerts(arguments) => runtime()?.block_on(enroll::cacerts(arguments)),
-        Command::Csr(command) => enroll::csr(command),
-        Command::Enroll(arguments) => runtime()?.block_on(enroll::enroll(*arguments)),
+        Command::Cacerts(arguments) => runtime()?.block_on(cacerts::cacerts(*arguments, output)),
+        Command::Csrattrs(arguments) => runtime()?.block_on(cacerts::csrattrs(*arguments, output)),
+        Command::Csr(command) => csr::run(command, output),
+        Command::Enroll(arguments) => runtime()?.block_on(enroll::enroll(*arguments, output)),
+        Command::Reenroll(arguments) => runtime()?.block_on(enroll::reenroll(*arguments, output)),
+        Command::Renew(arguments) => runtime()?.block_on(renew::run(*arguments, output)),
+        Command::Inspect(arguments) => inspect::run(&arguments, output),
+        Command::Completions { shell } => completions(shell),
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<ExitCode, CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "est", &mut script);
+    files::print(&String::from_utf8_lossy(&script))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {

@@ -9,6 +9,7 @@ use super::key::RequestKey;
 use super::name::RequestedName;
 use super::subject::Subject;
 use super::template::{BindingAttribute, RequestTemplate};
+use crate::wire::csr::VerifiedCsr;
 
 /// A private key and a request for a certificate for it, signed by it.
 #[derive(Debug)]
@@ -70,6 +71,37 @@ impl KeyAndRequest {
             key,
             template,
             csr_der,
+            binding: None,
+        })
+    }
+
+    /// A request that was made before and its key, for instance from files: sent again, it is the same request byte for
+    /// byte.
+    ///
+    /// # Errors
+    /// [`RequestError::Key`] when the request is for another key; [`RequestError::Encoding`] when its subject cannot be
+    /// read.
+    pub fn from_csr(csr: &VerifiedCsr, key: RequestKey) -> Result<Self, RequestError> {
+        if csr.public_key().spki_der() != key.spki_der() {
+            return Err(RequestError::Key {
+                cause: "the request is for another key".to_owned(),
+            });
+        }
+        let extension_request = const_oid::db::rfc5912::ID_EXTENSION_REQ;
+        let attributes = csr.attributes().iter();
+        let template = RequestTemplate {
+            subject: Subject::from_der(csr.subject_der()).map_err(RequestError::encoding)?,
+            extensions: csr.requested_extensions().to_vec(),
+            attributes: attributes
+                .filter(|attribute| attribute.oid != extension_request)
+                .cloned()
+                .collect(),
+        };
+        Ok(Self {
+            names: template.names(),
+            key,
+            template,
+            csr_der: csr.der().to_vec(),
             binding: None,
         })
     }

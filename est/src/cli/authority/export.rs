@@ -14,7 +14,7 @@ use crate::ca::CertificateAuthority as _;
 use crate::ca::database::{CertificateFilter, CertificateLog, LogError};
 use crate::ca::issuer::CrlSettings;
 use crate::cli::CliError;
-use crate::cli::enroll::pem;
+use crate::cli::files::pem;
 
 pub(super) fn run(arguments: &ExportArguments) -> Result<(), CliError> {
     match arguments.what {

@@ -15,7 +15,7 @@ use crate::ca::database::{CertificateLog as _, QueueState};
 use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, KeyChange, NewAuthority, Renewed};
 use crate::ca::policy::IssuancePolicy;
 use crate::cli::CliError;
-use crate::cli::enroll::pem;
+use crate::cli::files::pem;
 
 pub(super) fn init(arguments: &InitArguments) -> Result<(), CliError> {
     let dir = &arguments.dir;

@@ -73,22 +73,22 @@ pub(super) async fn attempt(path: PathBuf, managed: ManagedIdentity) -> Attempte
 
 async fn try_attempt(path: PathBuf, managed: ManagedIdentity) -> Result<Attempted, Failure> {
     let ManagedIdentity { enroller, keep, .. } = managed;
-    let maker = Arc::clone(&enroller);
     let folder = path.clone();
-    let (current, request) = blocking(move || {
+    let (current, kept) = blocking(move || {
         let folder = IdentityFolder::new(folder);
         let current = folder.current().map_err(diagnosed)?;
-        let request = match folder.pending().map_err(diagnosed)? {
-            Some(request) => request,
-            None => {
-                let request = maker.prepare(current.as_ref())?;
-                folder.keep_pending(&request).map_err(diagnosed)?;
-                request
-            }
-        };
-        Ok((current.map(Arc::new), request))
+        Ok((current.map(Arc::new), folder.pending().map_err(diagnosed)?))
     })
     .await?;
+    let request = match kept {
+        Some(request) => request,
+        None => {
+            let request = enroller.prepare(current.clone()).await?;
+            let (folder, kept) = (path.clone(), request.clone());
+            blocking(move || IdentityFolder::new(folder).keep_pending(&kept).map_err(diagnosed)).await?;
+            request
+        }
+    };
     match enroller.exchange(request, current).await {
         Exchanged::Issued(identity) => {
             let installed = blocking(move || {

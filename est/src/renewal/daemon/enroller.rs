@@ -16,14 +16,13 @@ use crate::renewal::folder::PendingRequest;
 /// An exchange under way.
 pub type EnrollerFuture<'a> = Pin<Box<dyn Future<Output = Exchanged> + Send + 'a>>;
 
+/// A request in the making.
+pub type PreparationFuture<'a> = Pin<Box<dyn Future<Output = Result<PendingRequest, Failure>> + Send + 'a>>;
+
 /// Asks an authority for the certificates of one identity.
 pub trait Enroller: Debug + Send + Sync {
-    /// Makes a key and a request for it, like the certificate in use if there is one. This may take seconds; it is
-    /// called where that blocks nothing.
-    ///
-    /// # Errors
-    /// No request can be made.
-    fn prepare(&self, current: Option<&Identity>) -> Result<PendingRequest, Failure>;
+    /// Makes a key and a request for it, like the certificate in use if there is one. Nothing of it is sent yet.
+    fn prepare(&self, current: Option<Arc<Identity>>) -> PreparationFuture<'_>;
 
     /// Sends the request; `current` is what to authenticate by, if there is something.
     fn exchange(&self, request: PendingRequest, current: Option<Arc<Identity>>) -> EnrollerFuture<'_>;

@@ -8,6 +8,7 @@
 //! One daemon at a time may watch a folder.
 
 mod attempt;
+mod client_enroller;
 mod enroller;
 mod event;
 mod hook;
@@ -26,7 +27,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use attempt::Attempted;
-pub use enroller::{Configurer, Enroller, EnrollerFuture, Exchanged, ManagedIdentity};
+pub use client_enroller::ClientEnroller;
+pub use enroller::{Configurer, Enroller, EnrollerFuture, Exchanged, ManagedIdentity, PreparationFuture};
 pub use event::{Event, EventKind};
 pub use hook::{Hook, HookError};
 pub use listener::{MetricsListener, MetricsListenerError};

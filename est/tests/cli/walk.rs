@@ -1,39 +1,13 @@
 //! The `est` command from the first key to the issued certificate.
-#![cfg(feature = "cli")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a failed step of a test is a failed test; clippy sees only functions marked as tests"
-)]
 
-/// The rule for peers that are not installed; one file for all crates.
-#[path = "../../interop/src/peers.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "written for a library, and each test uses a part of it"
-)]
-mod peers;
-#[path = "support/process.rs"]
-mod process;
-
-use std::path::Path;
 use std::process::Command;
 
 use pki_common::Certificate;
-use process::{Serving, est, laboratory, succeeds};
+
+use crate::process::{self, Serving, est, laboratory, succeeds};
+use crate::{enroll, peers};
 
 const SUBJECT: &str = "DC=com,DC=example,OU=eng,OU=lab,CN=x";
-
-fn enroll(folder: &Path, url: &str, extra: &[&str], out: &str) -> std::process::Output {
-    let (certificate, key) = (format!("{out}.pem"), format!("{out}.key.pem"));
-    let arguments: Vec<_> = ["enroll", "--url", url, "--trust-anchors", "ca/ca.pem"]
-        .into_iter()
-        .chain(["--out-certificate", &certificate, "--out-key", &key])
-        .chain(extra.iter().copied())
-        .collect();
-    est(folder, &arguments, "")
-}
 
 #[test]
 fn enrols_from_nothing_to_a_second_certificate() {

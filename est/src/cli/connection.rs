@@ -1,0 +1,266 @@
+//! Where the server is and what to show it: the options that every client command has.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use pki_common::identity::Identity;
+use pki_common::trust_store::TrustStore;
+use zeroize::Zeroizing;
+
+use super::CliError;
+use super::files::read_password;
+use crate::auth::BasicCredentials;
+use crate::client::{
+    BearerToken, Bootstrapped, CaFingerprint, Client, ClientConfig, ClientTimeouts, DifferenceKind,
+    Fingerprint, FirstContact, PasswordUse, PendingPolicy, ProofOfPossession, Proxy, ServerUrl,
+};
+use crate::wire::label::PathLabel;
+
+/// The environment variable that may have the password.
+const PASSWORD_VARIABLE: &str = "EST_PASSWORD";
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct ServerArguments {
+    /// The server, like https://est.example:8085.
+    #[arg(long, short = 's', visible_alias = "server")]
+    pub(crate) url: ServerUrl,
+    /// The label of one of several authorities of the server.
+    #[arg(long)]
+    pub(crate) label: Option<PathLabel>,
+    /// A file or folder of trust anchors, PEM or DER; may be repeated. There are no others unless asked for.
+    #[arg(
+        long = "trust-anchors",
+        visible_alias = "cacert",
+        required_unless_present_any = ["fingerprint", "ask"]
+    )]
+    pub(crate) trust_anchors: Vec<PathBuf>,
+    /// First contact without anchors: the SHA-256 fingerprint of the authority's certificate, got by another way.
+    #[arg(long, value_name = "SHA256")]
+    pub(crate) fingerprint: Option<Fingerprint>,
+    /// First contact without anchors and without a fingerprint: shows the fingerprints and asks on the terminal.
+    #[arg(long, conflicts_with_all = ["fingerprint", "trust_anchors"])]
+    pub(crate) ask: bool,
+    /// Seconds allowed for each step: connection, TLS handshake, response.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) timeout: u64,
+    /// Seconds allowed for the connection.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) connect_timeout: Option<u64>,
+    /// Seconds allowed for the whole command.
+    #[arg(long, short = 'm', value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) max_time: Option<u64>,
+    /// An HTTP proxy that connects to the server, like http://proxy.example:3128.
+    #[arg(long, short = 'x')]
+    pub(crate) proxy: Option<Proxy>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Authentication")]
+pub(crate) struct CredentialArguments {
+    /// User name for HTTP Basic and Digest. The password comes from --password-file, from EST_PASSWORD, or is asked for
+    /// on a terminal; never from the arguments, which others can read.
+    #[arg(long, short = 'u', value_parser = user_name)]
+    pub(crate) user: Option<String>,
+    /// A file whose first line is the password; `-` for the standard input.
+    #[arg(long, requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Never send the password itself, only HTTP Digest.
+    #[arg(long, requires = "user")]
+    pub(crate) digest: bool,
+    /// A file with a bearer token; `-` for the standard input.
+    #[arg(long, conflicts_with = "user")]
+    pub(crate) bearer_file: Option<PathBuf>,
+    /// Our own certificate to authenticate by, PEM or DER.
+    #[arg(long, short = 'E', visible_alias = "cert", requires = "key")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The private key of that certificate.
+    #[arg(long, requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
+    /// Whether the request is linked to its TLS connection (proof of possession, RFC 7030 section 3.5).
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) pop: Pop,
+    /// Do not ask for the server's CSR attributes.
+    #[arg(long)]
+    pub(crate) no_csrattrs: bool,
+    /// Wait for an approval for up to this many seconds (status 202) instead of ending with status 75.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    pub(crate) wait: u64,
+    /// Accept a certificate that differs so from what was asked for: subject, alternative-names, extended-key-usage,
+    /// extension, validity, outlives-issuer; may be repeated.
+    #[arg(long, value_name = "DIFFERENCE")]
+    pub(crate) accept: Vec<DifferenceKind>,
+}
+
+/// When a request is linked to its connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Pop {
+    /// Never.
+    Never,
+    /// When the server's CSR attributes ask for it.
+    #[default]
+    WhenAsked,
+    /// Always.
+    Always,
+}
+
+impl From<Pop> for ProofOfPossession {
+    fn from(pop: Pop) -> Self {
+        match pop {
+            Pop::Never => Self::Never,
+            Pop::WhenAsked => Self::WhenAsked,
+            Pop::Always => Self::Always,
+        }
+    }
+}
+
+fn user_name(text: &str) -> Result<String, String> {
+    if text.contains(':') {
+        return Err(format!(
+            "give the name alone: a password in the arguments can be read by others; use --password-file or {PASSWORD_VARIABLE}"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+impl ServerArguments {
+    /// A configuration without credentials.
+    pub(crate) fn config(&self) -> Result<ClientConfig, CliError> {
+        let role = "EST trust anchors";
+        let anchors = if self.trust_anchors.is_empty() {
+            TrustStore::empty(role)
+        } else {
+            TrustStore::from_paths(role, &self.trust_anchors)?
+        };
+        let mut config = ClientConfig::new(self.url.clone(), Arc::new(anchors));
+        config.label.clone_from(&self.label);
+        config.timeouts = ClientTimeouts::per_step(Duration::from_secs(self.timeout));
+        if let Some(seconds) = self.connect_timeout {
+            config.timeouts.connect = Duration::from_secs(seconds);
+        }
+        config.proxy.clone_from(&self.proxy);
+        Ok(config)
+    }
+
+    /// A client; with `--fingerprint` or `--ask`, after a first contact.
+    pub(crate) async fn client(&self, config: ClientConfig) -> Result<Client, CliError> {
+        match self.first_contact()? {
+            None => Ok(Client::new(config)?),
+            Some(first) => Ok(Client::bootstrap(config, first).await?.client),
+        }
+    }
+
+    /// A first contact, when one is asked for.
+    pub(crate) async fn bootstrap(&self, config: ClientConfig) -> Result<Option<Bootstrapped>, CliError> {
+        match self.first_contact()? {
+            None => Ok(None),
+            Some(first) => Ok(Some(Client::bootstrap(config, first).await?)),
+        }
+    }
+
+    fn first_contact(&self) -> Result<Option<FirstContact>, CliError> {
+        if let Some(fingerprint) = self.fingerprint {
+            return Ok(Some(FirstContact::Expect(fingerprint)));
+        }
+        if !self.ask {
+            return Ok(None);
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(CliError::local(
+                "there is no terminal to ask on",
+                "Give --fingerprint with the authority's fingerprint.",
+            ));
+        }
+        Ok(Some(FirstContact::Ask(Box::new(ask_on_terminal))))
+    }
+
+    /// Ends an exchange that takes longer than `--max-time`.
+    pub(crate) async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
+        let Some(seconds) = self.max_time else {
+            return work.await;
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(seconds), work).await;
+        ended.unwrap_or_else(|_| {
+            Err(CliError::local(
+                format!("the command took longer than the {seconds} s of --max-time"),
+                "Allow more time, or look why the server is slow.",
+            ))
+        })
+    }
+}
+
+impl CredentialArguments {
+    /// Adds the credentials to a configuration.
+    pub(crate) fn apply(&self, config: &mut ClientConfig) -> Result<(), CliError> {
+        if let Some(user) = &self.user {
+            let password = self.password(user)?;
+            config.basic = Some(credentials(user, &password)?);
+            if self.digest {
+                config.password_use = PasswordUse::DigestOnly;
+            }
+        }
+        if let Some(path) = &self.bearer_file {
+            config.bearer = Some(read_password(path)?.parse::<BearerToken>()?);
+        }
+        if let (Some(certificate), Some(key)) = (&self.certificate, &self.key) {
+            config.identity = Some(Arc::new(Identity::load(certificate, key)?));
+        }
+        config.proof_of_possession = self.pop.into();
+        config.ask_csr_attributes = !self.no_csrattrs;
+        config.pending = PendingPolicy::up_to(Duration::from_secs(self.wait));
+        config.checks.accept.extend(self.accept.iter().copied());
+        Ok(())
+    }
+
+    fn password(&self, user: &str) -> Result<Zeroizing<String>, CliError> {
+        if let Some(path) = &self.password_file {
+            return read_password(path);
+        }
+        if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
+            return Ok(Zeroizing::new(password));
+        }
+        let nobody = || {
+            CliError::local(
+                format!("there is no password for {user:?}"),
+                "Give --password-file or EST_PASSWORD, or use a terminal.",
+            )
+        };
+        if !std::io::stderr().is_terminal() || !std::io::stdin().is_terminal() {
+            return Err(nobody());
+        }
+        super::files::print_error(&format!("Password for {user}:"));
+        let read = console::Term::stderr().read_secure_line();
+        read.map(Zeroizing::new).map_err(|_| nobody())
+    }
+}
+
+pub(crate) fn credentials(user: &str, password: &str) -> Result<BasicCredentials, CliError> {
+    BasicCredentials::new(user, password)
+        .map_err(|error| CliError::local(error.to_string(), "Check user name and password."))
+}
+
+fn ask_on_terminal(shown: &[CaFingerprint]) -> Option<usize> {
+    super::files::print_error(
+        "The server shows these certificates. Compare with a fingerprint that you got by another way.",
+    );
+    for (index, ca) in shown.iter().enumerate() {
+        let subject = pki_common::Escaped::new(ca.certificate.subject()).to_string();
+        super::files::print_error(&format!(
+            "{}: {subject}\n   SHA-256 {}",
+            index + 1,
+            ca.fingerprint
+        ));
+    }
+    super::files::print_error("Number of the one to trust (anything else: none):");
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).ok()?;
+    let number: usize = line.trim().parse().ok()?;
+    number.checked_sub(1).filter(|index| *index < shown.len())
+}
