@@ -469,7 +469,7 @@ impl<'a> Exchange<'a> {
             Some(Answer::Bearer) => Shown::Bearer,
             Some(Answer::Basic) => Shown::Basic,
             Some(Answer::Digest(challenge)) => Shown::Digest(Box::new(challenge)),
-            None if credentials.password.is_none() && credentials.bearer.is_none() => {
+            None if offers.is_empty() || (credentials.password.is_none() && credentials.bearer.is_none()) => {
                 return Err(refused(response, now));
             }
             None => {
