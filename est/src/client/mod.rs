@@ -36,6 +36,7 @@
 //! ```
 
 mod bootstrap;
+mod cmc;
 mod connect;
 mod connection;
 mod enroll;
@@ -43,6 +44,7 @@ mod provisional;
 mod proxy;
 mod retry;
 mod run;
+mod server_key;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +61,7 @@ pub use crate::exchange::{
     PendingPolicy, Rollover, ServerUrl, Step, TrustSource,
 };
 pub use bootstrap::{Bootstrapped, FirstContact};
+pub use cmc::CmcOutcome;
 pub use enroll::{
     CsrOutcome, EnrollOptions, EnrollOutcome, Enrolled, ProofOfPossession, ReenrollKey, ReenrollOptions,
     SimpleEnrollResponse,
@@ -66,6 +69,7 @@ pub use enroll::{
 pub use proxy::Proxy;
 pub use retry::RetryPolicy;
 pub use run::AskFingerprint;
+pub use server_key::{ServerKey, ServerKeyOptions, ServerKeyOutcome};
 
 use crate::auth::BasicCredentials;
 use crate::exchange::{Exchange, ExchangeSettings, Outcome, RequestBody, answer};

@@ -85,6 +85,15 @@ pub fn is_cut_off(headers: &HeaderMap, body: &[u8]) -> bool {
             .any(|window| window == end.as_bytes())
 }
 
+/// Whether the body is labelled as a CMS message.
+pub(super) fn is_pkcs7(headers: &HeaderMap) -> bool {
+    let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = text.and_then(|text| MediaType::parse(text).ok());
+    media_type.is_some_and(|found| {
+        ["application/pkcs7-mime", "application/x-pkcs7-mime"].contains(&found.essence())
+    })
+}
+
 /// The error of an answer whose status means failure.
 pub(super) fn refused(response: &Response<Bytes>, now: UnixTime) -> ClientError {
     ClientError::Status {

@@ -12,6 +12,7 @@ use pki_common::{Diagnose, Failure, Rung, Side};
 use super::difference::Difference;
 use crate::error::{CsrError, WireError};
 use crate::request::RequestError;
+use crate::request::server_key::ServerKeyError;
 
 /// A step of an exchange that has a time-out of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -155,12 +156,12 @@ pub enum ClientError {
         /// What is asked for, and why it cannot be.
         cause: String,
     },
-    /// The key that the server made cannot be used.
-    #[error("the server's key cannot be used: {cause}")]
-    ServerKey {
-        /// What is wrong with it.
-        cause: String,
-    },
+    /// The key that the server made cannot be had.
+    #[error("{0}")]
+    ServerKey(Box<ServerKeyError>),
+    /// The key that the server made was to be encrypted for us.
+    #[error("the server sends the private key without the encryption that was asked for")]
+    ServerKeyInTheClear,
     /// The CMC answer cannot be used, or refuses.
     #[error("the CMC answer is of no use: {cause}")]
     Cmc {
@@ -334,9 +335,12 @@ impl ClientError {
                 "Ask for what the server wants by hand and skip its CSR attributes, or ask its operator.",
             )
             .refused_by(Side::Local),
-            Self::ServerKey { .. } => {
-                failure(Rung::Body, "Check the decryption key, and ask the server's operator.").refused_by(Side::Local)
-            }
+            Self::ServerKey(error) => error.diagnose().refused_by(Side::Local),
+            Self::ServerKeyInTheClear => failure(
+                Rung::Body,
+                "Do not use the key; the server must honour the key identifier of the request.",
+            )
+            .refused_by(Side::Local),
             Self::Cmc { .. } => {
                 failure(Rung::Body, "The status names what the server does not accept; change that.").refused_by(Side::Peer)
             }

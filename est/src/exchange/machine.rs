@@ -102,7 +102,7 @@ pub struct HttpRequest {
 /// How an exchange ends well.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The answer with status 200.
+    /// The answer with status 200, or a CMC message with another.
     Answer(Response<Bytes>),
     /// Nothing: the server has no CSR attributes (204 or 404).
     Nothing,
@@ -403,6 +403,10 @@ impl<'a> Exchange<'a> {
             }
             StatusCode::NO_CONTENT | StatusCode::NOT_FOUND if self.operation == Operation::CsrAttrs => {
                 Ok(Action::Done(Outcome::Nothing))
+            }
+            // RFC 7030, section 4.3.2: a CMC refusal has an HTTP status of its own and says more in its body.
+            _ if self.operation == Operation::FullCmc && answer::is_pkcs7(response.headers()) => {
+                Ok(Action::Done(Outcome::Answer(response)))
             }
             _ => Err(refused(&response, now)),
         }

@@ -511,6 +511,28 @@ fn a_refusal_brings_its_text_and_the_time_to_come_back() {
 }
 
 #[test]
+fn a_cmc_refusal_in_a_message_is_an_answer() {
+    let cmc = || {
+        exchange(
+            Operation::FullCmc,
+            RequestBody::Fixed(vec![1]),
+            ExchangeSettings::default(),
+        )
+    };
+    let label = "application/pkcs7-mime; smime-type=CMC-response";
+    let mut exchange = cmc();
+    first_request(&mut exchange);
+    let action = exchange.handle(response(400, &[("Content-Type", label)], b"MAA="), now());
+    assert!(
+        matches!(&action, Action::Done(Outcome::Answer(answer)) if answer.status() == 400),
+        "{action:?}"
+    );
+    let mut exchange = cmc();
+    first_request(&mut exchange);
+    failed(exchange.handle(response(400, &[("Content-Type", "text/plain")], b"no"), now()));
+}
+
+#[test]
 fn an_event_out_of_order_is_an_error_and_ends_the_exchange() {
     let mut exchange = post(ExchangeSettings::default());
     exchange.start();

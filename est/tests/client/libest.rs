@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use est::auth::BasicCredentials;
 use est::client::{
-    Client, ClientConfig, ClientError, EnrollOptions, EnrollOutcome, Enrolled, Fingerprint, FirstContact, PasswordUse,
-    PendingPolicy, ProofOfPossession, ReenrollOptions,
+    Client, ClientConfig, ClientError, EnrollOptions, EnrollOutcome, Enrolled, Fingerprint, FirstContact,
+    PasswordUse, PendingPolicy, ProofOfPossession, ReenrollOptions, ServerKeyOptions, ServerKeyOutcome,
 };
 use pki_common::Certificate;
 use pki_common::trust_store::TrustStore;
@@ -55,7 +55,11 @@ impl EstServer {
         let root = furnish(folder.path());
         // It cannot choose a port itself, and another process may take the one that is found: then it ends at once.
         for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let port = TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port();
             let mut child = run(&program, folder.path(), port, arguments);
             if listens(&mut child, port) {
                 return Some(Self {
@@ -88,7 +92,10 @@ fn furnish(folder: &Path) -> Certificate {
     write("ca.pem", &pem("CERTIFICATE", root.certificate.der()));
     write("ca.key.pem", &root.issuer.key().serialize_pem());
     write("server.pem", &pem("CERTIFICATE", server.certificate.der()));
-    write("server.key.pem", &pem("PRIVATE KEY", server.key.secret_pkcs8_der()));
+    write(
+        "server.key.pem",
+        &pem("PRIVATE KEY", server.key.secret_pkcs8_der()),
+    );
     write("ca.cnf", CA_CONFIG);
     write("index.txt", "");
     write("serial", "01\n");
@@ -97,7 +104,16 @@ fn furnish(folder: &Path) -> Certificate {
 
 fn run(program: &PathBuf, folder: &Path, port: u16, arguments: &[&str]) -> Child {
     Command::new(program)
-        .args(["-c", "server.pem", "-k", "server.key.pem", "-r", "estrealm", "-p", &port.to_string()])
+        .args([
+            "-c",
+            "server.pem",
+            "-k",
+            "server.key.pem",
+            "-r",
+            "estrealm",
+            "-p",
+            &port.to_string(),
+        ])
         .args(arguments)
         .env("EST_TRUSTED_CERTS", "ca.pem")
         .env("EST_CACERTS_RESP", "ca.pem")
@@ -137,7 +153,9 @@ async fn enrolled(client: &Client, options: EnrollOptions) -> Enrolled {
 
 #[tokio::test]
 async fn passes_with_proof_of_possession_required() {
-    let Some(server) = EstServer::start(&["-t"]) else { return };
+    let Some(server) = EstServer::start(&["-t"]) else {
+        return;
+    };
     // Its CSR attributes ask for challengePassword, so the default does it; and so does whoever always does.
     for proof_of_possession in [ProofOfPossession::WhenAsked, ProofOfPossession::Always] {
         let mut config = server.config();
@@ -147,14 +165,20 @@ async fn passes_with_proof_of_possession_required() {
     }
     let mut config = server.config();
     config.proof_of_possession = ProofOfPossession::Never;
-    let error = Client::new(config).unwrap().enroll(options("CN=unbound")).await.unwrap_err();
+    let error = Client::new(config)
+        .unwrap()
+        .enroll(options("CN=unbound"))
+        .await
+        .unwrap_err();
     assert!(matches!(error, ClientError::Status { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn proof_of_possession_survives_a_challenge_that_ends_the_connection() {
     for arguments in [&["-t", "-h"][..], &["-t", "-b"]] {
-        let Some(server) = EstServer::start(arguments) else { return };
+        let Some(server) = EstServer::start(arguments) else {
+            return;
+        };
         let mut config = server.config();
         config.password_use = PasswordUse::AfterChallenge;
         if arguments.contains(&"-h") {
@@ -166,11 +190,15 @@ async fn proof_of_possession_survives_a_challenge_that_ends_the_connection() {
 
 #[tokio::test]
 async fn waits_for_an_approval() {
-    let Some(server) = EstServer::start(&["-m", "2"]) else { return };
+    let Some(server) = EstServer::start(&["-m", "2"]) else {
+        return;
+    };
     let mut config = server.config();
     let client = Client::new(config.clone()).unwrap();
     let outcome = client.enroll(options("CN=later")).await.unwrap();
-    let EnrollOutcome::Pending { request, retry_after } = outcome else { panic!("{outcome:?}") };
+    let EnrollOutcome::Pending { request, retry_after } = outcome else {
+        panic!("{outcome:?}")
+    };
     assert!(retry_after >= Duration::from_secs(1));
     config.pending = PendingPolicy::up_to(PATIENCE);
     let client = Client::new(config).unwrap();
@@ -182,7 +210,9 @@ async fn waits_for_an_approval() {
 
 #[tokio::test]
 async fn first_contact_and_renewal_by_certificate() {
-    let Some(server) = EstServer::start(&["-o"]) else { return };
+    let Some(server) = EstServer::start(&["-o"]) else {
+        return;
+    };
     let mut config = server.config();
     config.anchors = Arc::new(TrustStore::empty("nothing yet"));
     // Its CSR attributes ask for keys on P-384, which its TLS then refuses in a client certificate (alert 47).
@@ -197,18 +227,51 @@ async fn first_contact_and_renewal_by_certificate() {
     config.ask_csr_attributes = false;
     config.identity = Some(Arc::new(device.identity().unwrap()));
     let client = Client::new(config).unwrap();
-    let outcome = client.reenroll(ReenrollOptions::new(device.certificate.clone())).await.unwrap();
-    let EnrollOutcome::Enrolled(renewed) = outcome else { panic!("{outcome:?}") };
-    assert_eq!(renewed.certificate.subject_der(), device.certificate.subject_der());
+    let outcome = client
+        .reenroll(ReenrollOptions::new(device.certificate.clone()))
+        .await
+        .unwrap();
+    let EnrollOutcome::Enrolled(renewed) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(
+        renewed.certificate.subject_der(),
+        device.certificate.subject_der()
+    );
     assert_ne!(renewed.certificate.spki_der(), device.certificate.spki_der());
 }
 
 #[tokio::test]
+async fn takes_a_key_of_the_server_whose_content_length_is_too_short() {
+    let Some(server) = EstServer::start(&[]) else {
+        return;
+    };
+    let client = Client::new(server.config()).unwrap();
+    let outcome = client
+        .serverkeygen(ServerKeyOptions::new(options("CN=made")))
+        .await
+        .unwrap();
+    let ServerKeyOutcome::Made(made) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(made.issued.certificate.subject(), "/CN=made");
+    assert!(!made.key.was_encrypted());
+    let identity = made.identity().unwrap();
+    assert_eq!(identity.certificate(), &made.issued.certificate);
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_told() {
-    let Some(server) = EstServer::start(&[]) else { return };
+    let Some(server) = EstServer::start(&[]) else {
+        return;
+    };
     let mut config = server.config();
     config.basic = Some(BasicCredentials::new(USER, "wrong").unwrap());
-    let error = Client::new(config).unwrap().enroll(options("CN=x")).await.unwrap_err();
+    let error = Client::new(config)
+        .unwrap()
+        .enroll(options("CN=x"))
+        .await
+        .unwrap_err();
     assert!(
         matches!(&error, ClientError::Status { status, .. } if *status == 401),
         "{error}"
