@@ -9,7 +9,7 @@
 )]
 pub(crate) mod peers;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
@@ -32,11 +32,16 @@ impl Lab {
         })
     }
 
+    /// Where the files are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Runs `openssl` in the folder.
     pub(crate) fn run(&self, arguments: &str) -> Output {
         Command::new(&self.openssl)
             .args(arguments.split_whitespace())
-            .current_dir(self.folder.path())
+            .current_dir(self.folder())
             .output()
             .expect("openssl can be started")
     }
@@ -53,11 +58,11 @@ impl Lab {
     }
 
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.folder.path().join(name), bytes).unwrap();
+        std::fs::write(self.folder().join(name), bytes).unwrap();
     }
 
     pub(crate) fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.folder.path().join(name)).unwrap()
+        std::fs::read(self.folder().join(name)).unwrap()
     }
 
     /// Makes `NAME.key` and the self-signed `NAME.pem`; `key` is what `openssl genpkey` wants to know.
