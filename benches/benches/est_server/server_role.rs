@@ -17,7 +17,7 @@ use est::ca::database::{CertificateLog, MemoryLog, SqliteLog};
 use est::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, NewAuthority};
 use est::ca::issuer::Issuer;
 use est::ca::policy::IssuancePolicy;
-use est::operation::{OperationSettings, Operations};
+use est::operation::{LabelSettings, Operations};
 use est::server::{Server, ServerConfig, ServerLimits, own_identity};
 use http_body_util::Full;
 use hyper::service::service_fn;
@@ -131,7 +131,7 @@ async fn est(role: Role, folder: &Path) -> SocketAddr {
     users.set_password(USER, PASSWORD).expect("a valid name");
     let config = ServerConfig {
         tls: ServerTls::new(server_identity(folder)),
-        operations: Operations::new(Arc::new(authority), OperationSettings::default()),
+        operations: Operations::new(Arc::new(authority), LabelSettings::default()),
         authenticator: Arc::new(users),
         limits: ServerLimits {
             requests_per_connection: u32::MAX,
