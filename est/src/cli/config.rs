@@ -14,8 +14,10 @@ use serde::Deserialize;
 
 use super::CliError;
 use super::label_config::{
-    Authentication, FullCmc, LabelConfig, LabelKeys, Layout, LayoutFor, PossessionKey, Reenrollment,
+    Authentication, FullCmc, KeyGeneration, LabelConfig, LabelKeys, Layout, LayoutFor, PossessionKey,
+    Reenrollment,
 };
+use crate::auth::settings::{AccountSettings, LoginFailureSettings};
 use crate::ca::policy::{IssuancePolicy, PolicyConfig};
 use crate::operation::LabelSettings;
 use crate::server::ServerLimits;
@@ -30,6 +32,9 @@ pub(crate) struct ServeConfig {
     pub(crate) key: PathBuf,
     pub(crate) ca_dir: PathBuf,
     pub(crate) users: Option<PathBuf>,
+    pub(crate) accounts: Option<AccountSettings>,
+    #[serde(default)]
+    login_failures: LoginFailureSettings,
     #[serde(default)]
     pub(crate) client_trust_anchors: Vec<PathBuf>,
     pub(crate) crl_listen: Option<SocketAddr>,
@@ -45,6 +50,7 @@ pub(crate) struct ServeConfig {
     reenrollment: Reenrollment,
     csr_attributes: Option<CsrAttributesConfig>,
     pub(crate) full_cmc: Option<FullCmc>,
+    pub(crate) server_key_generation: Option<KeyGeneration>,
     #[serde(default)]
     policy: PolicyConfig,
     #[serde(default)]
@@ -98,6 +104,18 @@ impl ServeConfig {
             .into_iter()
             .chain(&mut config.users)
             .chain(&mut config.client_trust_anchors)
+        {
+            *path = folder.join(&path);
+        }
+        if let Some(accounts) = &mut config.accounts {
+            for path in accounts.paths_mut() {
+                *path = folder.join(&path);
+            }
+        }
+        if let Some(path) = config
+            .server_key_generation
+            .as_mut()
+            .and_then(|keys| keys.shared_keys.as_mut())
         {
             *path = folder.join(&path);
         }
@@ -167,6 +185,7 @@ impl ServeConfig {
             }
             *limit = Duration::try_from_secs_f64(seconds).map_err(|_| fault())?;
         }
+        limits.login_failures = self.login_failures.limits()?;
         limits.connections = given.connections.unwrap_or(limits.connections);
         limits.connections_per_address = given
             .connections_per_address

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::CliError;
+use crate::auth::settings::AccountSettings;
 use crate::auth::{AuthenticationMethod, AuthenticationRequirement};
 use crate::ca::policy::{IssuancePolicy, PolicyConfig};
 use crate::operation::{
@@ -22,6 +23,7 @@ pub(crate) struct LabelConfig {
     pub(crate) name: String,
     pub(crate) ca_dir: Option<PathBuf>,
     pub(crate) users: Option<PathBuf>,
+    pub(crate) accounts: Option<AccountSettings>,
     pub(crate) crl_path: Option<String>,
     realm: Option<String>,
     base64_layout: Option<Layout>,
@@ -34,6 +36,7 @@ pub(crate) struct LabelConfig {
     reenrollment: Reenrollment,
     csr_attributes: Option<CsrAttributesConfig>,
     pub(crate) full_cmc: Option<FullCmc>,
+    pub(crate) server_key_generation: Option<KeyGeneration>,
     #[serde(default)]
     policy: PolicyConfig,
 }
@@ -106,6 +109,24 @@ pub(crate) struct FullCmc {
     pub(crate) revocation: Option<bool>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct KeyGeneration {
+    pub(crate) kinds: Option<Vec<String>>,
+    pub(crate) fixed_kind: Option<String>,
+    #[serde(default)]
+    pub(crate) encryption: KeyEncryptionKey,
+    pub(crate) shared_keys: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum KeyEncryptionKey {
+    #[default]
+    WhenAsked,
+    Required,
+}
+
 /// The settings of a label as the file has them, wherever in it they stand.
 #[derive(Debug)]
 pub(crate) struct LabelKeys<'a> {
@@ -148,6 +169,18 @@ impl LabelConfig {
     /// Makes the paths start at the folder of the file.
     pub(crate) fn place_in(&mut self, folder: &Path) {
         for path in self.ca_dir.iter_mut().chain(&mut self.users) {
+            *path = folder.join(&path);
+        }
+        if let Some(accounts) = &mut self.accounts {
+            for path in accounts.paths_mut() {
+                *path = folder.join(&path);
+            }
+        }
+        if let Some(path) = self
+            .server_key_generation
+            .as_mut()
+            .and_then(|keys| keys.shared_keys.as_mut())
+        {
             *path = folder.join(&path);
         }
         if let Some(full_cmc) = &mut self.full_cmc {

@@ -46,6 +46,10 @@ pub(crate) struct TestServer {
     pub(crate) anchors: Arc<TrustStore>,
     pub(crate) authority: Arc<dyn CertificateAuthority>,
     pub(crate) running: JoinHandle<()>,
+    /// What it was started with, for a reload.
+    tls: ServerTls,
+    authenticator: Arc<dyn Authenticator>,
+    limits: ServerLimits,
 }
 
 pub(crate) struct Setup {
@@ -109,16 +113,16 @@ impl TestServer {
         tls.versions = setup.versions;
         tls.client_authentication =
             ClientAuthentication::Optional(PeerVerifier::trust_store(Arc::clone(&anchors)));
-        let authenticator = setup.authenticator.unwrap_or_else(|| {
+        let authenticator: Arc<dyn Authenticator> = setup.authenticator.unwrap_or_else(|| {
             let mut users = Users::new();
             users.set_password(USER, PASSWORD).unwrap();
             Arc::new(users)
         });
         let authority = wrap(embedded);
         let config = ServerConfig {
-            tls,
+            tls: tls.clone(),
             operations: Operations::new(Arc::clone(&authority), setup.settings),
-            authenticator,
+            authenticator: Arc::clone(&authenticator),
             limits: setup.limits,
         };
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), config)
@@ -131,7 +135,24 @@ impl TestServer {
             anchors,
             authority,
             running: tokio::spawn(server.run()),
+            tls,
+            authenticator,
+            limits: setup.limits,
         }
+    }
+
+    /// The configuration it was started with, with other operations.
+    pub(crate) fn config(&self, operations: Operations) -> ServerConfig {
+        ServerConfig {
+            tls: self.tls.clone(),
+            operations,
+            authenticator: Arc::clone(&self.authenticator),
+            limits: self.limits,
+        }
+    }
+
+    pub(crate) fn reload(&self, operations: Operations) {
+        self.handle.reload(self.config(operations)).unwrap();
     }
 
     pub(crate) fn client_config(&self) -> ClientConfig {

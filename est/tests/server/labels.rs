@@ -1,0 +1,94 @@
+//! Labels know nothing of each other.
+
+use std::sync::Arc;
+
+use est::auth::{BasicCredentials, Users};
+use est::ca::CertificateAuthority;
+use est::ca::policy::IssuancePolicy;
+use est::operation::{LabelService, LabelSettings, Operations};
+
+use crate::support::raw::{ask, base64, csr, get, good_headers, post, unharmed};
+use crate::support::{Setup, TestServer, embedded_authority};
+
+fn users(name: &str, password: &str) -> Arc<Users> {
+    let mut users = Users::new();
+    users.set_password(name, password).unwrap();
+    Arc::new(users)
+}
+
+fn post_to(label: &str, user: &str, password: &str) -> String {
+    let credentials = BasicCredentials::new(user, password).unwrap();
+    let headers = format!(
+        "Content-Type: application/pkcs10\r\nAuthorization: {}\r\n",
+        credentials.to_header().as_str()
+    );
+    post(&headers, &base64(&csr())).replace("est/simpleenroll", &format!("est/{label}/simpleenroll"))
+}
+
+#[tokio::test]
+async fn a_user_of_one_label_cannot_enrol_under_another() {
+    let server = TestServer::start(Setup::default()).await;
+    let label = |name: &str, user: &str| {
+        let authority: Arc<dyn CertificateAuthority> = embedded_authority(IssuancePolicy::default());
+        let service = LabelService::new(authority, LabelSettings::default());
+        (
+            name.parse().unwrap(),
+            service.with_authenticator(users(user, "secret")),
+        )
+    };
+    let (a, b) = (label("a", "alice"), label("b", "bob"));
+    let operations = Operations::new(Arc::clone(&server.authority), LabelSettings::default())
+        .with_label(a.0, a.1)
+        .with_label(b.0, b.1);
+    server.reload(operations);
+    for (name, user, status) in [
+        ("a", "alice", 200),
+        ("b", "alice", 401),
+        ("b", "bob", 200),
+        ("a", "bob", 401),
+        ("c", "bob", 404),
+    ] {
+        let answer = ask(&server, &post_to(name, user, "secret")).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{user} at {name}: {answer}"
+        );
+    }
+    // The users of the server are not those of the labels, nor the other way round.
+    let known = post(&good_headers(), &base64(&csr()));
+    assert!(ask(&server, &known).await.starts_with("HTTP/1.1 200 "));
+    let elsewhere = known.replace("est/simpleenroll", "est/a/simpleenroll");
+    assert!(ask(&server, &elsewhere).await.starts_with("HTTP/1.1 401 "));
+    // Each label has the certificates of its own authority.
+    let mut bodies: Vec<String> = Vec::new();
+    for path in ["cacerts", "a/cacerts", "b/cacerts"] {
+        let answer = ask(&server, &get(&format!("/.well-known/est/{path}"))).await;
+        bodies.push(answer.split_once("\r\n\r\n").unwrap().1.to_owned());
+    }
+    bodies.dedup();
+    assert_eq!(bodies.len(), 3);
+    unharmed(&server).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn libest_gets_lines_and_everybody_else_one_line() {
+    let server = TestServer::start(Setup::default()).await;
+    for (agent, lines) in [
+        ("", false),
+        ("User-Agent: libest 3.2.0p\r\n", true),
+        ("User-Agent: curl/8\r\n", false),
+    ] {
+        let request = get("/.well-known/est/cacerts").replace("Host: x\r\n", &format!("Host: x\r\n{agent}"));
+        let answer = ask(&server, &request).await;
+        let longest = answer
+            .split_once("\r\n\r\n")
+            .unwrap()
+            .1
+            .lines()
+            .map(str::len)
+            .max();
+        assert_eq!(longest == Some(64), lines, "{agent:?}: {answer}");
+    }
+    server.stop().await;
+}
