@@ -62,6 +62,14 @@ fn start_clients(client: &Client, arrived: &Arc<AtomicUsize>) -> JoinSet<Vec<Vec
     clients
 }
 
+/// How often the server is killed: `EST_DURABILITY_ROUNDS`, 2 when it is not set.
+fn rounds() -> usize {
+    match std::env::var("EST_DURABILITY_ROUNDS") {
+        Ok(text) => text.parse().expect("EST_DURABILITY_ROUNDS is a number"),
+        Err(_) => 2,
+    }
+}
+
 /// Everything that the log of the authority has.
 fn rows(folder: &Path) -> Vec<CertificateRecord> {
     let log = SqliteLog::open(folder.join("ca/ca.sqlite"), crypto_provider().unwrap()).unwrap();
@@ -83,7 +91,7 @@ async fn a_killed_server_has_lost_no_certificate_that_a_client_received_and_reus
     let laboratory = laboratory();
     let folder = laboratory.path();
     let mut received: Vec<Vec<u8>> = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..rounds() {
         let mut server = Serving::start(folder);
         let arrived = Arc::new(AtomicUsize::new(0));
         let mut clients = start_clients(&client(folder, &server.url), &arrived);
@@ -98,7 +106,7 @@ async fn a_killed_server_has_lost_no_certificate_that_a_client_received_and_reus
             received.extend(certificates.unwrap());
         }
     }
-    assert!(received.len() >= 2 * KILLED_AFTER);
+    assert!(received.len() >= rounds() * KILLED_AFTER);
 
     // Restarted, it serves; then its log is read.
     let server = Serving::start(folder);

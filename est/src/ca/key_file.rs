@@ -1,14 +1,12 @@
-//! The private key of an authority at rest: PKCS#8, in the clear or under a passphrase (PBES2 of RFC 8018 with scrypt
-//! and AES-256-CBC, which `openssl pkcs8` reads and writes, too).
+//! The private key of an authority at rest: PKCS#8, in the clear or under a passphrase (PBES2 of RFC 8018, which
+//! `openssl pkcs8` reads and writes, too).
 
 use std::fmt;
 
-use der::pem::LineEnding;
-use pkcs8::{EncryptedPrivateKeyInfo, PrivateKeyInfo};
-use rand_core::OsRng;
+use pkcs8::EncryptedPrivateKeyInfo;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 /// The label of an encrypted key in PEM (RFC 7468 section 11).
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
@@ -63,20 +61,9 @@ pub(super) fn encode(
     let Some(passphrase) = passphrase else {
         return Ok(pki_common::identity::private_key_pem(key));
     };
-    let PrivateKeyDer::Pkcs8(pkcs8) = key else {
-        return Err("only a key in PKCS#8 can be encrypted".to_owned());
-    };
-    let failed = |error: pkcs8::Error| format!("the private key cannot be encrypted: {error}");
-    let encrypted = PrivateKeyInfo::try_from(pkcs8.secret_pkcs8_der())
-        .map_err(failed)?
-        .encrypt(OsRng, passphrase.0.as_bytes())
-        .map_err(failed)?;
-    let mut pem = encrypted
-        .to_pem(ENCRYPTED, LineEnding::LF)
-        .map_err(|error| format!("the private key cannot be written: {error}"))?;
-    let text = Zeroizing::new(pem.to_string());
-    pem.zeroize();
-    Ok(text)
+    pki_common::identity::encrypted_private_key_pem(key, passphrase.0.as_bytes())
+        .map(Zeroizing::new)
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

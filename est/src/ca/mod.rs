@@ -7,7 +7,10 @@
 //! | [`issuer`] | the CA certificate with its key; making a root |
 //! | [`database`] | the durable log of what was issued, and the serial numbers |
 //! | [`embedded`] | all of it together as a [`CertificateAuthority`] |
+//! | `command` | an authority behind an external command (feature `tokio`) |
 
+#[cfg(feature = "tokio")]
+pub mod command;
 pub mod database;
 pub mod embedded;
 pub mod issue;

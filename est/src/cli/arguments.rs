@@ -83,9 +83,17 @@ pub(crate) enum KeyKind {
     EcP256,
     /// EC P-384.
     EcP384,
+    /// Ed25519.
+    Ed25519,
     /// RSA with 2048 bits.
     #[value(name = "rsa-2048")]
     Rsa2048,
+    /// RSA with 3072 bits.
+    #[value(name = "rsa-3072")]
+    Rsa3072,
+    /// RSA with 4096 bits.
+    #[value(name = "rsa-4096")]
+    Rsa4096,
 }
 
 impl From<KeyKind> for NewKey {
@@ -93,7 +101,10 @@ impl From<KeyKind> for NewKey {
         match kind {
             KeyKind::EcP256 => Self::EcP256,
             KeyKind::EcP384 => Self::EcP384,
+            KeyKind::Ed25519 => Self::Ed25519,
             KeyKind::Rsa2048 => Self::Rsa2048,
+            KeyKind::Rsa3072 => Self::Rsa3072,
+            KeyKind::Rsa4096 => Self::Rsa4096,
         }
     }
 }

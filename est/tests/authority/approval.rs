@@ -1,0 +1,235 @@
+//! Requests that a person has to approve first.
+
+use std::path::Path;
+
+use est::ca::database::{Decision, LogError, QueueState};
+use est::ca::embedded::EmbeddedCertificateAuthority;
+use est::ca::policy::{Approval, ApprovalSettings, IssuancePolicy};
+use est::ca::{
+    EnrollError, EnrollOperation, EnrollOutcome, PolicyRule, Requester, RevocationReason, RevokeRequest,
+};
+
+use crate::support::{DAY, NOW, block_on};
+use crate::{enroll, reopened, request_of, root};
+
+fn policy_with(settings: ApprovalSettings) -> IssuancePolicy {
+    IssuancePolicy {
+        approval: Approval::Operator(settings),
+        ..IssuancePolicy::default()
+    }
+}
+
+fn policy() -> IssuancePolicy {
+    policy_with(ApprovalSettings::default())
+}
+
+/// The decision of an operator in another process, `seconds` after the start.
+fn decide(folder: &Path, id: i64, approved: bool, seconds: u64) -> Result<(), LogError> {
+    let other = reopened(folder, &IssuancePolicy::default(), seconds);
+    block_on(other.log().decide(Decision {
+        id,
+        approved,
+        by: "bob".to_owned(),
+        reason: (!approved).then(|| "unknown device".to_owned()),
+        now: NOW + seconds,
+    }))
+}
+
+fn waits(authority: &EmbeddedCertificateAuthority, requester: &str) {
+    let outcome = enroll(authority, request_of("p256", requester));
+    let retry_after = ApprovalSettings::default().retry_after;
+    assert_eq!(outcome, Ok(EnrollOutcome::Pending { retry_after }));
+}
+
+fn refusal(authority: &EmbeddedCertificateAuthority) -> String {
+    match enroll(authority, request_of("p256", "alice")) {
+        Err(EnrollError::RejectedByPolicy(refusal)) => {
+            assert_eq!(refusal.rule, PolicyRule::Approval);
+            refusal.text
+        }
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn an_approved_request_is_issued_once_however_often_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let authority = root(folder).with_policy(policy());
+    for _ in 0..3 {
+        waits(&authority, "alice");
+    }
+    let waiting = authority.log().queue(Some(QueueState::Waiting), 0, 10).unwrap();
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    assert_eq!(waiting[0].origin.requester, "alice");
+    assert_eq!(waiting[0].origin.policy, Some(policy().version()));
+
+    // The operator decides in another process while the server runs.
+    decide(folder, waiting[0].id, true, 60).unwrap();
+    let first = enroll(&authority, request_of("p256", "alice")).unwrap();
+    assert!(matches!(first, EnrollOutcome::Issued(_)), "{first:?}");
+    assert_eq!(enroll(&authority, request_of("p256", "alice")).unwrap(), first);
+    drop(authority);
+    // After a restart, and on the last day, it is still the same.
+    let authority = reopened(folder, &policy(), 6 * DAY);
+    assert_eq!(enroll(&authority, request_of("p256", "alice")).unwrap(), first);
+    assert_eq!(authority.log().count(), Ok(1));
+    let entry = authority.log().queue(Some(QueueState::Issued), 0, 10).unwrap();
+    assert_eq!(entry[0].decided_by.as_deref(), Some("bob"));
+    drop(authority);
+    // Long after, the same bytes are a new request.
+    waits(&reopened(folder, &policy(), 8 * DAY), "alice");
+}
+
+#[test]
+fn the_request_of_somebody_else_is_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = root(folder.path()).with_policy(policy());
+    waits(&authority, "alice");
+    waits(&authority, "mallory");
+    decide(folder.path(), 1, true, 0).unwrap();
+    waits(&authority, "mallory");
+    assert!(matches!(
+        enroll(&authority, request_of("p256", "alice")),
+        Ok(EnrollOutcome::Issued(_))
+    ));
+}
+
+#[test]
+fn a_rejected_request_is_refused_with_the_operators_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = root(folder.path()).with_policy(policy());
+    waits(&authority, "alice");
+    decide(folder.path(), 1, false, 0).unwrap();
+    for _ in 0..2 {
+        assert!(refusal(&authority).ends_with(": unknown device"));
+    }
+    let error = decide(folder.path(), 1, true, 0).unwrap_err();
+    assert!(error.to_string().contains("rejected already"), "{error}");
+    let error = decide(folder.path(), 7, true, 0).unwrap_err();
+    assert!(error.to_string().contains("no such request"), "{error}");
+}
+
+#[test]
+fn a_request_that_nobody_decides_expires_and_may_begin_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    waits(&root(folder).with_policy(policy()), "alice");
+    let error = decide(folder, 1, true, 7 * DAY).unwrap_err();
+    assert!(error.to_string().contains("its time is over"), "{error}");
+    let later = reopened(folder, &policy(), 7 * DAY + 1);
+    assert!(refusal(&later).contains("in time"));
+    let entry = &later.log().queue(Some(QueueState::Expired), 0, 10).unwrap()[0];
+    assert_eq!(entry.reason.as_deref(), Some("nobody decided in time"));
+    drop(later);
+    waits(&reopened(folder, &policy(), 15 * DAY), "alice");
+}
+
+#[test]
+fn the_queue_is_bounded_for_each_requester_and_in_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let bounded = policy_with(ApprovalSettings {
+        max_entries: 3,
+        max_per_requester: 2,
+        ..ApprovalSettings::default()
+    });
+    let authority = root(folder.path()).with_policy(bounded.clone());
+    let full = |name: &str, requester: &str| match enroll(&authority, request_of(name, requester)) {
+        Err(EnrollError::Unavailable { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    };
+    for (name, requester) in [("p256", "alice"), ("p384", "alice"), ("p256", "bob")] {
+        let outcome = enroll(&authority, request_of(name, requester));
+        assert!(
+            matches!(outcome, Ok(EnrollOutcome::Pending { .. })),
+            "{outcome:?}"
+        );
+    }
+    assert!(full("rsa2048", "alice").contains("2 requests from this requester"));
+    assert!(full("rsa2048", "carol").starts_with("3 requests wait"));
+    drop(authority);
+    // Entries whose time is over make room.
+    let later = reopened(folder.path(), &bounded, 8 * DAY);
+    let outcome = enroll(&later, request_of("rsa2048", "carol"));
+    assert!(
+        matches!(outcome, Ok(EnrollOutcome::Pending { .. })),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn what_the_policy_forbids_does_not_reach_the_operator() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = root(folder.path()).with_policy(policy());
+    let outcome = enroll(&authority, request_of("ca", "alice"));
+    assert!(
+        matches!(&outcome, Err(EnrollError::RejectedByPolicy(refusal)) if refusal.rule == PolicyRule::BasicConstraints)
+    );
+    let mut server_key = request_of("p256", "alice");
+    server_key.operation = EnrollOperation::ServerKeyGen;
+    let outcome = enroll(&authority, server_key);
+    assert!(
+        matches!(&outcome, Err(EnrollError::RejectedByPolicy(refusal)) if refusal.text.contains("key of your own"))
+    );
+    assert_eq!(authority.log().queue(None, 0, 10).unwrap(), []);
+    assert_eq!(authority.log().refused(10).unwrap().len(), 2);
+}
+
+#[test]
+fn the_operator_and_if_so_configured_a_renewal_do_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = root(folder.path()).with_policy(policy_with(ApprovalSettings {
+        reenroll_at_once: true,
+        ..ApprovalSettings::default()
+    }));
+    let mut own = request_of("p256", "alice");
+    own.requester = Requester::operator();
+    let mut renewal = request_of("p256", "alice");
+    renewal.operation = EnrollOperation::SimpleReenroll;
+    for request in [own, renewal] {
+        let outcome = enroll(&authority, request);
+        assert!(matches!(outcome, Ok(EnrollOutcome::Issued(_))), "{outcome:?}");
+    }
+    waits(&authority, "alice");
+}
+
+#[test]
+fn a_certificate_that_was_revoked_meanwhile_is_not_handed_out_again() {
+    use est::ca::CertificateAuthority as _;
+    let folder = tempfile::tempdir().unwrap();
+    let authority = root(folder.path()).with_policy(policy());
+    waits(&authority, "alice");
+    decide(folder.path(), 1, true, 0).unwrap();
+    let EnrollOutcome::Issued(issued) = enroll(&authority, request_of("p256", "alice")).unwrap() else {
+        panic!("not issued");
+    };
+    block_on(authority.revoke(RevokeRequest {
+        serial: issued.serial,
+        reason: RevocationReason::KEY_COMPROMISE,
+        invalidity_date: None,
+        requester: Requester::operator(),
+        label: None,
+    }))
+    .unwrap();
+    waits(&authority, "alice");
+}
+
+/// Of many retries at the same moment, one certificate comes.
+#[test]
+fn concurrent_retries_get_the_same_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = root(folder.path()).with_policy(policy());
+    waits(&authority, "alice");
+    decide(folder.path(), 1, true, 0).unwrap();
+    let outcomes: Vec<EnrollOutcome> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..16)
+            .map(|_| scope.spawn(|| enroll(&authority, request_of("p256", "alice")).unwrap()))
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(
+        outcomes.iter().all(|outcome| *outcome == outcomes[0]),
+        "{outcomes:?}"
+    );
+    assert_eq!(authority.log().count(), Ok(1));
+}
