@@ -8,8 +8,10 @@
 //! | `key_and_request.rs` | key and template together |
 //! | `honour.rs` | what the server's CSR attributes change |
 //! | `server_key.rs` | the answer of `serverkeygen`: key and certificate taken out and matched |
+//! | `cmc/` | full CMC requests and the answers to them |
 //! | `issued.rs` | the extensions of a certificate, to be renewed or compared with what was asked for |
 
+pub mod cmc;
 pub mod honour;
 pub(crate) mod issued;
 mod key;

@@ -187,7 +187,7 @@ fn extension_request(extensions: &[RequestedExtension]) -> Attribute {
 }
 
 /// `Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue }`
-fn extension_der(extension: &RequestedExtension) -> Vec<u8> {
+pub(super) fn extension_der(extension: &RequestedExtension) -> Vec<u8> {
     let oid = asn1::encode(tag::OBJECT_IDENTIFIER, &[extension.oid.as_bytes()]);
     let critical = if extension.critical {
         asn1::encode(tag::BOOLEAN, &[&[0xff]])

@@ -247,7 +247,7 @@ impl Control {
             Self::TransactionId(number) => asn1::encode(tag::INTEGER, &[number]),
             Self::LraPopWitness(witness) => {
                 let requests = encode_body_parts(&witness.requests);
-                asn1::encode(tag::SEQUENCE, &[&witness.message.encode(), &requests])
+                asn1::encode(tag::SEQUENCE, &[&witness.message.to_der(), &requests])
             }
             Self::RevokeRequest(request) => request.encode(),
             Self::ConfirmCertAcceptance(certificate) => certificate.encode(),
@@ -442,7 +442,7 @@ fn body_parts(element: &Element<'_>, limits: &CmcLimits) -> Result<Vec<BodyPartI
 }
 
 fn encode_body_parts(parts: &[BodyPartId]) -> Vec<u8> {
-    let parts: Vec<Vec<u8>> = parts.iter().map(|part| part.encode()).collect();
+    let parts: Vec<Vec<u8>> = parts.iter().map(|part| part.to_der()).collect();
     encode_list(tag::SEQUENCE, &parts)
 }
 

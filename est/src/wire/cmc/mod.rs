@@ -87,7 +87,8 @@ impl BodyPartId {
         unsigned(element, "bodyPartID").map(Self)
     }
 
-    fn encode(self) -> Vec<u8> {
+    /// The number as an INTEGER in DER.
+    pub fn to_der(self) -> Vec<u8> {
         encode_unsigned(tag::INTEGER, self.0)
     }
 }

@@ -66,7 +66,7 @@ impl TaggedAttribute {
         let values = encode_list(tag::SET, &self.values);
         asn1::encode(
             tag::SEQUENCE,
-            &[&self.id.encode(), &encode_oid(&self.oid), &values],
+            &[&self.id.to_der(), &encode_oid(&self.oid), &values],
         )
     }
 }
@@ -158,11 +158,11 @@ impl TaggedRequest {
     /// The request in DER.
     pub fn to_der(&self) -> Vec<u8> {
         match self {
-            Self::Pkcs10 { id, request } => asn1::encode(tag::CONTEXT_0, &[&id.encode(), request]),
+            Self::Pkcs10 { id, request } => asn1::encode(tag::CONTEXT_0, &[&id.to_der(), request]),
             Self::Crmf(message) => message.to_tagged(tag::CONTEXT_1),
             Self::Other(request) => asn1::encode(
                 CONTEXT_2,
-                &[&request.id.encode(), &encode_oid(&request.oid), &request.value],
+                &[&request.id.to_der(), &encode_oid(&request.oid), &request.value],
             ),
         }
     }
@@ -365,14 +365,14 @@ fn encode_parts(
     let controls: Vec<Vec<u8>> = controls.iter().map(TaggedAttribute::to_der).collect();
     let messages: Vec<Vec<u8>> = messages
         .iter()
-        .map(|message| asn1::encode(tag::SEQUENCE, &[&message.id.encode(), &message.content_info]))
+        .map(|message| asn1::encode(tag::SEQUENCE, &[&message.id.to_der(), &message.content_info]))
         .collect();
     let others: Vec<Vec<u8>> = others
         .iter()
         .map(|other| {
             asn1::encode(
                 tag::SEQUENCE,
-                &[&other.id.encode(), &encode_oid(&other.oid), &other.value],
+                &[&other.id.to_der(), &encode_oid(&other.oid), &other.value],
             )
         })
         .collect();

@@ -144,9 +144,9 @@ impl BodyPartReference {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Id(id) => id.encode(),
+            Self::Id(id) => id.to_der(),
             Self::Path(path) => {
-                let path: Vec<Vec<u8>> = path.iter().map(|id| id.encode()).collect();
+                let path: Vec<Vec<u8>> = path.iter().map(|id| id.to_der()).collect();
                 encode_list(tag::SEQUENCE, &path)
             }
         }
