@@ -65,7 +65,7 @@ pub(super) fn establish<'a>(
 
 /// Both names when HTTP and CMC know the client by different ones.
 fn add_name(requester: &mut Requester, name: &str) {
-    if requester.name.is_empty() {
+    if requester.authentication.is_none() {
         requester.name = name.to_owned();
     } else if requester.name != name {
         requester.name = format!("{}; CMC: {name}", requester.name);

@@ -2,7 +2,7 @@
 
 use pki_common::signature::SignaturePolicy;
 use pki_common::trust_store::{TrustError, TrustStore, Usage};
-use pki_common::{Certificate, Diagnose, Failure, Rung};
+use pki_common::{Certificate, Diagnose, Escaped, Failure, Rung};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use super::CmcRequest;
@@ -67,7 +67,7 @@ pub enum CmcAnswerError {
         statuses: Vec<CmcStatusInfo>,
     },
     /// The server has not decided yet.
-    #[error("the server has not decided yet{}", text.as_ref().map_or_else(String::new, |text| format!(": {}", text.escape_debug())))]
+    #[error("the server has not decided yet{}", text.as_ref().map_or_else(String::new, |text| format!(": {}", Escaped::new(text))))]
     Pending {
         /// When and how to ask again, when it says so.
         pend_info: Option<PendInfo>,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use const_oid::ObjectIdentifier;
+use pki_common::Escaped;
 use time::{OffsetDateTime, PrimitiveDateTime, macros::format_description};
 
 use super::{
@@ -319,7 +320,7 @@ impl fmt::Display for CmcStatusInfo {
             Some(OtherStatusInfo::Pend(_)) | None => {}
         }
         if let Some(text) = &self.text {
-            write!(f, ": {}", text.escape_debug())?;
+            write!(f, ": {}", Escaped::new(text))?;
         }
         Ok(())
     }

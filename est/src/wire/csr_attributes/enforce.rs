@@ -241,8 +241,10 @@ fn check_extension(wanted: &ExtensionRequirement, request: &CertificationRequest
     }
     let fits = match &wanted.value {
         None => true,
-        Some(value) if *value == found.value => true,
-        Some(value) => wanted.oid == SUBJECT_ALT_NAME && fills_in(value, &found.value),
+        Some(value) if wanted.oid == SUBJECT_ALT_NAME && elements(value).iter().any(is_empty_name) => {
+            fills_in(value, &found.value)
+        }
+        Some(value) => *value == found.value,
     };
     (!fits).then_some(Missing::ExtensionValue { name })
 }
@@ -336,9 +338,6 @@ fn same_text(demanded: &[u8], found: &Element<'_>) -> bool {
 fn fills_in(wanted: &[u8], found: &[u8]) -> bool {
     let mut names = elements(found);
     let (open, given): (Vec<_>, Vec<_>) = elements(wanted).into_iter().partition(is_empty_name);
-    if open.is_empty() {
-        return false;
-    }
     let given = given.into_iter().map(|name| (name, false));
     for (name, open) in given.chain(open.into_iter().map(|name| (name, true))) {
         let position = names.iter().position(|candidate| {
