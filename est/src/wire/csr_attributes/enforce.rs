@@ -341,7 +341,12 @@ fn fills_in(wanted: &[u8], found: &[u8]) -> bool {
     let given = given.into_iter().map(|name| (name, false));
     for (name, open) in given.chain(open.into_iter().map(|name| (name, true))) {
         let position = names.iter().position(|candidate| {
-            candidate.tag == name.tag && (candidate.raw == name.raw || (open && !is_empty_name(candidate)))
+            let fits = if open {
+                !is_empty_name(candidate)
+            } else {
+                candidate.raw == name.raw
+            };
+            candidate.tag == name.tag && fits
         });
         match position {
             Some(position) => {
