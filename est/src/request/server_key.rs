@@ -6,6 +6,7 @@
 
 use core::fmt;
 
+use const_oid::ObjectIdentifier;
 use pki_common::signature::SignaturePolicy;
 use pki_common::tls::crypto_provider;
 use pki_common::{Certificate, Diagnose, Failure, Rung};
@@ -14,7 +15,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::error::WireError;
-use crate::wire::asn1::{Reader, Rules, tag};
+use crate::wire::asn1::{self, Element, Reader, Rules, tag};
 use crate::wire::base64;
 use crate::wire::certs_only::{self, CertsOnlyLimits};
 use crate::wire::cms::enveloped_data::DecryptionKey;
@@ -22,6 +23,9 @@ use crate::wire::cms::{CmsError, CmsLimits, ID_ENVELOPED_DATA, content_type};
 use crate::wire::media_type::{MediaType, PKCS8};
 use crate::wire::multipart::{self, Part};
 use crate::wire::server_key::{KeyPackage, open_key_package};
+
+/// `rsaEncryption` (RFC 8017 appendix A.1).
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 /// Why an answer does not yield a key with its certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -222,14 +226,34 @@ fn read_part(part: &Part<'_>, limits: &ServerKeyLimits) -> Result<Content, WireE
     reader.finish("part")?;
     // PKCS#8 begins with a version, a CMS message with its content type.
     if element.reader(Rules::Ber).peek() == Some(tag::INTEGER) {
-        return Ok(Content::Key(KeyPart::Clear(PrivatePkcs8KeyDer::from(
-            body.to_vec(),
-        ))));
+        return Ok(Content::Key(KeyPart::Clear(PrivatePkcs8KeyDer::from(as_pkcs8(
+            &body, &element,
+        )))));
     }
     if content_type(&body, &limits.cms)? == ID_ENVELOPED_DATA {
         return Ok(Content::Key(KeyPart::Encrypted(body.to_vec())));
     }
     certs_only::decode(&body, &limits.certificates).map(Content::Certificates)
+}
+
+/// The key in PKCS#8. libest labels the RSAPrivateKey of PKCS#1 (RFC 8017 appendix A.1.2) as `application/pkcs8`: there
+/// the modulus follows the version, where PKCS#8 has the algorithm.
+fn as_pkcs8(body: &[u8], key: &Element<'_>) -> Vec<u8> {
+    let mut reader = key.reader(Rules::Ber);
+    let is_pkcs1 = reader.any("version").is_ok() && reader.peek() == Some(tag::INTEGER);
+    if !is_pkcs1 {
+        return body.to_vec();
+    }
+    let algorithm = asn1::encode(
+        tag::SEQUENCE,
+        &[
+            &asn1::encode(tag::OBJECT_IDENTIFIER, &[RSA_ENCRYPTION.as_bytes()]),
+            &asn1::encode(tag::NULL, &[]),
+        ],
+    );
+    let version = asn1::encode(tag::INTEGER, &[&[0]]);
+    let inner = Zeroizing::new(asn1::encode(tag::OCTET_STRING, &[body]));
+    asn1::encode(tag::SEQUENCE, &[&version, &algorithm, &inner])
 }
 
 /// The certificates of a part in PEM; `None` when it is something else.
