@@ -15,3 +15,5 @@ mod foreign;
 mod in_memory;
 #[path = "channel_binding/key_schedule.rs"]
 mod key_schedule;
+#[path = "channel_binding/tasks.rs"]
+mod tasks;

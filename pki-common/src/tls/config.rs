@@ -133,8 +133,9 @@ pub struct ServerTls {
     pub versions: TlsVersions,
     /// Protocols by ALPN (RFC 7301), best first; empty: ALPN is not used.
     pub alpn: Vec<Vec<u8>>,
-    /// Whether sessions may be resumed. Off by default: a resumed session presents no certificate, so
-    /// neither the trust store nor the authlist is asked again.
+    /// Whether sessions may be resumed. Off by default: a resumed session presents no certificate, so trust store,
+    /// revocation lists and authlist are asked again only when one of them was replaced, and a certificate that
+    /// expires meanwhile keeps its session to the end of the session's own life (a day).
     pub resumption: bool,
     /// Whether channel bindings can be had ([`channel_binding`](crate::channel_binding)). TLS 1.2 then demands the
     /// extended master secret (RFC 7627); peers without it (OpenSSL before 1.1.0) fail the handshake. Off by default.

@@ -48,7 +48,7 @@ impl TrustStore {
             return Err(self.self_signed_not_trusted(end_entity));
         }
         let (path, policy) = match (
-            self.validate_path(end_entity, intermediates, usage, now),
+            self.validate_path(end_entity, intermediates, usage, now, revocation.is_some()),
             strength,
         ) {
             (Err(TrustError::Legacy { .. }), Strength::Legacy(policy)) => {
@@ -71,13 +71,14 @@ impl TrustStore {
         })
     }
 
-    /// Gives the path from the peer's certificate to the anchor, both included.
+    /// Gives the path from the peer's certificate to the anchor, both included, when it is `wanted`.
     fn validate_path(
         &self,
         end_entity: &Certificate,
         intermediates: &[CertificateDer<'_>],
         usage: Usage,
         now: UnixTime,
+        wanted: bool,
     ) -> Result<Vec<Certificate>, TrustError> {
         let provider = crypto_provider().map_err(|error| TrustError::CannotVerify {
             detail: error.to_string(),
@@ -99,6 +100,9 @@ impl TrustStore {
                 None,
             )
             .map_err(explain)?;
+        if !wanted {
+            return Ok(Vec::new());
+        }
         let anchor = self
             .webpki_anchors
             .iter()
