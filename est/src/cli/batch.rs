@@ -295,7 +295,7 @@ fn note(item: &Item, ended: &Ended) -> Result<(), CliError> {
 
 fn tell(item: &Item, ended: &Ended, summary: &mut Summary, output: Output) -> String {
     let name = item.request.display();
-    let (text, mut object): (String, Value) = match ended {
+    let (text, object): (String, Value) = match ended {
         Ended::Issued(certificate) => {
             summary.issued += 1;
             (
@@ -327,8 +327,7 @@ fn tell(item: &Item, ended: &Ended, summary: &mut Summary, output: Output) -> St
         }
     };
     if output.is_json() {
-        object["file"] = item.request.to_string_lossy().into();
-        object.to_string()
+        report::with(object, "file", item.request.to_string_lossy()).to_string()
     } else {
         text
     }

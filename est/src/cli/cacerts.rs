@@ -42,7 +42,7 @@ pub(crate) async fn cacerts(arguments: CacertsArguments, output: Output) -> Resu
         let mut object = json!({ "certificates": shown, "file": out });
         match out {
             Some(_) => put(out, &text)?,
-            None => object["pem"] = text.into(),
+            None => object = report::with(object, "pem", text),
         }
         super::files::print(&object.to_string())?;
     } else {

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::CliError;
 use super::arguments::KeyKind;
 use super::files::{pem, put, write_new_key};
-use super::report::Output;
+use super::report::{self, Output};
 use crate::client::EnrollOptions;
 use crate::request::{KeyAndRequest, RequestedName, Subject};
 
@@ -86,7 +86,7 @@ pub(crate) fn run(command: CsrCommand, output: Output) -> Result<ExitCode, CliEr
         let mut object = json!({ "key": out_key, "csr": out_csr });
         match out_csr {
             Some(_) => put(out_csr, &text)?,
-            None => object["pem"] = text.into(),
+            None => object = report::with(object, "pem", text),
         }
         super::files::print(&object.to_string())?;
     } else {

@@ -67,6 +67,14 @@ pub(crate) fn certificate(certificate: &Certificate) -> Value {
     })
 }
 
+/// An object with one more member.
+pub(crate) fn with(mut object: Value, name: &str, member: impl Into<Value>) -> Value {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), member.into());
+    }
+    object
+}
+
 pub(crate) fn failure(failure: &Failure) -> Value {
     json!({
         "rung": failure.rung.to_string(),

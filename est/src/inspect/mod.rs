@@ -43,7 +43,7 @@ fn inspect_at(bytes: &[u8], now: UnixTime, depth: u8) -> Report {
         return http_response::inspect(text, now, depth);
     }
     if find(text, b"-----BEGIN ").is_some() {
-        return pem(text, now, depth);
+        return pem(text, now);
     }
     if bytes.first() == Some(&0x30) {
         return detect::der(bytes, "DER", now);
@@ -52,7 +52,7 @@ fn inspect_at(bytes: &[u8], now: UnixTime, depth: u8) -> Report {
 }
 
 /// Each block of a PEM file on its own, and what they are to each other.
-fn pem(text: &[u8], now: UnixTime, depth: u8) -> Report {
+fn pem(text: &[u8], now: UnixTime) -> Report {
     let mut parts = Vec::new();
     let mut problems = Vec::new();
     let mut certificates = Vec::new();
@@ -87,10 +87,11 @@ fn pem(text: &[u8], now: UnixTime, depth: u8) -> Report {
         offset = end;
     }
     problems.extend(certificate::among(&certificates));
-    if problems.is_empty() && parts.len() == 1 && depth < MAX_DEPTH {
-        if let Some(only) = parts.pop() {
-            return only;
-        }
+    if problems.is_empty()
+        && parts.len() == 1
+        && let Some(only) = parts.pop()
+    {
+        return only;
     }
     let mut report = Report::new("PEM file", "PEM").with("blocks", parts.len().to_string());
     report.problems = problems;

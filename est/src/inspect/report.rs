@@ -17,7 +17,7 @@ pub struct Report {
     /// What is wrong with it, one sentence each.
     pub problems: Vec<String>,
     /// What is inside.
-    pub parts: Vec<Report>,
+    pub parts: Vec<Self>,
 }
 
 /// A name and what stands there.

@@ -136,7 +136,7 @@ fn wrong_arguments_end_with_status_2() {
         &["no-such-command"],
         &["ca", "init", "--dir", "x", "--subject", "XY=z"],
         &["cacerts", "--url", "http://a", "--trust-anchors", "x"],
-        &["user", "add", "--users", "users", "name"],
+        &["user", "add", "--users", "users"],
     ] {
         assert_eq!(
             est(folder.path(), arguments, "").status.code(),

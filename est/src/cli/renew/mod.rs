@@ -130,8 +130,8 @@ fn cancel_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>,
 
 /// One line; when the standard output is closed, the log still has it.
 fn tell(event: &Event, output: Output) {
-    let (text, mut object) = describe(&event.kind);
-    object["identity"] = event.identity.clone().into();
+    let (text, object) = describe(&event.kind);
+    let object = report::with(object, "identity", event.identity.as_str());
     let line = format!("{}: {text}", Escaped::new(&event.identity));
     if output.print(&line, &object).is_err() {
         tracing::warn!(identity = event.identity, "{text}");

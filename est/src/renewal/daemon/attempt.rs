@@ -131,6 +131,7 @@ async fn try_hook(hook: &Hook, name: &str, path: PathBuf) -> Result<(), Failure>
     blocking(move || IdentityFolder::new(path).hook_succeeded().map_err(diagnosed)).await
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn diagnosed(error: FolderError) -> Failure {
     error.diagnose()
 }

@@ -316,10 +316,10 @@ impl Daemon {
         if **self.metrics.load() == text {
             return;
         }
-        if let Some(path) = &self.settings.metrics_file {
-            if let Err(error) = pki_common::identity::write_public(path, text.as_bytes()) {
-                tracing::warn!(%error, "the metrics file cannot be written");
-            }
+        if let Some(path) = &self.settings.metrics_file
+            && let Err(error) = pki_common::identity::write_public(path, text.as_bytes())
+        {
+            tracing::warn!(%error, "the metrics file cannot be written");
         }
         self.metrics.store(Arc::new(text));
     }
