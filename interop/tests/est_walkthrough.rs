@@ -1,4 +1,5 @@
-//! "EST by `curl` and `openssl`" of the README, typed by a newcomer: every block must run, and print what stands below it.
+//! The commands of the README and of the EST guide, typed by a newcomer: every block must run, and print what stands
+//! below it.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,8 +16,8 @@ use std::process::{Command, Stdio};
 use interop::peers::{REQUIRE, find_or_skip};
 
 const README: &str = include_str!("../../README.md");
-const HEADING: &str = "## EST by `curl` and `openssl`";
-/// The ports that the README prints; the test takes free ones instead.
+const GUIDE: &str = include_str!("../../docs/est.md");
+/// The ports that the pages print; the test takes free ones instead.
 const PORTS: [&str; 2] = ["8085", "8086"];
 /// A line of its own stands for any lines, within a line for any text.
 const ANYTHING: &str = "…";
@@ -33,13 +34,13 @@ struct Block {
 
 #[test]
 fn every_block_of_the_readme_prints_what_stands_below_it() {
-    let tools = ["openssl", "curl", "timeout", "diff", "od"];
-    if tools.iter().any(|tool| find_or_skip(tool).is_none()) {
+    let Some(commands) = ready(&["openssl", "curl", "timeout", "diff", "od"]) else {
         return;
-    }
-    let Some(commands) = built_commands() else { return };
+    };
     let folder = tempfile::tempdir().unwrap();
-    let blocks = blocks(README);
+    let mut blocks = blocks(README, "## EST by `curl` and `openssl`");
+    let build = blocks.remove(0);
+    assert_eq!(build.commands, "cargo build --release -p est --features cli");
     for operation in [
         "cacerts",
         "csrattrs",
@@ -62,6 +63,25 @@ fn every_block_of_the_readme_prints_what_stands_below_it() {
 }
 
 #[test]
+fn the_first_commands_of_the_guide_work() {
+    let Some(commands) = ready(&["timeout"]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = blocks(GUIDE, "## In five minutes");
+
+    let outputs = walk(folder.path(), &commands, &blocks);
+    let output = &outputs[0];
+    for part in [
+        "CN=device-7 enrolled, certificate in device.pem",
+        "CN=device-7 enrolled, certificate in renewed.pem",
+        "subject: /DC=com/DC=example/CN=device-7",
+    ] {
+        assert!(output.contains(part), "{part:?} is not in\n{output}");
+    }
+}
+
+#[test]
 fn the_comparison_notices_a_missing_a_surplus_and_a_changed_line() {
     let matches = |expected: &str, output: &str| {
         let lines = |text: &str| text.lines().map(normal).collect::<Vec<_>>();
@@ -76,9 +96,9 @@ fn the_comparison_notices_a_missing_a_surplus_and_a_changed_line() {
     assert!(!matches("revoked … of x", "revoked 1 of y"));
 }
 
-/// The blocks of the section, without the one that builds.
-fn blocks(readme: &str) -> Vec<Block> {
-    let (_, section) = readme.split_once(HEADING).expect("the section is there");
+/// The blocks of a section.
+fn blocks(page: &str, heading: &str) -> Vec<Block> {
+    let (_, section) = page.split_once(heading).expect("the section is there");
     let section = section
         .split_once("\n## ")
         .map_or(section, |(section, _)| section);
@@ -95,13 +115,14 @@ fn blocks(readme: &str) -> Vec<Block> {
             other => panic!("a block of the kind {other:?}"),
         }
     }
-    let build = blocks.remove(0);
-    assert_eq!(build.commands, "cargo build --release -p est --features cli");
     blocks
 }
 
-/// The folder with `est`, which `cargo test --workspace` builds beside the lab.
-fn built_commands() -> Option<PathBuf> {
+/// The folder with `est`, which `cargo test --workspace` builds beside the lab; `None` where it or a tool is missing.
+fn ready(tools: &[&str]) -> Option<PathBuf> {
+    if tools.iter().any(|tool| find_or_skip(tool).is_none()) {
+        return None;
+    }
     let folder = Path::new(env!("CARGO_BIN_EXE_interop")).parent().unwrap();
     let built = folder.join("est").is_file();
     if !built {
@@ -119,13 +140,14 @@ fn built_commands() -> Option<PathBuf> {
 /// printed.
 fn walk(folder: &Path, commands: &Path, blocks: &[Block]) -> Vec<String> {
     // The server goes with the shell, however that ends.
-    let mut script =
-        String::from("set -e\ntrap '[ -z \"${SERVER:-}\" ] || kill \"$SERVER\" 2> kill.log || :' EXIT\n");
+    let mut script = format!(
+        "set -e\nPATH='{}':$PATH\nstop() {{ jobs -p > jobs; kill $(cat jobs) 2> kill.log || :; }}\ntrap stop EXIT\n",
+        commands.display()
+    );
     for block in blocks {
         script.push_str(&block.commands);
         script.push_str(&format!("\necho '{MARK}'\n"));
     }
-    script = script.replace("$PWD/target/release", &commands.display().to_string());
     // Held until all are found, so that they differ.
     let free: Vec<TcpListener> = PORTS
         .iter()
@@ -170,7 +192,7 @@ fn assert_printed(expected: &str, output: &str) {
     );
     assert!(
         lines_match(&wanted, &found),
-        "the README says:\n{expected}\nthe block printed:\n{output}"
+        "the page says:\n{expected}\nthe block printed:\n{output}"
     );
 }
 

@@ -91,8 +91,8 @@ pub(crate) struct InitArguments {
     pub(crate) intermediate: bool,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArguments,
-    /// Ask a terminal for a passphrase to encrypt the key with. With --passphrase-file or EST_CA_PASSPHRASE the key
-    /// is encrypted in any case.
+    /// Encrypt the key with a passphrase that is asked for on the terminal. With --passphrase-file or
+    /// EST_CA_PASSPHRASE it is encrypted in any case.
     #[arg(long)]
     pub(crate) encrypt: bool,
 }
@@ -103,7 +103,7 @@ pub(crate) struct ImportArguments {
     pub(crate) common: Common,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArguments,
-    /// The certificate, PEM, followed by those above it in this order.
+    /// A PEM file with the certificate, followed by those above it, the root last.
     #[arg(long)]
     pub(crate) certificate: PathBuf,
 }
@@ -121,7 +121,7 @@ pub(crate) struct ListArguments {
     /// Only those of this requester.
     #[arg(long)]
     pub(crate) requester: Option<String>,
-    /// Only those with this text in the subject.
+    /// Only those with this text in the subject, as it is printed.
     #[arg(long)]
     pub(crate) subject: Option<String>,
     /// Only those with this status.
@@ -166,7 +166,7 @@ pub(crate) struct RenewArguments {
     pub(crate) common: Common,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArguments,
-    /// Keep the key.
+    /// Keep the key: the same authority, valid for longer. Without it, a new key and a rollover.
     #[arg(long, conflicts_with = "key")]
     pub(crate) same_key: bool,
     /// The kind of the new key.
@@ -232,7 +232,7 @@ pub(crate) enum Format {
 pub(crate) struct PendingArguments {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Those that were decided or have expired, too.
+    /// Print those that were decided or have expired, too.
     #[arg(long)]
     pub(crate) all: bool,
 }
