@@ -94,6 +94,15 @@ impl From<IpAddr> for AddressGroup {
     }
 }
 
+/// Whose failures are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Account<'a> {
+    /// The set of accounts, for instance the path label; the same name in two sets may be two persons.
+    pub of: &'a str,
+    /// The name.
+    pub user: &'a str,
+}
+
 /// Counts failed logins.
 #[derive(Debug)]
 pub struct FailureCounter {
@@ -123,7 +132,7 @@ impl FailureCounter {
     /// How long the client has to wait.
     pub fn admit(
         &self,
-        user: Option<&str>,
+        user: Option<Account<'_>>,
         address: Option<AddressGroup>,
         now: Instant,
     ) -> Result<(), Duration> {
@@ -145,7 +154,7 @@ impl FailureCounter {
     }
 
     /// Notes wrong credentials.
-    pub fn failed(&self, user: Option<&str>, address: Option<AddressGroup>, now: Instant) {
+    pub fn failed(&self, user: Option<Account<'_>>, address: Option<AddressGroup>, now: Instant) {
         let limits = &self.limits;
         if let Some(address) = address {
             self.addresses.add(self.key(&address), limits.per_address, now);
@@ -159,7 +168,7 @@ impl FailureCounter {
 
     /// Forgets the failures of a name at an address after a success there. Those of the address stay: who has one
     /// account could else guess at others for ever.
-    pub fn succeeded(&self, user: &str, address: Option<AddressGroup>) {
+    pub fn succeeded(&self, user: Account<'_>, address: Option<AddressGroup>) {
         self.pairs.remove(self.key(&(user, address)));
     }
 
@@ -245,6 +254,10 @@ impl Table {
 mod tests {
     use super::*;
 
+    fn account(user: &str) -> Account<'_> {
+        Account { of: "", user }
+    }
+
     fn group(text: &str) -> Option<AddressGroup> {
         Some(text.parse::<IpAddr>().unwrap().into())
     }
@@ -258,24 +271,27 @@ mod tests {
         let (counter, now) = counter();
         let here = group("192.0.2.1");
         for _ in 0..5 {
-            assert_eq!(counter.admit(Some("a"), here, now), Ok(()));
-            counter.failed(Some("a"), here, now);
+            assert_eq!(counter.admit(Some(account("a")), here, now), Ok(()));
+            counter.failed(Some(account("a")), here, now);
         }
-        assert_eq!(counter.admit(Some("a"), here, now), Err(Duration::from_secs(30)));
-        let later = now + Duration::from_secs(30);
-        assert_eq!(counter.admit(Some("a"), here, later), Ok(()));
-        counter.failed(Some("a"), here, later);
         assert_eq!(
-            counter.admit(Some("a"), here, later),
+            counter.admit(Some(account("a")), here, now),
+            Err(Duration::from_secs(30))
+        );
+        let later = now + Duration::from_secs(30);
+        assert_eq!(counter.admit(Some(account("a")), here, later), Ok(()));
+        counter.failed(Some(account("a")), here, later);
+        assert_eq!(
+            counter.admit(Some(account("a")), here, later),
             Err(Duration::from_secs(30))
         );
         assert_eq!(
-            counter.admit(Some("b"), here, now),
+            counter.admit(Some(account("b")), here, now),
             Ok(()),
             "another device of the site"
         );
-        counter.succeeded("a", here);
-        assert_eq!(counter.admit(Some("a"), here, later), Ok(()));
+        counter.succeeded(account("a"), here);
+        assert_eq!(counter.admit(Some(account("a")), here, later), Ok(()));
     }
 
     #[test]
@@ -283,12 +299,15 @@ mod tests {
         let (counter, now) = counter();
         for number in 0..30 {
             let user = format!("user{number}");
-            assert_eq!(counter.admit(Some(&user), group("2001:db8::1"), now), Ok(()));
-            counter.failed(Some(&user), group("2001:db8::1"), now);
+            assert_eq!(
+                counter.admit(Some(account(&user)), group("2001:db8::1"), now),
+                Ok(())
+            );
+            counter.failed(Some(account(&user)), group("2001:db8::1"), now);
         }
         let neighbour = group("2001:db8::ffff:1");
         assert_eq!(
-            counter.admit(Some("z"), neighbour, now),
+            counter.admit(Some(account("z")), neighbour, now),
             Err(Duration::from_secs(3)),
             "the same /64"
         );
@@ -297,24 +316,34 @@ mod tests {
             Err(Duration::from_secs(3)),
             "tokens too"
         );
-        assert_eq!(counter.admit(Some("z"), group("2001:db8:0:1::1"), now), Ok(()));
+        assert_eq!(
+            counter.admit(Some(account("z")), group("2001:db8:0:1::1"), now),
+            Ok(())
+        );
     }
 
     #[test]
     fn who_hammers_a_name_does_not_lock_its_owner_out() {
         let (counter, now) = counter();
         for number in 0..100_u8 {
-            counter.failed(Some("phone"), group(&format!("198.51.100.{number}")), now);
+            counter.failed(
+                Some(account("phone")),
+                group(&format!("198.51.100.{number}")),
+                now,
+            );
         }
         let attacker = group("198.51.100.7");
         assert_eq!(
-            counter.admit(Some("phone"), attacker, now),
+            counter.admit(Some(account("phone")), attacker, now),
             Err(Duration::from_secs(30))
         );
-        assert_eq!(counter.admit(Some("phone"), group("192.0.2.1"), now), Ok(()));
-        counter.failed(Some("phone"), group("192.0.2.1"), now);
         assert_eq!(
-            counter.admit(Some("phone"), group("192.0.2.1"), now),
+            counter.admit(Some(account("phone")), group("192.0.2.1"), now),
+            Ok(())
+        );
+        counter.failed(Some(account("phone")), group("192.0.2.1"), now);
+        assert_eq!(
+            counter.admit(Some(account("phone")), group("192.0.2.1"), now),
             Err(Duration::from_secs(30)),
             "no burst for a name under attack"
         );
@@ -329,7 +358,7 @@ mod tests {
         let counter = FailureCounter::new(limits);
         let now = Instant::now();
         for number in 0..1000 {
-            counter.failed(Some(&format!("user{number}")), None, now);
+            counter.failed(Some(account(&format!("user{number}"))), None, now);
         }
         for table in [&counter.pairs, &counter.users] {
             let held = |shard: &Mutex<Shard>| {

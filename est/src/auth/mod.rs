@@ -34,7 +34,7 @@ pub use cache::{DEFAULT_CACHE_CAPACITY, DEFAULT_CACHE_LIFETIME, VerifiedCredenti
 pub use challenge::{Challenges, basic_challenge};
 pub use client::Client;
 pub use credentials::{Credentials, CredentialsError};
-pub use failures::{AddressGroup, Allowance, FailureCounter, FailureLimits};
+pub use failures::{Account, AddressGroup, Allowance, FailureCounter, FailureLimits};
 pub use gate::{AuthenticationDecision, Presented, decide};
 pub use method::{AuthenticationMethod, AuthenticationMethods};
 pub use parameters::ParameterError;

@@ -75,6 +75,11 @@ impl CrlPublisher {
         })
     }
 
+    /// When lists are made.
+    pub(super) fn settings(&self) -> CrlSettings {
+        self.work.settings
+    }
+
     /// The current list; made first when there is none that is still valid.
     pub(super) async fn current(&self) -> Result<Bytes, LogError> {
         let now = self.work.now()?;

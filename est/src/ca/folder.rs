@@ -216,11 +216,25 @@ impl EmbeddedCertificateAuthority {
         Ok(Self::new(issuer, policy, Arc::new(log), clock).with_rollover_certificates(rollover))
     }
 
+    /// The same authority with what its files hold now, after [`Self::renew`] or [`Self::import_certificate`]. The log
+    /// stays open. When nothing has changed, it is this authority.
+    ///
+    /// # Errors
+    /// As [`Self::open_with`]; this authority goes on then.
+    pub fn reread(
+        &self,
+        files: &AuthorityFiles,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Self, AuthorityError> {
+        let issuer = open_issuer(files, passphrase)?;
+        self.renewed_as(issuer, read_rollover(files)?)
+    }
+
     /// Renews the certificate of the authority, and its key if asked to. A root gets a new self-signed certificate;
     /// with a new key, OldWithNew and NewWithOld join `cacerts` (RFC 4210 section 4.4), and so does the old root in
     /// any case. An intermediate authority gets a request for the authority above.
     ///
-    /// A server that runs goes on with the old certificate until it is told to read its files again.
+    /// A server that runs goes on with the old certificate until it is told to read its files again ([`Self::reread`]; SIGHUP for `est serve`).
     ///
     /// # Errors
     /// [`AuthorityError`]; before the first file is changed.

@@ -14,11 +14,12 @@ use serde::Deserialize;
 
 use super::CliError;
 use super::label_config::{
-    Authentication, FullCmc, KeyGeneration, LabelConfig, LabelKeys, Layout, LayoutFor, PossessionKey,
-    Reenrollment,
+    Authentication, CommandConfig, FullCmc, KeyGeneration, LabelConfig, LabelKeys, Layout, LayoutFor,
+    PossessionKey, Reenrollment, Source, seconds,
 };
 use crate::auth::settings::{AccountSettings, LoginFailureSettings};
-use crate::ca::policy::{IssuancePolicy, PolicyConfig};
+use crate::ca::issuer::CrlSettings;
+use crate::ca::policy::PolicyConfig;
 use crate::operation::LabelSettings;
 use crate::server::ServerLimits;
 use crate::wire::csr_attributes::CsrAttributesConfig;
@@ -30,13 +31,23 @@ pub(crate) struct ServeConfig {
     pub(crate) listen: SocketAddr,
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
-    pub(crate) ca_dir: PathBuf,
+    pub(crate) ca_dir: Option<PathBuf>,
+    pub(crate) ca_passphrase_file: Option<PathBuf>,
+    pub(crate) command: Option<CommandConfig>,
     pub(crate) users: Option<PathBuf>,
     pub(crate) accounts: Option<AccountSettings>,
     #[serde(default)]
     login_failures: LoginFailureSettings,
     #[serde(default)]
     pub(crate) client_trust_anchors: Vec<PathBuf>,
+    #[serde(default)]
+    pub(crate) client_revocation_lists: Vec<PathBuf>,
+    #[serde(default)]
+    pub(crate) dangerous_accept_missing_revocation_lists: bool,
+    #[serde(default)]
+    pub(crate) dangerous_accept_expired_revocation_lists: bool,
+    crl_validity: Option<f64>,
+    crl_overlap: Option<f64>,
     pub(crate) crl_listen: Option<SocketAddr>,
     pub(crate) crl_path: Option<String>,
     realm: Option<String>,
@@ -99,13 +110,19 @@ impl ServeConfig {
             )
         })?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        let single = [&mut config.certificate, &mut config.key, &mut config.ca_dir];
+        let single = [&mut config.certificate, &mut config.key];
         for path in single
             .into_iter()
             .chain(&mut config.users)
+            .chain(&mut config.ca_dir)
+            .chain(&mut config.ca_passphrase_file)
+            .chain(&mut config.client_revocation_lists)
             .chain(&mut config.client_trust_anchors)
         {
             *path = folder.join(&path);
+        }
+        if let Some(command) = &mut config.command {
+            command.place_in(folder);
         }
         if let Some(accounts) = &mut config.accounts {
             for path in accounts.paths_mut() {
@@ -136,11 +153,55 @@ impl ServeConfig {
         self.keys().settings(base)
     }
 
-    pub(crate) fn policy(&self) -> Result<IssuancePolicy, CliError> {
-        self.keys().policy()
+    /// The authority of the label without a name.
+    pub(crate) fn source(&self) -> Result<Source<'_>, CliError> {
+        Source::of(
+            "",
+            self.ca_dir.as_ref(),
+            self.ca_passphrase_file.as_ref(),
+            self.command.as_ref(),
+        )?
+        .ok_or_else(|| {
+            CliError::local(
+                "neither ca-dir nor command says where certificates come from",
+                "Give ca-dir, the folder that `est ca init` made, or a [command].",
+            )
+        })
     }
 
-    fn keys(&self) -> LabelKeys<'_> {
+    /// The authority of a label: its own, or that of the file.
+    pub(crate) fn source_of<'a>(&'a self, label: &'a LabelConfig) -> Result<Source<'a>, CliError> {
+        let own = Source::of(
+            &label.keys().place,
+            label.ca_dir.as_ref(),
+            label.ca_passphrase_file.as_ref(),
+            label.command.as_ref(),
+        )?;
+        own.map_or_else(|| self.source(), Ok)
+    }
+
+    /// When the authorities make revocation lists.
+    pub(crate) fn crl_settings(&self) -> Result<CrlSettings, CliError> {
+        let mut settings = CrlSettings::default();
+        for (key, given, setting) in [
+            ("crl-validity", self.crl_validity, &mut settings.validity),
+            ("crl-overlap", self.crl_overlap, &mut settings.overlap),
+        ] {
+            let Some(hours) = given else { continue };
+            *setting = Some(hours)
+                .filter(|hours| (0.01..=8760.0).contains(hours))
+                .and_then(|hours| Duration::try_from_secs_f64(hours * 3600.0).ok())
+                .ok_or_else(|| {
+                    CliError::local(
+                        format!("{key}: {hours} is no time"),
+                        "Give hours from 0.01 to 8760.",
+                    )
+                })?;
+        }
+        Ok(settings)
+    }
+
+    pub(crate) fn keys(&self) -> LabelKeys<'_> {
         LabelKeys {
             place: String::new(),
             realm: self.realm.as_deref(),
@@ -173,17 +234,9 @@ impl ServeConfig {
             ("write-time", given.write_time, &mut limits.write_time),
             ("shutdown-time", given.shutdown_time, &mut limits.shutdown_time),
         ] {
-            let Some(seconds) = given else { continue };
-            let fault = || {
-                CliError::local(
-                    format!("limits.{name}: {seconds} is no time"),
-                    "Give seconds from 0.001 to 86400.",
-                )
-            };
-            if !(0.001..=86_400.0).contains(&seconds) {
-                return Err(fault());
+            if let Some(given) = given {
+                *limit = seconds(&format!("limits.{name}"), given)?;
             }
-            *limit = Duration::try_from_secs_f64(seconds).map_err(|_| fault())?;
         }
         limits.login_failures = self.login_failures.limits()?;
         limits.connections = given.connections.unwrap_or(limits.connections);
@@ -205,6 +258,7 @@ impl ServeConfig {
 mod tests {
     use super::*;
     use crate::auth::AuthenticationMethod;
+    use crate::ca::policy::IssuancePolicy;
     use crate::operation::ProofOfPossession;
 
     const SMALLEST: &str =
@@ -221,7 +275,8 @@ mod tests {
     fn the_documented_example_says_the_defaults() {
         let config = load(EXAMPLE).unwrap();
         assert_eq!(config.limits().unwrap(), ServerLimits::default());
-        assert_eq!(config.policy().unwrap(), IssuancePolicy::default());
+        assert_eq!(config.keys().policy().unwrap(), IssuancePolicy::default());
+        assert_eq!(config.crl_settings().unwrap(), CrlSettings::default());
         let (settings, defaults) = (config.settings().unwrap(), LabelSettings::default());
         assert_eq!(settings.authentication, defaults.authentication);
         assert_eq!(settings.enroll_body, defaults.enroll_body);
@@ -296,7 +351,7 @@ mod tests {
     #[test]
     fn a_validity_of_no_days_is_an_error() {
         let config = load(&format!("{SMALLEST}[policy]\nvalidity-days = 0\n")).unwrap();
-        let error = config.policy().unwrap_err().to_string();
+        let error = config.keys().policy().unwrap_err().to_string();
         assert!(error.contains("policy.validity-days"), "{error}");
     }
 

@@ -1,12 +1,14 @@
 //! What the configuration of `est serve` says about one label; the top of the file is the label without a name.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::CliError;
 use crate::auth::settings::AccountSettings;
 use crate::auth::{AuthenticationMethod, AuthenticationRequirement};
+use crate::ca::command::CommandSettings;
 use crate::ca::policy::{IssuancePolicy, PolicyConfig};
 use crate::operation::{
     CsrAttributesPolicy, LabelSettings, LayoutException, ProofOfPossession, ReenrollmentPolicy,
@@ -22,6 +24,8 @@ use crate::wire::label::PathLabel;
 pub(crate) struct LabelConfig {
     pub(crate) name: String,
     pub(crate) ca_dir: Option<PathBuf>,
+    pub(crate) ca_passphrase_file: Option<PathBuf>,
+    pub(crate) command: Option<CommandConfig>,
     pub(crate) users: Option<PathBuf>,
     pub(crate) accounts: Option<AccountSettings>,
     pub(crate) crl_path: Option<String>,
@@ -127,6 +131,93 @@ pub(crate) enum KeyEncryptionKey {
     Required,
 }
 
+/// An authority behind a program.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct CommandConfig {
+    pub(crate) program: PathBuf,
+    #[serde(default)]
+    arguments: Vec<String>,
+    pub(crate) certificates: Vec<PathBuf>,
+    time: Option<f64>,
+    concurrent: Option<usize>,
+    waiting: Option<usize>,
+    retry_after: Option<u32>,
+}
+
+impl CommandConfig {
+    pub(crate) fn settings(&self, place: &str) -> Result<CommandSettings, CliError> {
+        let mut settings = CommandSettings::new(&self.program);
+        settings.arguments.clone_from(&self.arguments);
+        if let Some(time) = self.time {
+            settings.time = seconds(&format!("{place}command.time"), time)?;
+        }
+        settings.concurrent = self.concurrent.unwrap_or(settings.concurrent);
+        settings.waiting = self.waiting.unwrap_or(settings.waiting);
+        if let Some(retry_after) = self.retry_after {
+            settings.retry_after = Duration::from_secs(retry_after.into());
+        }
+        Ok(settings)
+    }
+
+    /// A program named without a folder is looked for where the system has its programs.
+    pub(crate) fn place_in(&mut self, folder: &Path) {
+        if self.program.components().count() > 1 {
+            self.program = folder.join(&self.program);
+        }
+        for path in &mut self.certificates {
+            *path = folder.join(&path);
+        }
+    }
+}
+
+/// Where the certificates of a label come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source<'a> {
+    Folder {
+        dir: &'a Path,
+        passphrase_file: Option<&'a Path>,
+    },
+    Command(&'a CommandConfig),
+}
+
+impl<'a> Source<'a> {
+    /// `None` when neither is given.
+    pub(crate) fn of(
+        place: &str,
+        dir: Option<&'a PathBuf>,
+        passphrase_file: Option<&'a PathBuf>,
+        command: Option<&'a CommandConfig>,
+    ) -> Result<Option<Self>, CliError> {
+        match (dir, command) {
+            (Some(_), Some(_)) => Err(CliError::local(
+                format!("{place}ca-dir and command are both given"),
+                "Keep one of the two.",
+            )),
+            (Some(dir), None) => Ok(Some(Self::Folder {
+                dir,
+                passphrase_file: passphrase_file.map(PathBuf::as_path),
+            })),
+            (None, Some(command)) => Ok(Some(Self::Command(command))),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// A time in seconds.
+pub(crate) fn seconds(name: &str, seconds: f64) -> Result<Duration, CliError> {
+    let possible = (0.001..=86_400.0).contains(&seconds);
+    possible
+        .then(|| Duration::try_from_secs_f64(seconds).ok())
+        .flatten()
+        .ok_or_else(|| {
+            CliError::local(
+                format!("{name}: {seconds} is no time"),
+                "Give seconds from 0.001 to 86400.",
+            )
+        })
+}
+
 /// The settings of a label as the file has them, wherever in it they stand.
 #[derive(Debug)]
 pub(crate) struct LabelKeys<'a> {
@@ -168,8 +259,14 @@ impl LabelConfig {
 
     /// Makes the paths start at the folder of the file.
     pub(crate) fn place_in(&mut self, folder: &Path) {
-        for path in self.ca_dir.iter_mut().chain(&mut self.users) {
+        for path in [&mut self.ca_dir, &mut self.ca_passphrase_file, &mut self.users]
+            .into_iter()
+            .flatten()
+        {
             *path = folder.join(&path);
+        }
+        if let Some(command) = &mut self.command {
+            command.place_in(folder);
         }
         if let Some(accounts) = &mut self.accounts {
             for path in accounts.paths_mut() {
@@ -239,6 +336,11 @@ impl LabelKeys<'_> {
             });
         }
         Ok(settings)
+    }
+
+    /// Whether the file says anything about the policy.
+    pub(crate) fn has_policy(&self) -> bool {
+        *self.policy != PolicyConfig::default()
     }
 
     pub(crate) fn policy(&self) -> Result<IssuancePolicy, CliError> {

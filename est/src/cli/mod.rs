@@ -5,6 +5,7 @@
 //! counts its failures instead, up to 125. What `--json` prints is told in `report.rs`.
 
 mod arguments;
+mod authorities;
 mod authority;
 mod batch;
 mod cacerts;

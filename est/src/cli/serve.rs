@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use super::CliError;
+use super::authorities::Authorities;
 use super::config::ServeConfig;
 use super::files::print;
-use super::serving::{Authorities, server_config};
-use crate::server::{Server, ServerConfig, ServerHandle};
+use super::serving::{Prepared, prepare};
+use crate::server::{RevocationFollower, Server, ServerHandle};
 
 #[derive(Debug, Args)]
 #[command(after_long_help = super::config::EXAMPLE)]
@@ -23,7 +25,11 @@ pub(crate) struct ServeArguments {
 pub(crate) async fn run(arguments: &ServeArguments) -> Result<ExitCode, CliError> {
     let config = ServeConfig::load(&arguments.config)?;
     let mut authorities = Authorities::default();
-    let server_config = server_config(&config, &mut authorities)?;
+    let Prepared {
+        server: server_config,
+        mut follower,
+    } = prepare(&config, &mut authorities)?;
+    follower.refresh().await?;
     let mut server = Server::bind(config.listen, server_config).await?;
     let crl_address = match config.crl_listen {
         Some(address) => Some(server.listen_for_revocation_lists(address).await?),
@@ -40,6 +46,7 @@ pub(crate) async fn run(arguments: &ServeArguments) -> Result<ExitCode, CliError
         path: arguments.config.clone(),
         started_with: config,
         authorities,
+        following: Following::start(follower),
     };
     let signals = tokio::spawn(signals.obey(handle.clone(), reloader));
     server.run().await;
@@ -97,6 +104,22 @@ struct Reloader {
     path: PathBuf,
     started_with: ServeConfig,
     authorities: Authorities,
+    following: Following,
+}
+
+/// The task that keeps the revocation lists for client certificates current; ended when dropped.
+struct Following(JoinHandle<()>);
+
+impl Following {
+    fn start(follower: RevocationFollower) -> Self {
+        Self(tokio::spawn(follower.follow()))
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Reloader {
@@ -108,15 +131,29 @@ impl Reloader {
             let config = this.read();
             (this, config)
         });
-        let (this, config) = read.await.ok()?;
-        let outcome = config.and_then(|config| server.reload(config).map_err(CliError::from));
+        let (mut this, prepared) = read.await.ok()?;
+        let outcome = match prepared {
+            Ok(prepared) => this.take(prepared, server).await,
+            Err(error) => Err(error),
+        };
         if let Err(error) = outcome {
             tracing::error!(%error, "the new configuration cannot be used; the old one stays in force");
         }
         Some(this)
     }
 
-    fn read(&mut self) -> Result<ServerConfig, CliError> {
+    async fn take(&mut self, prepared: Prepared, server: &ServerHandle) -> Result<(), CliError> {
+        let Prepared {
+            server: config,
+            mut follower,
+        } = prepared;
+        follower.refresh().await?;
+        server.reload(config)?;
+        self.following = Following::start(follower);
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<Prepared, CliError> {
         let config = ServeConfig::load(&self.path)?;
         for (name, old, new) in [
             ("listen", Some(self.started_with.listen), Some(config.listen)),
@@ -131,6 +168,6 @@ impl Reloader {
                 );
             }
         }
-        server_config(&config, &mut self.authorities)
+        prepare(&config, &mut self.authorities)
     }
 }

@@ -1,139 +1,159 @@
 //! From the configuration file to a server configuration, at the start and again at each reload.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use pki_common::Certificate;
 use pki_common::identity::Identity;
+use pki_common::revocation::{RevocationCheck, RevocationDepth, RevocationLists};
 use pki_common::tls::{ClientAuthentication, PeerVerifier, ServerTls};
 use pki_common::trust_store::TrustStore;
 
 use super::CliError;
+use super::authorities::Authorities;
 use super::config::ServeConfig;
-use super::label_config::{FullCmc, KeyEncryptionKey, KeyGeneration};
-use crate::auth::Authenticator;
-use crate::auth::digest::DigestVerifier;
-use crate::auth::settings::AccountSettings;
+use super::label_config::{FullCmc, KeyEncryptionKey, KeyGeneration, Source};
 use crate::ca::CertificateAuthority;
-use crate::ca::embedded::{AuthorityError, EmbeddedCertificateAuthority};
-use crate::ca::issuer::CrlSettings;
-use crate::ca::policy::IssuancePolicy;
 use crate::operation::{
     FullCmcSettings, KeyEncryption, KeyPackageSigner, LabelService, LabelSettings, Operations,
     ServerKeyGenerationSettings, SharedSecrets, parse_shared_keys,
 };
-use crate::server::{BlockingKeyGenerator, ServerConfig};
+use crate::server::{BlockingKeyGenerator, RevocationFollower, ServerConfig};
 
-/// The authorities that are open. Their databases stay open over a reload; what changes is the policy.
-#[derive(Debug, Default)]
-pub(crate) struct Authorities {
-    open: HashMap<PathBuf, EmbeddedCertificateAuthority>,
-    /// By the file of secrets: the nonces that clients hold stay good over a reload.
-    digest: HashMap<PathBuf, Arc<DigestVerifier>>,
+/// What the configuration file makes of a server.
+pub(crate) struct Prepared {
+    pub(crate) server: ServerConfig,
+    /// To be refreshed before the server starts with it.
+    pub(crate) follower: RevocationFollower,
 }
 
-impl Authorities {
-    /// Whoever may log in: by `users` alone, or by all that `[accounts]` names.
-    fn accounts(
-        &mut self,
-        users: Option<&PathBuf>,
-        accounts: Option<&AccountSettings>,
-    ) -> Result<Arc<dyn Authenticator>, CliError> {
-        let mut accounts = accounts.cloned().unwrap_or_default();
-        if let Some(users) = users {
-            if accounts.users.is_some() {
-                return Err(CliError::local(
-                    "users stands at the top and in accounts",
-                    "Keep one of the two.",
-                ));
-            }
-            accounts.users = Some(users.clone());
-        }
-        let verifier = match &accounts.digest_secrets {
-            None => None,
-            Some(path) => match self.digest.get(path) {
-                Some(verifier) => Some(Arc::clone(verifier)),
-                None => {
-                    let verifier = accounts.digest_verifier()?;
-                    if let Some(verifier) = &verifier {
-                        self.digest.insert(path.clone(), Arc::clone(verifier));
-                    }
-                    verifier
-                }
-            },
-        };
-        Ok(Arc::new(accounts.load(verifier)?))
-    }
-
-    fn open(&mut self, dir: &Path) -> Result<(), CliError> {
-        if !self.open.contains_key(dir) {
-            let opened = super::authority::open(dir, IssuancePolicy::default())?;
-            // Costs a thread that sleeps; the list is there when a label is given a path for it.
-            let publishing = opened
-                .with_revocation_list(CrlSettings::default())
-                .map_err(AuthorityError::from)?;
-            self.open.insert(dir.to_owned(), publishing);
-        }
-        Ok(())
-    }
-
-    fn with_policy(
-        &mut self,
-        dir: &Path,
-        policy: IssuancePolicy,
-    ) -> Result<Arc<dyn CertificateAuthority>, CliError> {
-        self.open(dir)?;
-        match self.open.get(dir) {
-            Some(authority) => Ok(Arc::new(authority.with_policy(policy))),
-            None => Err(CliError::local(
-                format!("the authority in {} is not open", dir.display()),
-                "Start the server anew.",
-            )),
-        }
-    }
-}
-
-/// Reads every file that the configuration names. Nothing is changed when one of them is wrong.
-pub(crate) fn server_config(
-    config: &ServeConfig,
-    authorities: &mut Authorities,
-) -> Result<ServerConfig, CliError> {
+/// Reads every file that the configuration names. The running server is not touched when one of them is wrong.
+pub(crate) fn prepare(config: &ServeConfig, authorities: &mut Authorities) -> Result<Prepared, CliError> {
     let identity = Arc::new(Identity::load(&config.certificate, &config.key)?);
     let mut tls = ServerTls::new(Arc::clone(&identity));
     let anchors = trust_store("EST client trust anchors", &config.client_trust_anchors)?;
-    if !anchors.anchors().is_empty() {
-        tls.client_authentication =
-            ClientAuthentication::Optional(PeerVerifier::trust_store(Arc::clone(&anchors)));
+    authorities.begin();
+    let crl = config.crl_settings()?;
+    authorities.open(config.source()?, crl)?;
+    for label in &config.labels {
+        authorities.open(config.source_of(label)?, crl)?;
     }
-    Ok(ServerConfig {
+    let revocation = ClientRevocation::new(config, authorities)?;
+    if !anchors.anchors().is_empty() {
+        let mut verifier = PeerVerifier::trust_store(Arc::clone(&anchors));
+        if let Some(check) = revocation.check(&anchors) {
+            verifier = verifier.with_revocation(check);
+        }
+        tls.client_authentication = ClientAuthentication::Optional(verifier);
+    }
+    let signing = Signing {
+        identity: &identity,
+        anchors: &anchors,
+        revocation: &revocation,
+    };
+    let server = ServerConfig {
         tls,
-        operations: operations(config, authorities, &identity, &anchors)?,
+        operations: operations(config, authorities, &signing)?,
         authenticator: authorities.accounts(config.users.as_ref(), config.accounts.as_ref())?,
         limits: config.limits()?,
-    })
+    };
+    let follower = revocation.follower;
+    Ok(Prepared { server, follower })
+}
+
+/// How certificates of clients are checked for revocation: by the lists of the authorities behind the server, as they
+/// are at any moment, and by lists from files.
+struct ClientRevocation {
+    follower: RevocationFollower,
+    /// Subjects of the authorities behind the server that publish lists.
+    own: Vec<Vec<u8>>,
+    /// Whether there are lists from files. Then each issuer needs one; else only the own authorities are sure to have
+    /// any.
+    given: bool,
+    accept_missing: bool,
+    accept_expired: bool,
+}
+
+impl ClientRevocation {
+    fn new(config: &ServeConfig, authorities: &Authorities) -> Result<Self, CliError> {
+        const ROLE: &str = "EST client certificates";
+        let paths = &config.client_revocation_lists;
+        let mut own = Vec::new();
+        let mut followed: Vec<Arc<dyn CertificateAuthority>> = Vec::new();
+        for authority in authorities.publishing() {
+            let certificate = Certificate::from_der(authority.ca_certificate())?;
+            own.push(certificate.subject_der().to_vec());
+            followed.push(Arc::new(authority.clone()));
+        }
+        Ok(Self {
+            follower: RevocationFollower::new(RevocationLists::from_paths(ROLE, paths)?, followed),
+            own,
+            given: !paths.is_empty(),
+            accept_missing: config.dangerous_accept_missing_revocation_lists,
+            accept_expired: config.dangerous_accept_expired_revocation_lists,
+        })
+    }
+
+    /// `None` when there are no lists at all.
+    fn check(&self, anchors: &TrustStore) -> Option<RevocationCheck> {
+        if !self.given && self.own.is_empty() {
+            return None;
+        }
+        let mut check = RevocationCheck::by(self.follower.lists());
+        let is_own = |anchor: &Certificate| self.own.iter().any(|own| own == anchor.subject_der());
+        if !self.given {
+            check = check.with_depth(RevocationDepth::EndEntity);
+        }
+        if self.accept_missing || !self.given && !anchors.anchors().iter().all(is_own) {
+            check = check.dangerous_accept_missing_list();
+        }
+        if self.accept_expired {
+            check = check.dangerous_accept_expired_list();
+        }
+        Some(check)
+    }
+}
+
+/// What signs answers, and whose signatures are accepted.
+struct Signing<'a> {
+    identity: &'a Arc<Identity>,
+    anchors: &'a Arc<TrustStore>,
+    revocation: &'a ClientRevocation,
+}
+
+impl Signing<'_> {
+    fn offer(
+        &self,
+        cmc: Option<&FullCmc>,
+        keys: Option<&KeyGeneration>,
+        settings: &mut LabelSettings,
+    ) -> Result<(), CliError> {
+        if let Some(given) = cmc {
+            settings.full_cmc = Some(full_cmc_settings(given, self)?);
+        }
+        if let Some(given) = keys {
+            settings.server_key_generation = Some(key_generation(given, self.identity)?);
+        }
+        Ok(())
+    }
 }
 
 fn operations(
     config: &ServeConfig,
     authorities: &mut Authorities,
-    identity: &Arc<Identity>,
-    anchors: &Arc<TrustStore>,
+    signing: &Signing<'_>,
 ) -> Result<Operations, CliError> {
-    let offer = |cmc: &Option<FullCmc>, keys: &Option<KeyGeneration>, settings: &mut LabelSettings| {
-        if let Some(given) = cmc {
-            settings.full_cmc = Some(full_cmc_settings(given, identity, anchors)?);
-        }
-        if let Some(given) = keys {
-            settings.server_key_generation = Some(key_generation(given, identity)?);
-        }
-        Ok::<(), CliError>(())
-    };
-    let authority = authorities.with_policy(&config.ca_dir, config.policy()?)?;
+    let source = config.source()?;
+    let authority = authorities.authority(source, &config.keys())?;
     let mut settings = config.settings()?;
-    offer(&config.full_cmc, &config.server_key_generation, &mut settings)?;
+    signing.offer(
+        config.full_cmc.as_ref(),
+        config.server_key_generation.as_ref(),
+        &mut settings,
+    )?;
     let mut operations = Operations::new(Arc::clone(&authority), settings);
     if let Some(path) = &config.crl_path {
-        operations = operations.with_revocation_list(checked_path(path)?, authority);
+        operations = operations.with_revocation_list(checked_path(path, "", source)?, authority);
     }
     for label in &config.labels {
         let name = label.path_label()?;
@@ -143,10 +163,15 @@ fn operations(
                 "Give each label a name of its own.",
             ));
         }
-        let dir = label.ca_dir.as_deref().unwrap_or(&config.ca_dir);
-        let authority = authorities.with_policy(dir, label.keys().policy()?)?;
+        let source = config.source_of(label)?;
+        let keys = label.keys();
+        let authority = authorities.authority(source, &keys)?;
         let mut settings = config.label_settings(label)?;
-        offer(&label.full_cmc, &label.server_key_generation, &mut settings)?;
+        signing.offer(
+            label.full_cmc.as_ref(),
+            label.server_key_generation.as_ref(),
+            &mut settings,
+        )?;
         let mut service = LabelService::new(Arc::clone(&authority), settings);
         if label.users.is_some() || label.accounts.is_some() {
             let accounts = authorities.accounts(label.users.as_ref(), label.accounts.as_ref())?;
@@ -154,7 +179,7 @@ fn operations(
         }
         operations = operations.with_label(name, service);
         if let Some(path) = &label.crl_path {
-            operations = operations.with_revocation_list(checked_path(path)?, authority);
+            operations = operations.with_revocation_list(checked_path(path, &keys.place, source)?, authority);
         }
     }
     Ok(operations)
@@ -196,25 +221,29 @@ fn trust_store(role: &str, paths: &[PathBuf]) -> Result<Arc<TrustStore>, CliErro
     }))
 }
 
-fn checked_path(path: &str) -> Result<String, CliError> {
+fn checked_path(path: &str, place: &str, source: Source<'_>) -> Result<String, CliError> {
+    if matches!(source, Source::Command(_)) {
+        return Err(CliError::local(
+            format!("{place}crl-path: an authority behind a command has no revocation list here"),
+            "Publish the list where the program makes it.",
+        ));
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
     if path.starts_with('/') && path.len() > 1 && path.chars().all(plain) {
         return Ok(path.to_owned());
     }
     Err(CliError::local(
-        format!("crl-path: {path:?} is no path of letters, digits, hyphens, dots, underscores and slashes"),
+        format!(
+            "{place}crl-path: {path:?} is no path of letters, digits, hyphens, dots, underscores and slashes"
+        ),
         "Write it like /crl/ca.crl, as it stands in the distribution point of the certificates.",
     ))
 }
 
-fn full_cmc_settings(
-    given: &FullCmc,
-    identity: &Arc<Identity>,
-    anchors: &Arc<TrustStore>,
-) -> Result<FullCmcSettings, CliError> {
+fn full_cmc_settings(given: &FullCmc, signing: &Signing<'_>) -> Result<FullCmcSettings, CliError> {
     let signer = match (&given.certificate, &given.key) {
         (Some(certificate), Some(key)) => Arc::new(Identity::load(certificate, key)?),
-        (None, None) => Arc::clone(identity),
+        (None, None) => Arc::clone(signing.identity),
         _ => {
             return Err(CliError::local(
                 "full-cmc: certificate and key go together, and one is missing",
@@ -223,11 +252,13 @@ fn full_cmc_settings(
         }
     };
     let anchors = if given.trust_anchors.is_empty() {
-        Arc::clone(anchors)
+        Arc::clone(signing.anchors)
     } else {
         trust_store("full CMC trust anchors", &given.trust_anchors)?
     };
+    let revocation = signing.revocation.check(&anchors);
     let mut settings = FullCmcSettings::new(signer, anchors);
+    settings.revocation = revocation;
     if let Some(path) = &given.secrets {
         settings.secrets = Arc::new(SharedSecrets::load(path)?);
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use pki_common::revocation::RevocationReason;
 use pki_common::{Diagnose, Failure, Rung, Side};
 
 use super::number::EstErrorNumber;
@@ -125,6 +126,15 @@ pub enum Refusal {
          TLS connection (RFC 7030, section 4.2.2), and there is none."
     )]
     NoClientCertificate,
+    /// The certificate of the client was revoked after its connection began; before, the handshake would have failed.
+    #[error(
+        "the client certificate was revoked (reason: {reason}). Enrol anew with other credentials, or ask the operator \
+         of the certificate authority."
+    )]
+    RevokedCertificate {
+        /// Why, as its authority says.
+        reason: RevocationReason,
+    },
     /// The request is not tied to the connection it came in (RFC 7030, section 3.5).
     #[error(
         "rule proof-of-possession: the request is not tied to this TLS connection: {cause}. Make and sign it anew on \
@@ -203,7 +213,9 @@ impl Refusal {
             Self::Unauthenticated { challenges, .. } if challenges.is_empty() => StatusCode::FORBIDDEN,
             Self::Unauthenticated { .. } | Self::WrongCredentials { .. } => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::NoClientCertificate | Self::ProofOfPossession { .. } => StatusCode::FORBIDDEN,
+            Self::NoClientCertificate | Self::RevokedCertificate { .. } | Self::ProofOfPossession { .. } => {
+                StatusCode::FORBIDDEN
+            }
             // Well-formed and understood, but not to be carried out.
             Self::Policy { .. } | Self::KeyEncryption { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Pending { .. } => StatusCode::ACCEPTED,
@@ -229,7 +241,7 @@ impl Refusal {
             | Self::WrongCredentials { .. }
             | Self::TooManyFailures { .. }
             | Self::MalformedCredentials(_) => EstErrorNumber::AUTH_FAIL,
-            Self::NoClientCertificate => EstErrorNumber::AUTH_FAIL,
+            Self::NoClientCertificate | Self::RevokedCertificate { .. } => EstErrorNumber::AUTH_FAIL,
             Self::ProofOfPossession { .. } => EstErrorNumber::AUTH_FAIL_TLSUID,
             Self::Policy { .. } | Self::KeyEncryption { .. } => EstErrorNumber::CA_ENROLL_FAIL,
             Self::Pending { .. } | Self::Unavailable { .. } => EstErrorNumber::CA_ENROLL_RETRY,
@@ -333,6 +345,10 @@ impl Diagnose for Refusal {
             Self::NoClientCertificate => (
                 Rung::Status,
                 "Connect with the certificate that is to be renewed and its key.",
+            ),
+            Self::RevokedCertificate { .. } => (
+                Rung::Status,
+                "Give the client a certificate that is not revoked, or other credentials.",
             ),
             Self::ProofOfPossession { .. } => (
                 Rung::Body,

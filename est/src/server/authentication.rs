@@ -7,23 +7,24 @@ use std::time::{Instant, SystemTime};
 use pki_common::Certificate;
 use rand_core::{OsRng, RngCore as _};
 
-use super::ServerLimits;
 use super::counters::Counters;
-use super::password_gate::{PasswordGate, run};
+use super::password_gate::run;
+use super::state::Guards;
 use crate::auth::digest::{DigestCredentials, DigestRequest, DigestVerdict};
 use crate::auth::{
-    AddressGroup, AuthenticationDecision, AuthenticationMethod, AuthenticationMethods,
+    Account, AddressGroup, AuthenticationDecision, AuthenticationMethod, AuthenticationMethods,
     AuthenticationRequirement, Authenticator, BasicCredentials, BearerToken, Challenges, Client, Credentials,
-    FailureCounter, Presented, TokenVerdict, basic_challenge, bearer_challenge, decide,
+    Presented, TokenVerdict, basic_challenge, bearer_challenge, decide,
 };
 use crate::operation::{Operation, Refusal};
 
-/// One for all connections of a server.
+/// One for each set of accounts; what they may cost is counted for the server as a whole.
 #[derive(Debug)]
 pub(crate) struct AuthenticationGate {
+    /// Whose accounts these are: the same name under another label may be somebody else.
+    accounts: String,
     authenticator: Arc<dyn Authenticator>,
-    passwords: PasswordGate,
-    failures: FailureCounter,
+    guards: Guards,
     counters: Arc<Counters>,
 }
 
@@ -50,14 +51,15 @@ enum Outcome {
 
 impl AuthenticationGate {
     pub(crate) fn new(
+        accounts: &str,
         authenticator: Arc<dyn Authenticator>,
-        limits: &ServerLimits,
+        guards: &Guards,
         counters: Arc<Counters>,
     ) -> Self {
         Self {
+            accounts: accounts.to_owned(),
             authenticator,
-            passwords: PasswordGate::new(limits.password_checks),
-            failures: FailureCounter::new(limits.login_failures),
+            guards: guards.clone(),
             counters,
         }
     }
@@ -105,12 +107,13 @@ impl AuthenticationGate {
         let offer = asked.required.http_methods(asked.certificate.is_some());
         match outcome {
             Outcome::Right { user } => {
-                self.failures.succeeded(&user, address);
+                self.guards.failures.succeeded(self.account(&user), address);
                 Ok(Client::by_credentials(user, method, asked.certificate.cloned()))
             }
             Outcome::Stale => Err(self.missing(asked, offer, true)),
             Outcome::Wrong => {
-                self.failures.failed(user.as_deref(), address, Instant::now());
+                let account = user.as_deref().map(|user| self.account(user));
+                self.guards.failures.failed(account, address, Instant::now());
                 let token = method == AuthenticationMethod::Bearer;
                 Err(Refusal::WrongCredentials {
                     user: user.unwrap_or_else(|| "unknown, by a token".to_owned()),
@@ -121,9 +124,18 @@ impl AuthenticationGate {
     }
 
     fn admit(&self, user: Option<&str>, address: Option<AddressGroup>) -> Result<(), Refusal> {
-        self.failures
-            .admit(user, address, Instant::now())
+        let account = user.map(|user| self.account(user));
+        self.guards
+            .failures
+            .admit(account, address, Instant::now())
             .map_err(|retry_after| Refusal::TooManyFailures { retry_after })
+    }
+
+    fn account<'a>(&'a self, user: &'a str) -> Account<'a> {
+        Account {
+            of: &self.accounts,
+            user,
+        }
     }
 
     async fn verify_password(
@@ -135,6 +147,7 @@ impl AuthenticationGate {
         let counted = (&self.counters.passwords_recalled, &self.counters.password_checks);
         let admit = || self.admit(Some(&user), address);
         let right = self
+            .guards
             .passwords
             .verify(&self.authenticator, credentials, address, admit, counted)
             .await?;
@@ -178,7 +191,7 @@ impl AuthenticationGate {
         let verdict = match self.authenticator.recall_token(&token, now) {
             Some(verdict) => verdict,
             None => {
-                let turn = self.passwords.turn(address).await?;
+                let turn = self.guards.passwords.turn(address).await?;
                 self.admit(None, address)?;
                 let authenticator = Arc::clone(&self.authenticator);
                 run(turn, move || authenticator.check_token(&token, now)).await?

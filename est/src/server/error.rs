@@ -20,6 +20,12 @@ pub enum ServerError {
     /// The TLS configuration cannot be used.
     #[error("{0}")]
     Tls(#[from] TlsConfigError),
+    /// The revocation list of an authority behind the server cannot be had.
+    #[error("no revocation list for client certificates: {cause}")]
+    RevocationList {
+        /// What the authority or the list says.
+        cause: String,
+    },
     /// A limit that cannot be kept.
     #[error("the limit {name} is {found}, but must be at least {least}")]
     Limit {
@@ -49,6 +55,7 @@ impl Diagnose for ServerError {
                 "Choose a free port and an address of this machine; ports under 1024 need a privilege."
             }
             Self::Tls(error) => return error.diagnose(),
+            Self::RevocationList { .. } => "Look into the log and at the disk of the certificate authority.",
             Self::LimitTooHigh { .. } => "Lower the limit in the configuration of the server.",
             Self::Limit { .. } => "Raise the limit in the configuration of the server.",
         };

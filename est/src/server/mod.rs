@@ -8,6 +8,7 @@
 //! | `service.rs` | one request: authentication, body, operation, log |
 //! | `state.rs` | what a reload replaces |
 //! | `addresses.rs` | connections per address |
+//! | `revocation_follower.rs` | revocation lists for client certificates, kept current |
 //! | `revocation_listener.rs` | revocation lists over plain HTTP |
 //! | `authentication.rs` | who the client is, by what the label demands |
 //! | `password_gate.rs` | password checks off the runtime |
@@ -78,6 +79,7 @@ mod key_generation;
 mod limits;
 mod own_identity;
 mod password_gate;
+mod revocation_follower;
 mod revocation_listener;
 mod service;
 mod state;
@@ -99,6 +101,7 @@ pub use error::ServerError;
 pub use key_generation::{BlockingKeyGenerator, DEFAULT_CONCURRENT_KEYS};
 pub use limits::ServerLimits;
 pub use own_identity::{OwnIdentityError, own_identity};
+pub use revocation_follower::RevocationFollower;
 pub use service::EstService;
 
 use crate::auth::Authenticator;
@@ -272,6 +275,7 @@ impl ServerHandle {
     /// the new one. Client certificates and the TLS settings are those of the handshake; new ones come with new
     /// connections.
     ///
+    /// Failed logins and the password checks in progress count on, unless their own limits change.
     /// [`ServerLimits::connections`] and [`ServerLimits::handshakes`] keep their values until a restart.
     ///
     /// # Errors

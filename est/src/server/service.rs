@@ -140,6 +140,7 @@ impl EstService {
         let Some(required) = operations.authentication(route) else {
             return Ok(Client::anonymous());
         };
+        serving.check_not_revoked(self.connection.facts.certificate.as_ref())?;
         let asked = AuthenticationRequest {
             required,
             realm: operations.realm(route.label.as_ref()),

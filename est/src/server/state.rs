@@ -4,44 +4,69 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use pki_common::Certificate;
+use pki_common::revocation::SharedRevocationLists;
+use pki_common::tls::ClientAuthentication;
 use rustls::ServerConfig as TlsConfig;
 
 use super::authentication::AuthenticationGate;
 use super::counters::Counters;
+use super::password_gate::PasswordGate;
 use super::{ServerConfig, ServerError, ServerLimits, check};
-use crate::auth::Authenticator;
-use crate::operation::Operations;
+use crate::auth::{Authenticator, FailureCounter};
+use crate::operation::{Operations, Refusal};
 use crate::wire::label::PathLabel;
 
 /// What answers requests.
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) operations: Operations,
+    /// Asked again for each request, because a connection may outlive the certificate of its client.
+    revocation: Option<SharedRevocationLists>,
+    guards: Guards,
     default_gate: AuthenticationGate,
     label_gates: HashMap<Option<PathLabel>, AuthenticationGate>,
     pub(crate) limits: ServerLimits,
 }
 
 impl Serving {
-    pub(crate) fn new(
+    fn new(
         operations: Operations,
         authenticator: Arc<dyn Authenticator>,
         limits: ServerLimits,
+        guards: Guards,
+        revocation: Option<SharedRevocationLists>,
         counters: &Arc<Counters>,
     ) -> Self {
-        let gate = |authenticator| AuthenticationGate::new(authenticator, &limits, Arc::clone(counters));
+        let gate = |realm: &str, authenticator| {
+            AuthenticationGate::new(realm, authenticator, &guards, Arc::clone(counters))
+        };
         let label_gates = operations
             .services()
             .filter_map(|(label, service)| {
                 let authenticator = service.authenticator.clone()?;
-                Some((label.cloned(), gate(authenticator)))
+                let realm = label.map(PathLabel::as_str).unwrap_or_default();
+                Some((label.cloned(), gate(realm, authenticator)))
             })
             .collect();
         Self {
-            default_gate: gate(authenticator),
+            default_gate: gate("", authenticator),
             label_gates,
+            guards,
+            revocation,
             operations,
             limits,
+        }
+    }
+
+    /// Refuses a client whose certificate was revoked since it was verified in the handshake.
+    pub(crate) fn check_not_revoked(&self, certificate: Option<&Certificate>) -> Result<(), Refusal> {
+        let (Some(lists), Some(certificate)) = (&self.revocation, certificate) else {
+            return Ok(());
+        };
+        match lists.load().revoked(certificate) {
+            Some(entry) => Err(Refusal::RevokedCertificate { reason: entry.reason }),
+            None => Ok(()),
         }
     }
 
@@ -62,7 +87,7 @@ pub(crate) struct ServerState {
 impl ServerState {
     pub(crate) fn new(config: ServerConfig) -> Result<Self, ServerError> {
         let counters = Arc::new(Counters::default());
-        let (serving, tls) = prepare(config, &counters)?;
+        let (serving, tls) = prepare(config, &counters, None)?;
         Ok(Self {
             serving: ArcSwap::from_pointee(serving),
             tls: ArcSwap::new(tls),
@@ -72,14 +97,42 @@ impl ServerState {
 
     /// Takes the new configuration as a whole, or keeps the old one as a whole.
     pub(crate) fn reload(&self, config: ServerConfig) -> Result<(), ServerError> {
-        let (serving, tls) = prepare(config, &self.counters)?;
+        let (serving, tls) = prepare(config, &self.counters, Some(&self.serving.load()))?;
         self.serving.store(Arc::new(serving));
         self.tls.store(tls);
         Ok(())
     }
 }
 
-fn prepare(config: ServerConfig, counters: &Arc<Counters>) -> Result<(Serving, Arc<TlsConfig>), ServerError> {
+/// What is one for the whole server, shared by all labels, and kept over a reload: else each label, or each reload,
+/// would give an attacker new tries.
+#[derive(Debug, Clone)]
+pub(crate) struct Guards {
+    pub(crate) passwords: Arc<PasswordGate>,
+    pub(crate) failures: Arc<FailureCounter>,
+}
+
+impl Guards {
+    /// Those of before as far as their limits are the same.
+    fn new(limits: &ServerLimits, before: Option<&Serving>) -> Self {
+        let passwords = before
+            .filter(|before| before.limits.password_checks == limits.password_checks)
+            .map(|before| Arc::clone(&before.guards.passwords));
+        let failures = before
+            .filter(|before| before.limits.login_failures == limits.login_failures)
+            .map(|before| Arc::clone(&before.guards.failures));
+        Self {
+            passwords: passwords.unwrap_or_else(|| Arc::new(PasswordGate::new(limits.password_checks))),
+            failures: failures.unwrap_or_else(|| Arc::new(FailureCounter::new(limits.login_failures))),
+        }
+    }
+}
+
+fn prepare(
+    config: ServerConfig,
+    counters: &Arc<Counters>,
+    before: Option<&Serving>,
+) -> Result<(Serving, Arc<TlsConfig>), ServerError> {
     let ServerConfig {
         mut tls,
         operations,
@@ -89,6 +142,19 @@ fn prepare(config: ServerConfig, counters: &Arc<Counters>) -> Result<(Serving, A
     check(&limits)?;
     tls.alpn = vec![b"http/1.1".to_vec()];
     tls.channel_binding |= operations.uses_channel_bindings();
+    let revocation = revocation_lists(&tls.client_authentication);
     let tls = tls.rustls_config()?;
-    Ok((Serving::new(operations, authenticator, limits, counters), tls))
+    let guards = Guards::new(&limits, before);
+    let serving = Serving::new(operations, authenticator, limits, guards, revocation, counters);
+    Ok((serving, tls))
+}
+
+/// The lists by which the handshake checks client certificates.
+fn revocation_lists(clients: &ClientAuthentication) -> Option<SharedRevocationLists> {
+    match clients {
+        ClientAuthentication::None => None,
+        ClientAuthentication::Optional(verifier) | ClientAuthentication::Required(verifier) => {
+            verifier.revocation().map(|check| check.lists().clone())
+        }
+    }
 }

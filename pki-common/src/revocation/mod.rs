@@ -22,6 +22,7 @@ pub use check::{RevocationCheck, RevocationDepth};
 pub use error::RevocationListError;
 pub use list::{RevocationList, RevocationReason, RevokedCertificate};
 
+use crate::certificate::Certificate;
 use crate::shared::Shared;
 
 /// Largest list that is read by default, in bytes: about 400,000 entries. The limit keeps a mistyped path from
@@ -110,6 +111,16 @@ impl RevocationLists {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether a certificate that was verified before is on a list by now: for connections that stay open. The
+    /// signatures of the lists are not asked; that is for the next verification.
+    #[must_use]
+    pub fn revoked(&self, certificate: &Certificate) -> Option<RevokedCertificate> {
+        self.of_issuer(certificate.issuer_der())
+            .iter()
+            .filter(|list| list.covers(certificate))
+            .find_map(|list| list.entry(certificate.serial_number()))
     }
 
     fn of_issuer(&self, issuer_der: &[u8]) -> &[Arc<RevocationList>] {

@@ -142,6 +142,12 @@ impl PeerVerifier {
         self.changed()
     }
 
+    /// What is done about revocation, if anything.
+    #[must_use]
+    pub const fn revocation(&self) -> Option<&RevocationCheck> {
+        self.revocation.as_ref()
+    }
+
     fn changed(mut self) -> Self {
         self.rules = new_rules();
         self

@@ -23,6 +23,8 @@ use super::record::{CertificateRecord, RequestOrigin};
 pub struct Submission {
     /// The request, in DER.
     pub csr: Vec<u8>,
+    /// What makes it the same request when it comes again: everything that an approval is for.
+    pub identity: Vec<u8>,
     /// Its subject as RFC 4514 writes it.
     pub subject: String,
     /// Where it came from.
@@ -163,12 +165,12 @@ pub struct Decision {
     pub now: u64,
 }
 
-/// SHA-256 over the request, the requester and the path label, each after its length so that they cannot run into
+/// SHA-256 over the [identity](Submission::identity) of the request, the requester and the path label, each after its length so that they cannot run into
 /// one another.
-pub fn request_key(csr: &[u8], origin: &RequestOrigin) -> [u8; 32] {
+pub fn request_key(identity: &[u8], origin: &RequestOrigin) -> [u8; 32] {
     let mut hash = Sha256::new();
     let label = origin.label.as_deref().unwrap_or_default();
-    for part in [csr, origin.requester.as_bytes(), label.as_bytes()] {
+    for part in [identity, origin.requester.as_bytes(), label.as_bytes()] {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(part);
     }

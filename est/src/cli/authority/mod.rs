@@ -18,11 +18,12 @@ use rustls::time_provider::{DefaultTimeProvider, TimeProvider as _};
 
 pub(crate) use arguments::CaCommand;
 use arguments::{Common, Output, PassphraseArguments};
+pub(crate) use passphrase::for_opening as passphrase_for;
 
 use super::CliError;
 use super::files::{must_not_exist, print, write_public};
 use crate::ca::database::{CertificateLog, SqliteLog};
-use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority};
+use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, Passphrase};
 use crate::ca::issuer::{CrlSettings, IssuerError};
 use crate::ca::policy::IssuancePolicy;
 use crate::server::own_identity;
@@ -78,20 +79,16 @@ pub(crate) fn run(command: CaCommand) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the authority of a folder for a server, with a revocation list kept current as the defaults have it.
-pub(crate) fn open(dir: &Path, policy: IssuancePolicy) -> Result<EmbeddedCertificateAuthority, CliError> {
-    open_to_serve(dir, None, policy, CrlSettings::default())
-}
-
-/// As [`open`]; the passphrase of an encrypted key comes from the file when there is one, else from the environment
-/// or a terminal. An authority whose certificate does not allow it publishes no list.
+/// Opens an authority for a server, with a revocation list kept current. One whose certificate does not allow it
+/// publishes no list.
 pub(crate) fn open_to_serve(
-    dir: &Path,
-    passphrase_file: Option<&Path>,
-    policy: IssuancePolicy,
+    files: &AuthorityFiles,
+    passphrase: Option<&Passphrase>,
     crl: CrlSettings,
 ) -> Result<EmbeddedCertificateAuthority, CliError> {
-    let authority = open_for(dir, passphrase_file, policy)?;
+    let clock = Arc::new(DefaultTimeProvider);
+    let authority =
+        EmbeddedCertificateAuthority::open_with(files, passphrase, IssuancePolicy::default(), clock)?;
     match authority.clone().with_revocation_list(crl) {
         Ok(authority) => Ok(authority),
         Err(error @ IssuerError::NotACa { .. }) => {
@@ -103,28 +100,16 @@ pub(crate) fn open_to_serve(
 }
 
 /// Opens the authority of a folder.
-fn open_for(
-    dir: &Path,
-    passphrase_file: Option<&Path>,
-    policy: IssuancePolicy,
-) -> Result<EmbeddedCertificateAuthority, CliError> {
+fn open_with(dir: &Path, passphrase: &PassphraseArguments) -> Result<EmbeddedCertificateAuthority, CliError> {
     let files = AuthorityFiles::in_folder(dir);
-    let passphrase = passphrase::for_opening(&files, passphrase_file)?;
+    let passphrase = passphrase_for(&files, passphrase.passphrase_file.as_deref())?;
     let clock = Arc::new(DefaultTimeProvider);
     Ok(EmbeddedCertificateAuthority::open_with(
         &files,
         passphrase.as_ref(),
-        policy,
+        IssuancePolicy::default(),
         clock,
     )?)
-}
-
-fn open_with(dir: &Path, passphrase: &PassphraseArguments) -> Result<EmbeddedCertificateAuthority, CliError> {
-    open_for(
-        dir,
-        passphrase.passphrase_file.as_deref(),
-        IssuancePolicy::default(),
-    )
 }
 
 /// Opens the log alone, for which no key and no passphrase is needed.

@@ -86,7 +86,7 @@ fn line(prompt: &str) -> Result<Zeroizing<String>, CliError> {
     let needed = || {
         CliError::local(
             "the authority's key needs a passphrase, and there is no terminal to ask",
-            format!("Give --passphrase-file, or set {VARIABLE}."),
+            format!("Give --passphrase-file (ca-passphrase-file to the server), or set {VARIABLE}."),
         )
     };
     if !input.is_terminal() || !echo(false) {

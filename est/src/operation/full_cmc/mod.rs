@@ -25,6 +25,7 @@ mod signature;
 use std::sync::Arc;
 
 use pki_common::identity::Identity;
+use pki_common::revocation::RevocationCheck;
 use pki_common::trust_store::TrustStore;
 use rustls::time_provider::TimeProvider;
 
@@ -49,6 +50,8 @@ pub struct FullCmcSettings {
     pub signer: Arc<Identity>,
     /// Whose certificates may sign requests.
     pub anchors: Arc<TrustStore>,
+    /// Whether those certificates are revoked; `None`: not asked.
+    pub revocation: Option<RevocationCheck>,
     /// The secrets that prove an identity without a certificate.
     pub secrets: Arc<SharedSecrets>,
     /// Whether a request that no certified key has signed needs an identity proof. Without it the client that HTTP
@@ -74,12 +77,13 @@ impl FullCmcSettings {
     ///
     /// # Defaults
     /// No shared secrets, an identity proof needed from everybody without a certificate, subject as in the signer's
-    /// certificate, no registrars, no revocation, default limits, the system's clock.
+    /// certificate, no revocation lists, no registrars, no revocation, default limits, the system's clock.
     #[must_use]
     pub fn new(signer: Arc<Identity>, anchors: Arc<TrustStore>) -> Self {
         Self {
             signer,
             anchors,
+            revocation: None,
             secrets: Arc::new(SharedSecrets::default()),
             identity_proof_required: true,
             subject_must_match_signer: true,
@@ -143,12 +147,16 @@ async fn simple(exchange: &Exchange<'_>, message: &[u8]) -> Result<OperationResp
     let settings = &exchange.service.settings;
     let verified = UnverifiedCsr::from_der(message, &settings.csr_limits)
         .and_then(|csr| csr.verify(&settings.verification));
-    let outcome = match verified {
-        Ok(csr) => {
+    let id = BodyPartId::SIMPLE_REQUEST;
+    let checked = verified
+        .map_err(|error| requests::bad_request(id, &error))
+        .and_then(|csr| requests::check_as_enrollment(exchange, csr, id));
+    let outcome = match checked {
+        Ok(checked) => {
             let requester = enrollment::requester(exchange.request);
-            requests::enroll(exchange, csr, requester, BodyPartId::SIMPLE_REQUEST, message).await
+            requests::enroll(exchange, checked, requester, id, message).await
         }
-        Err(error) => requests::Outcome::Status(requests::bad_request(BodyPartId::SIMPLE_REQUEST, &error)),
+        Err(status) => requests::Outcome::Status(status),
     };
     match outcome {
         requests::Outcome::Issued(certificate) => {

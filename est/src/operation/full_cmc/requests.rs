@@ -12,7 +12,7 @@ use x509_cert::ext::pkix::ExtendedKeyUsage;
 use super::controls::Plan;
 use super::identity::Identification;
 use super::signature::SignedBy;
-use super::{EnrollOperation, Exchange};
+use super::{EnrollOperation, Exchange, Refusal, enrollment};
 use crate::ca::{
     ChannelBindingState, EnrollError, EnrollOutcome, EnrollRequest, PolicyRefusal, PolicyRule, Requester,
 };
@@ -22,7 +22,6 @@ use crate::wire::cmc::{
     identity_proof, oid,
 };
 use crate::wire::csr::{CertificationRequest, UnverifiedCsr, VerifiedCsr};
-use crate::wire::csr_attributes;
 
 /// `id-alg-noSignature` (RFC 5272 appendix C.1): a request whose maker cannot sign.
 const NO_SIGNATURE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.6.2");
@@ -90,19 +89,15 @@ pub(super) async fn query(context: &Context<'_>, token: &[u8], id: BodyPartId) -
 /// Processes one request; statuses are about the body part `id`.
 pub(super) async fn process(context: &Context<'_>, request: &TaggedRequest, id: BodyPartId) -> Outcome {
     match checked(context, request, id) {
-        Ok(csr) => {
+        Ok(checked) => {
             let requester = context.identification.requester.clone();
-            enroll(context.exchange, csr, requester, id, &request.to_der()).await
+            enroll(context.exchange, checked, requester, id, &request.to_der()).await
         }
         Err(status) => Outcome::Status(status),
     }
 }
 
-fn checked(
-    context: &Context<'_>,
-    request: &TaggedRequest,
-    id: BodyPartId,
-) -> Result<VerifiedCsr, CmcStatusInfo> {
+fn checked(context: &Context<'_>, request: &TaggedRequest, id: BodyPartId) -> Result<Checked, CmcStatusInfo> {
     if let TaggedRequest::Crmf(message) = request {
         if message.has_reg_info() {
             let text = "a CRMF request must not have regInfo here (RFC 5272 section 3.2.1.2.2)";
@@ -128,8 +123,33 @@ fn checked(
     }
     check_link(context, &csr, id)?;
     check_subject(context, &csr, id)?;
-    check_attributes(context.exchange, &csr, id)?;
-    Ok(csr)
+    check_as_enrollment(context.exchange, csr, id)
+}
+
+/// A request that fulfils what the label demands of every request, by whatever operation it comes.
+pub(super) struct Checked {
+    csr: VerifiedCsr,
+    channel_binding: ChannelBindingState,
+}
+
+/// What `simpleenroll` checks as well: the attributes asked for, where they are enforced, and whether the request is
+/// tied to its connection. The request behind the token of a query is no exception: else whoever makes up a token
+/// would be one.
+pub(super) fn check_as_enrollment(
+    exchange: &Exchange<'_>,
+    csr: VerifiedCsr,
+    id: BodyPartId,
+) -> Result<Checked, CmcStatusInfo> {
+    match enrollment::check(exchange.service, exchange.request, &csr) {
+        Ok(channel_binding) => Ok(Checked { csr, channel_binding }),
+        Err(refusal) => {
+            let reason = match refusal {
+                Refusal::ProofOfPossession { .. } => CmcFailInfo::POP_FAILED,
+                _ => CmcFailInfo::BAD_REQUEST,
+            };
+            Err(CmcStatusInfo::failed(&[id], reason, refusal.to_string()))
+        }
+    }
 }
 
 fn check_kind_of_proof(proof: ProofOfPossession, id: BodyPartId) -> Result<(), CmcStatusInfo> {
@@ -226,15 +246,6 @@ fn check_subject(context: &Context<'_>, csr: &VerifiedCsr, id: BodyPartId) -> Re
     Ok(())
 }
 
-/// What the label's CSR attributes demand, when they are more than a wish.
-fn check_attributes(exchange: &Exchange<'_>, csr: &VerifiedCsr, id: BodyPartId) -> Result<(), CmcStatusInfo> {
-    match &exchange.service.settings.csr_attributes {
-        Some(policy) if policy.enforce => csr_attributes::enforce(&policy.attributes, csr)
-            .map_err(|error| CmcStatusInfo::failed(&[id], CmcFailInfo::BAD_REQUEST, error.to_string())),
-        _ => Ok(()),
-    }
-}
-
 /// Whether the certificate is for a registration authority.
 pub(super) fn is_registrar(certificate: &Certificate) -> bool {
     extension_value(certificate, EXT_KEY_USAGE)
@@ -260,17 +271,18 @@ fn signature_algorithm(request: &CertificationRequest) -> Option<ObjectIdentifie
 /// Asks the authority. The token of a pending request is the request itself, `token`.
 pub(super) async fn enroll(
     exchange: &Exchange<'_>,
-    csr: VerifiedCsr,
+    checked: Checked,
     requester: Requester,
     id: BodyPartId,
     token: &[u8],
 ) -> Outcome {
+    let Checked { csr, channel_binding } = checked;
     let asked = EnrollRequest {
         csr,
         requester,
         label: exchange.request.route.label.clone(),
         operation: EnrollOperation::FullCmc,
-        channel_binding: ChannelBindingState::Absent,
+        channel_binding,
     };
     match exchange.service.authority.enroll(asked).await {
         Ok(EnrollOutcome::Issued(issued)) => Outcome::Issued(issued.certificate),

@@ -3,7 +3,7 @@
 use pki_common::Certificate;
 use pki_common::trust_store::Usage;
 
-use super::{Exchange, requests};
+use super::{Exchange, FullCmcSettings, requests};
 use crate::wire::cmc::{BodyPartId, CmcFailInfo, CmcStatusInfo, Control, PkiData, TaggedRequest, oid};
 use crate::wire::cms::CertificateIdentifier;
 use crate::wire::cms::signed_data::{SignedData, SignerInfo};
@@ -106,15 +106,19 @@ fn by_certificates(exchange: &Exchange<'_>, signed: &SignedData) -> Result<Signe
         let text = "this server does not know the time";
         failed(CmcFailInfo::INTERNAL_CA_ERROR, text.to_owned())
     })?;
+    let FullCmcSettings {
+        anchors, revocation, ..
+    } = exchange.settings;
     for signer in &signers {
-        exchange
-            .settings
-            .anchors
-            .validate(&signer.certificate, signed.certificates(), Usage::Client, now)
-            .map_err(|error| {
-                let text = format!("the signer's certificate is not accepted: {error}");
-                failed(CmcFailInfo::BAD_IDENTITY, text)
-            })?;
+        let (certificate, others) = (&signer.certificate, signed.certificates());
+        let valid = match revocation {
+            None => anchors.validate(certificate, others, Usage::Client, now),
+            Some(lists) => anchors.validate_unrevoked(certificate, others, Usage::Client, now, lists),
+        };
+        valid.map_err(|error| {
+            let text = format!("the signer's certificate is not accepted: {error}");
+            failed(CmcFailInfo::BAD_IDENTITY, text)
+        })?;
     }
     match signers.into_iter().next() {
         Some(signer) => Ok(SignedBy::Certificate(signer.certificate)),

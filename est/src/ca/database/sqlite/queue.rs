@@ -23,7 +23,7 @@ struct Found {
 
 /// Finds the entry of a request, or makes one.
 pub(super) fn submit(connection: &Connection, submission: &Submission) -> rusqlite::Result<QueueAnswer> {
-    let key = request_key(&submission.csr, &submission.origin);
+    let key = request_key(&submission.identity, &submission.origin);
     let now = integer(submission.now);
     let pick_up = integer(submission.rules.pick_up.as_secs());
     if let Some(found) = latest(connection, &key)? {
