@@ -288,6 +288,29 @@ mod tests {
     }
 
     #[test]
+    fn every_key_that_is_documented_as_a_comment_is_known() {
+        let is_config = |line: &str| {
+            line.starts_with('[')
+                || line
+                    .split_once(" = ")
+                    .is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
+        };
+        let text: Vec<&str> = EXAMPLE
+            .lines()
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|rest| is_config(rest))
+                    .unwrap_or(line)
+            })
+            .collect();
+        assert!(text.iter().filter(|line| line.starts_with('[')).count() > 12);
+        let config = load(&text.join("\n")).unwrap();
+        assert!(config.full_cmc.is_some() && config.command.is_some() && config.labels.len() == 1);
+        let error = config.source().unwrap_err().to_string();
+        assert!(error.contains("ca-dir and command"), "{error}");
+    }
+
+    #[test]
     fn paths_start_at_the_folder_of_the_file() {
         let config = load(SMALLEST).unwrap();
         assert!(config.key.is_absolute() && config.key.ends_with("s.key"));

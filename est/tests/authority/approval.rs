@@ -6,8 +6,13 @@ use est::ca::database::{Decision, LogError, QueueState};
 use est::ca::embedded::EmbeddedCertificateAuthority;
 use est::ca::policy::{Approval, ApprovalSettings, IssuancePolicy};
 use est::ca::{
-    EnrollError, EnrollOperation, EnrollOutcome, PolicyRule, Requester, RevocationReason, RevokeRequest,
+    ChannelBindingState, ChannelBindingType, EnrollError, EnrollOperation, EnrollOutcome, EnrollRequest,
+    PolicyRule, Requester, RevocationReason, RevokeRequest,
 };
+
+use est::request::{BindingAttribute, KeyAndRequest};
+use est::wire::csr::{CsrLimits, UnverifiedCsr, VerificationPolicy};
+use pki_common::identity::NewKey;
 
 use crate::support::{DAY, NOW, block_on};
 use crate::{enroll, reopened, request_of, root};
@@ -232,4 +237,33 @@ fn concurrent_retries_get_the_same_certificate() {
         "{outcomes:?}"
     );
     assert_eq!(authority.log().count(), Ok(1));
+}
+
+#[test]
+fn a_request_that_is_tied_to_each_new_connection_finds_its_entry_and_another_key_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let authority = root(folder).with_policy(policy());
+    let made = || KeyAndRequest::generate("CN=x".parse().unwrap(), vec![], NewKey::EcP256).unwrap();
+    let ask = |made: &KeyAndRequest, binding: &str| {
+        let der = made
+            .bound_csr_der(BindingAttribute::ChallengePassword, binding)
+            .unwrap();
+        let csr = UnverifiedCsr::from_der(&der, &CsrLimits::default()).unwrap();
+        let request = EnrollRequest {
+            csr: csr.verify(&VerificationPolicy::default()).unwrap(),
+            channel_binding: ChannelBindingState::Verified(ChannelBindingType::TlsExporter),
+            ..request_of("p256", "alice")
+        };
+        enroll(&authority, request).unwrap()
+    };
+    let (one, other) = (made(), made());
+    for binding in ["Zmlyc3Q=", "c2Vjb25k"] {
+        assert!(matches!(ask(&one, binding), EnrollOutcome::Pending { .. }));
+    }
+    let waiting = authority.log().queue(Some(QueueState::Waiting), 0, 10).unwrap();
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    decide(folder, waiting[0].id, true, 60).unwrap();
+    assert!(matches!(ask(&other, "dGhpcmQ="), EnrollOutcome::Pending { .. }));
+    assert!(matches!(ask(&one, "dGhpcmQ="), EnrollOutcome::Issued(_)));
 }

@@ -1,11 +1,13 @@
 //! Labels know nothing of each other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use est::auth::{BasicCredentials, Users};
 use est::ca::CertificateAuthority;
 use est::ca::policy::IssuancePolicy;
 use est::operation::{LabelService, LabelSettings, Operations};
+use est::server::ServerLimits;
 
 use crate::support::raw::{ask, base64, csr, get, good_headers, post, unharmed};
 use crate::support::{Setup, TestServer, embedded_authority};
@@ -89,6 +91,36 @@ async fn libest_gets_lines_and_everybody_else_one_line() {
             .map(str::len)
             .max();
         assert_eq!(longest == Some(64), lines, "{agent:?}: {answer}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn failed_logins_count_for_all_labels_together_and_over_a_reload() {
+    let mut limits = ServerLimits::default();
+    limits.login_failures.per_address.burst = 2;
+    limits.login_failures.per_address.interval = Duration::from_secs(3600);
+    let server = TestServer::start(Setup {
+        limits,
+        ..Setup::default()
+    })
+    .await;
+    let operations = || {
+        let service = LabelService::new(Arc::clone(&server.authority), LabelSettings::default());
+        let service = service.with_authenticator(users("alice", "secret"));
+        Operations::new(Arc::clone(&server.authority), LabelSettings::default())
+            .with_label("a".parse().unwrap(), service)
+    };
+    server.reload(operations());
+    let wrong = post(&good_headers(), &base64(&csr())).replace("est/simpleenroll", "est/a/simpleenroll");
+    assert!(ask(&server, &wrong).await.starts_with("HTTP/1.1 401 "));
+    server.reload(operations());
+    assert!(ask(&server, &wrong).await.starts_with("HTTP/1.1 401 "));
+    server.reload(operations());
+    let right = post(&good_headers(), &base64(&csr()));
+    for request in [&wrong, &right] {
+        let answer = ask(&server, request).await;
+        assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
     }
     server.stop().await;
 }

@@ -1,4 +1,4 @@
-//! The server as one: labels, re-enrolment, proof of possession, reload, revocation lists.
+//! The server as one: labels, re-enrolment, proof of possession, revocation, approval, reload.
 #![cfg(feature = "tokio")]
 #![allow(
     clippy::unwrap_used,
@@ -9,7 +9,21 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "cli")]
+#[path = "../support/process.rs"]
+mod process;
+
+#[cfg(feature = "cli")]
+mod configuration;
+#[cfg(feature = "cli")]
+mod curl;
 mod labels;
+#[cfg(feature = "cli")]
+mod pending;
 mod proof_of_possession;
 mod reenrollment;
 mod reload;
+#[cfg(feature = "cli")]
+mod reload_by_signal;
+#[cfg(feature = "cli")]
+mod revocation;

@@ -83,7 +83,7 @@ pub(crate) fn laboratory() -> TempDir {
 pub(crate) struct Serving {
     pub(crate) child: Child,
     pub(crate) url: String,
-    _output: BufReader<std::process::ChildStdout>,
+    output: BufReader<std::process::ChildStdout>,
 }
 
 impl Serving {
@@ -104,11 +104,14 @@ impl Serving {
             .strip_prefix("listening on ")
             .unwrap_or_else(|| panic!("{line:?}"))
             .to_owned();
-        Self {
-            child,
-            url,
-            _output: output,
-        }
+        Self { child, url, output }
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line
     }
 }
 

@@ -1,0 +1,282 @@
+//! Revoked certificates: the list that is served, and clients that hold one.
+
+use std::sync::Arc;
+
+use est::auth::Users;
+use est::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, NewAuthority};
+use est::ca::issuer::CrlSettings;
+use est::ca::policy::IssuancePolicy;
+use est::ca::serial::SerialNumber;
+use est::ca::{CertificateAuthority, Requester, RevocationReason, RevokeRequest};
+use est::operation::{LabelSettings, Operations};
+use est::server::{RevocationFollower, Server, ServerConfig, ServerLimits, own_identity};
+use pki_common::Certificate;
+use pki_common::identity::{Identity, NewKey};
+use pki_common::revocation::{RevocationCheck, RevocationLists};
+use pki_common::tls::{ClientAuthentication, ClientTls, PeerVerifier, ServerTls};
+use pki_common::trust_store::TrustStore;
+use rustls::time_provider::DefaultTimeProvider;
+use rustls_pki_types::ServerName;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::curl::{
+    certificate, configure, csr, curl, enroll, enroll_as, eventually, hang_up, installed, openssl, run,
+};
+use crate::process::{Serving, laboratory, succeeds};
+use crate::support::raw::{base64, csr as new_csr, post, read_answer};
+
+const BY_CERTIFICATE: [&str; 4] = ["--cert", "x.pem", "--key", "x.key"];
+
+fn serial(folder: &std::path::Path, pem: &str) -> String {
+    let printed = openssl(folder, &["x509", "-in", pem, "-noout", "-serial"]);
+    printed
+        .trim()
+        .strip_prefix("serial=")
+        .unwrap()
+        .to_ascii_lowercase()
+}
+
+#[test]
+fn a_certificate_that_est_ca_revoke_revokes_authenticates_no_more_without_a_restart() {
+    if !installed() {
+        return;
+    }
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    let server = Serving::start(folder);
+    csr(folder, "x", "/CN=x");
+    let (status, _, body) = enroll(folder, &server, "simpleenroll", "x");
+    assert_eq!(status, 200, "{body}");
+    certificate(folder, "x", &body);
+    let renew = || enroll_as(folder, &server, "simplereenroll", "x", &BY_CERTIFICATE);
+    assert_eq!(renew().0, 200);
+    succeeds(
+        folder,
+        &["ca", "revoke", "--dir", "ca", &serial(folder, "x.pem")],
+        "",
+    );
+    let (_, _, said) = eventually(renew, |(status, ..)| *status == 0);
+    assert!(said.contains("certificate revoked"), "alert 44: {said}");
+    assert_eq!(
+        enroll(folder, &server, "simpleenroll", "x").0,
+        200,
+        "by password still"
+    );
+}
+
+#[test]
+fn lists_of_other_authorities_come_from_files_and_again_at_sighup() {
+    if !installed() {
+        return;
+    }
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    succeeds(
+        folder,
+        &["ca", "init", "--dir", "other", "--subject", "CN=Other"],
+        "",
+    );
+    let names = ["--subject", "CN=x", "--name", "DNS:x.example"];
+    let files = ["--out-certificate", "x.pem", "--out-key", "x.key"];
+    let arguments = ["ca", "server-certificate", "--dir", "other"];
+    succeeds(folder, &[&arguments[..], &names, &files].concat(), "");
+    let export = || {
+        let arguments = ["ca", "export", "crl", "--dir", "other", "--out", "other.crl"];
+        drop(std::fs::remove_file(folder.join("other.crl")));
+        succeeds(folder, &arguments, "");
+    };
+    export();
+    let config = std::fs::read_to_string(folder.join("est.toml")).unwrap();
+    let config = config.replace(
+        "client-trust-anchors = [\"ca/ca.pem\"]",
+        "client-trust-anchors = [\"ca/ca.pem\", \"other/ca.pem\"]\nclient-revocation-lists = [\"other.crl\"]",
+    );
+    std::fs::write(folder.join("est.toml"), config).unwrap();
+    let server = Serving::start(folder);
+    csr(folder, "y", "/CN=y");
+    let ask = || enroll_as(folder, &server, "simpleenroll", "y", &BY_CERTIFICATE);
+    assert_eq!(ask().0, 200);
+    succeeds(
+        folder,
+        &["ca", "revoke", "--dir", "other", &serial(folder, "x.pem")],
+        "",
+    );
+    export();
+    hang_up(&server);
+    let (_, _, said) = eventually(ask, |(status, ..)| *status == 0);
+    assert!(said.contains("certificate revoked"), "{said}");
+}
+
+#[test]
+fn the_list_is_served_over_both_protocols_and_openssl_verifies_it() {
+    if !installed() {
+        return;
+    }
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    let path = "crl-path = \"/crl/ca.crl\"\ncrl-listen = \"127.0.0.1:0\"\n";
+    configure(folder, path);
+    let mut server = Serving::start(folder);
+    let line = server.next_line();
+    let plain = line
+        .trim()
+        .strip_prefix("revocation lists at ")
+        .unwrap()
+        .to_owned();
+    let fetched = |base: &str| {
+        let url = format!("{base}/crl/ca.crl");
+        let output = run(
+            folder,
+            "curl",
+            &["-sS", "--fail", "--cacert", "ca/ca.pem", "-o", "got.crl", &url],
+        );
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        openssl(
+            folder,
+            &[
+                "crl",
+                "-inform",
+                "DER",
+                "-in",
+                "got.crl",
+                "-CAfile",
+                "ca/ca.pem",
+                "-noout",
+                "-text",
+            ],
+        )
+    };
+    for base in [plain.as_str(), &server.url] {
+        let text = fetched(base);
+        assert!(
+            text.contains("verify OK") && text.contains("No Revoked Certificates"),
+            "{text}"
+        );
+        let (status, headers, _) = curl(folder, &["-I", &format!("{base}/crl/ca.crl")]);
+        assert_eq!(status, 200);
+        assert!(
+            headers.contains("content-type: application/pkix-crl"),
+            "{headers}"
+        );
+        assert!(
+            headers.contains("last-modified: ") && headers.contains("expires: "),
+            "{headers}"
+        );
+    }
+    let of_server = serial(folder, "server.pem");
+    let arguments = [
+        "ca",
+        "revoke",
+        "--dir",
+        "ca",
+        "--reason",
+        "superseded",
+        &of_server,
+    ];
+    succeeds(folder, &arguments, "");
+    let text = eventually(|| fetched(&plain), |text| text.contains("Superseded"));
+    assert!(text.to_ascii_lowercase().contains(&of_server), "{text}");
+    for (path, expected) in [
+        ("/crl/ca.crl/", 404),
+        ("/.well-known/est/cacerts", 404),
+        ("/", 404),
+    ] {
+        assert_eq!(curl(folder, &[&format!("{plain}{path}")]).0, expected, "{path}");
+    }
+    let (status, ..) = curl(folder, &["-d", "x", &format!("{plain}/crl/ca.crl")]);
+    assert_eq!(status, 404);
+}
+
+/// A server whose authority publishes, and the verifier's lists follow it.
+async fn following(
+    authority: &EmbeddedCertificateAuthority,
+    anchors: &Arc<TrustStore>,
+) -> (Server, RevocationFollower) {
+    let names = vec!["IP:127.0.0.1".parse().unwrap()];
+    let subject = "CN=EST server".parse().unwrap();
+    let identity = own_identity(authority, subject, names, NewKey::EcP256)
+        .await
+        .unwrap();
+    let shared: Arc<dyn CertificateAuthority> = Arc::new(authority.clone());
+    let mut follower = RevocationFollower::new(RevocationLists::empty("clients"), vec![Arc::clone(&shared)]);
+    follower.refresh().await.unwrap();
+    let mut tls = ServerTls::new(Arc::new(identity));
+    tls.client_authentication = ClientAuthentication::Optional(
+        PeerVerifier::trust_store(Arc::clone(anchors)).with_revocation(RevocationCheck::by(follower.lists())),
+    );
+    let config = ServerConfig {
+        tls,
+        operations: Operations::new(shared, LabelSettings::default()),
+        authenticator: Arc::new(Users::new()),
+        limits: ServerLimits::default(),
+    };
+    let server = Server::bind("127.0.0.1:0".parse().unwrap(), config)
+        .await
+        .unwrap();
+    (server, follower)
+}
+
+async fn revoke(authority: &EmbeddedCertificateAuthority, identity: &Identity) {
+    let serial = SerialNumber::from_unsigned(identity.certificate().serial_number()).unwrap();
+    let request = RevokeRequest {
+        serial,
+        reason: RevocationReason::KEY_COMPROMISE,
+        invalidity_date: None,
+        requester: Requester::operator(),
+        label: None,
+    };
+    authority.revoke(request).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_outlives_its_certificate_is_refused_with_403() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = NewAuthority {
+        subject: "CN=Root".to_owned(),
+        key: NewKey::EcP256,
+        validity: std::time::Duration::from_secs(86_400 * 365),
+    };
+    let files = AuthorityFiles::in_folder(folder.path());
+    let clock = Arc::new(DefaultTimeProvider);
+    let authority = EmbeddedCertificateAuthority::create(&files, &new, IssuancePolicy::default(), clock)
+        .unwrap()
+        .with_revocation_list(CrlSettings::default())
+        .unwrap();
+    let mut anchors = TrustStore::empty("anchors");
+    anchors
+        .add(&Certificate::from_der(authority.ca_certificate()).unwrap())
+        .unwrap();
+    let anchors = Arc::new(anchors);
+    let (server, mut follower) = following(&authority, &anchors).await;
+    let (address, handle) = (server.local_addr(), server.handle());
+    let running = tokio::spawn(server.run());
+
+    let client = own_identity(&authority, "CN=x".parse().unwrap(), vec![], NewKey::EcP256)
+        .await
+        .unwrap();
+    let client = Arc::new(client);
+    let tls = ClientTls::new(PeerVerifier::trust_store(anchors)).with_identity(Arc::clone(&client));
+    let connector = TlsConnector::from(tls.rustls_config().unwrap());
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = connector.connect(name, stream).await.unwrap();
+    let request = post("Content-Type: application/pkcs10\r\n", &base64(&new_csr()));
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let answer = read_answer(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+
+    revoke(&authority, &client).await;
+    follower.refresh().await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let answer = read_answer(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert!(answer.contains("keyCompromise"), "{answer}");
+    handle.shutdown();
+    running.await.unwrap();
+}
