@@ -45,19 +45,19 @@ fn log_filter(text: &str) -> Result<String, String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make and look into a certificate authority.
+    /// Make and run a certificate authority: its certificates, revocation, the requests that wait for approval.
     #[command(subcommand)]
     Ca(CaCommand),
-    /// Manage the users of a server.
+    /// Manage the users of a server: passwords, Digest secrets and bearer tokens.
     #[command(subcommand)]
     User(UserCommand),
     /// Run an EST server until SIGTERM or SIGINT.
     Serve(ServeArguments),
-    /// Fetch the certificates of a certificate authority and print them in PEM.
+    /// Fetch the certificates of the server's authority (cacerts) and print them in PEM.
     Cacerts(Box<CacertsArguments>),
-    /// Ask what the server wants to see in a request.
+    /// Ask what the server wants to see in a request (csrattrs), and explain it.
     Csrattrs(Box<CsrattrsArguments>),
-    /// Make certification requests.
+    /// Make a key and a certification request, without a server.
     #[command(subcommand)]
     Csr(CsrCommand),
     /// Make a key, have a certificate issued for it, and check the certificate; or enrol a folder of requests.

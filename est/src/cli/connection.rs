@@ -28,7 +28,7 @@ pub(crate) struct ServerArguments {
     /// The server, like https://est.example:8085.
     #[arg(long, short = 's', visible_alias = "server")]
     pub(crate) url: ServerUrl,
-    /// The label of one of several authorities of the server.
+    /// The label, where the server has several: the part of the path behind /.well-known/est/.
     #[arg(long)]
     pub(crate) label: Option<PathLabel>,
     /// A file or folder of trust anchors, PEM or DER; may be repeated. There are no others unless asked for.
@@ -38,7 +38,8 @@ pub(crate) struct ServerArguments {
         required_unless_present_any = ["fingerprint", "ask"]
     )]
     pub(crate) trust_anchors: Vec<PathBuf>,
-    /// First contact without anchors: the SHA-256 fingerprint of the authority's certificate, got by another way.
+    /// First contact without anchors: trust the authority whose certificate has this SHA-256 fingerprint, which you got
+    /// by another way; `est inspect ca.pem` prints it.
     #[arg(long, value_name = "SHA256")]
     pub(crate) fingerprint: Option<Fingerprint>,
     /// First contact without anchors and without a fingerprint: shows the fingerprints and asks on the terminal.
@@ -74,13 +75,13 @@ pub(crate) struct CredentialArguments {
     /// A file with a bearer token; `-` for the standard input.
     #[arg(long, conflicts_with = "user")]
     pub(crate) bearer_file: Option<PathBuf>,
-    /// Our own certificate to authenticate by, PEM or DER.
+    /// The certificate to authenticate by, PEM or DER; for `reenroll` the one that is renewed.
     #[arg(long, short = 'E', visible_alias = "cert", requires = "key")]
     pub(crate) certificate: Option<PathBuf>,
     /// The private key of that certificate.
     #[arg(long, requires = "certificate")]
     pub(crate) key: Option<PathBuf>,
-    /// Whether the request is linked to its TLS connection (proof of possession, RFC 7030 section 3.5).
+    /// When the request is linked to its TLS connection (proof of possession, RFC 7030 section 3.5).
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pop: Pop,
     /// Do not ask for the server's CSR attributes.
@@ -89,8 +90,8 @@ pub(crate) struct CredentialArguments {
     /// Wait for an approval for up to this many seconds (status 202) instead of ending with status 75.
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     pub(crate) wait: u64,
-    /// Accept a certificate that differs so from what was asked for: subject, alternative-names, extended-key-usage,
-    /// extension, validity, outlives-issuer; may be repeated.
+    /// Take the certificate although it differs from what was asked for in this: subject, alternative-names,
+    /// extended-key-usage, extension, validity or outlives-issuer; may be repeated.
     #[arg(long, value_name = "DIFFERENCE")]
     pub(crate) accept: Vec<DifferenceKind>,
 }
