@@ -13,6 +13,8 @@ use rustls::sign::Signer;
 use rustls::{NamedGroup, SignatureScheme};
 use rustls_pki_types::{PrivateKeyDer, SignatureVerificationAlgorithm};
 
+use super::Rates;
+
 /// How long one kind of operation is repeated for a rate.
 const SAMPLE: Duration = Duration::from_millis(400);
 
@@ -106,9 +108,9 @@ impl Cryptography {
     }
 }
 
-/// Operations a second, on one core.
-pub(crate) fn rate(operation: impl Fn()) -> f64 {
-    let started = Instant::now();
+/// Operations a second, on one core: of time, and of this thread's processor time.
+pub(crate) fn rate(operation: impl Fn()) -> Rates {
+    let (started, before) = (Instant::now(), processor_seconds());
     let mut done = 0_u32;
     while started.elapsed() < SAMPLE {
         for _ in 0..16 {
@@ -116,5 +118,15 @@ pub(crate) fn rate(operation: impl Fn()) -> f64 {
         }
         done += 16;
     }
-    f64::from(done) / started.elapsed().as_secs_f64()
+    Rates {
+        seen: f64::from(done) / started.elapsed().as_secs_f64(),
+        per_processor_second: f64::from(done) / (processor_seconds() - before),
+    }
+}
+
+fn processor_seconds() -> f64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(used)
+        .expect("time that was used is not negative")
+        .as_secs_f64()
 }

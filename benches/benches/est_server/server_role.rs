@@ -149,7 +149,9 @@ async fn est(role: Role, folder: &Path) -> SocketAddr {
 async fn bare(folder: &Path) -> SocketAddr {
     let body = Bytes::from(std::fs::read(folder.join("answer")).expect("written by the parent"));
     let mut tls = ServerTls::new(server_identity(folder));
+    // As the EST server has it, so that both encrypt alike.
     tls.alpn = vec![b"http/1.1".to_vec()];
+    tls.prefer_aes_128 = true;
     let acceptor = TlsAcceptor::from(tls.rustls_config().expect("a valid configuration"));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");

@@ -192,12 +192,13 @@ impl Operations {
             .entry(request.route.label.as_ref())
             .ok_or(Refusal::NotFound)?;
         let service = &entry.service;
+        // Boxed, so that cacerts need not make room for the others.
         match request.route.operation {
             Operation::CaCerts => ca_certificates::answer(service, &entry.certificates, &request).await,
-            Operation::SimpleEnroll => simple_enroll::answer(service, &request).await,
-            Operation::SimpleReenroll => simple_reenroll::answer(service, &request).await,
-            Operation::FullCmc => full_cmc::answer(service, &request).await,
-            Operation::ServerKeyGen => server_key_generation::answer(service, &request).await,
+            Operation::SimpleEnroll => Box::pin(simple_enroll::answer(service, &request)).await,
+            Operation::SimpleReenroll => Box::pin(simple_reenroll::answer(service, &request)).await,
+            Operation::FullCmc => Box::pin(full_cmc::answer(service, &request)).await,
+            Operation::ServerKeyGen => Box::pin(server_key_generation::answer(service, &request)).await,
             Operation::CsrAttrs => csr_attributes::answer(service, &request),
         }
     }

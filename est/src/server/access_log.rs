@@ -68,11 +68,14 @@ impl AccessLine<'_> {
         line
     }
 
+    /// Whether anybody reads the log.
+    pub(crate) fn is_wanted() -> bool {
+        tracing::enabled!(target: "est::access", tracing::Level::INFO)
+    }
+
     /// Writes the line to the log, target `est::access`.
     pub(crate) fn log(&self) {
-        if tracing::enabled!(target: "est::access", tracing::Level::INFO) {
-            tracing::info!(target: "est::access", "{}", self.text());
-        }
+        tracing::info!(target: "est::access", "{}", self.text());
     }
 }
 

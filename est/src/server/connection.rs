@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use pki_common::Certificate;
 use pki_common::channel_binding::{ChannelBindings, FinishedRecorder, record_handshake};
 use pki_common::tls::diagnose_io;
@@ -33,7 +33,6 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1024 * 1024;
 
 type Stream = WriteTimeout<TlsStream<TcpStream>>;
-type Connection = http1::Connection<TokioIo<Stream>, TowerToHyperService<EstService>>;
 
 /// What a connection needs of the server.
 #[derive(Clone)]
@@ -98,11 +97,13 @@ impl ConnectionContext {
         facts: ConnectionFacts,
         limits: &ServerLimits,
     ) {
-        let service =
-            TowerToHyperService::new(EstService::new(Arc::clone(&self.state)).for_connection(facts));
+        let service = EstService::new(Arc::clone(&self.state)).for_connection(facts);
+        // Without the adapter for tower, which makes another future of each.
+        let service = service_fn(move |request| Box::pin(service.clone().respond(request)));
         let stream = TokioIo::new(WriteTimeout::new(stream, limits.write_time));
         let mut connection = http(limits).serve_connection(stream, service);
         let outcome = tokio::select! {
+            biased;
             outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)) => outcome,
             () = self.shutdown.cancelled() => {
                 Pin::new(&mut connection).graceful_shutdown();
@@ -116,7 +117,7 @@ impl ConnectionContext {
         if let Err(error) = outcome {
             self.http_failed(peer, &error);
         }
-        linger(connection).await;
+        linger(connection.into_parts().io.into_inner()).await;
     }
 
     fn http_failed(&self, peer: SocketAddr, error: &hyper::Error) {
@@ -154,8 +155,7 @@ fn client_certificate(stream: &TlsStream<TcpStream>) -> Result<Option<Certificat
 }
 
 /// Ends the connection in an order that lets the client read the last answer.
-async fn linger(connection: Connection) {
-    let mut stream = connection.into_parts().io.into_inner();
+async fn linger(mut stream: Stream) {
     if stream.shutdown().await.is_err() {
         return;
     }

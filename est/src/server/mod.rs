@@ -14,6 +14,7 @@
 //! | `password_gate.rs` | password checks off the runtime |
 //! | `own_identity.rs` | a certificate for the server from the authority behind it |
 //! | `write_timeout.rs` | clients that do not listen |
+//! | `within.rs` | time-outs of the steps of a request |
 //! | `counters.rs`, `access_log.rs` | what an operator sees |
 //!
 //! # A server and a client
@@ -83,6 +84,7 @@ mod revocation_follower;
 mod revocation_listener;
 mod service;
 mod state;
+mod within;
 mod write_timeout;
 
 use std::io;

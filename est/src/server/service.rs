@@ -1,7 +1,7 @@
 //! From an HTTP request to the operation and back, as a [`tower::Service`].
 
 use core::convert::Infallible;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,12 +12,12 @@ use http::{HeaderValue, Request, Response, Version};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Body;
 use time::OffsetDateTime;
-use tokio::time::timeout;
 
 use super::access_log::AccessLine;
 use super::authentication::AuthenticationRequest;
 use super::counters::count;
 use super::state::{ServerState, Serving};
+use super::within::within;
 use crate::auth::Client;
 use crate::operation::{ConnectionFacts, EstPath, OperationRequest, OperationResponse, Refusal, Route};
 
@@ -62,7 +62,8 @@ impl EstService {
         }
     }
 
-    async fn respond<B>(self, request: Request<B>) -> Response<Full<Bytes>>
+    /// The answer to a request; never an error, which hyper wants in the type.
+    pub(crate) async fn respond<B>(self, request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible>
     where
         B: Body<Data: Send, Error: Into<BoxError>> + Send,
     {
@@ -88,7 +89,7 @@ impl EstService {
         }
         self.record(&head, &client, &response);
         let (parts, body) = Response::<Bytes>::from(response).into_parts();
-        Response::from_parts(parts, Full::new(body))
+        Ok(Response::from_parts(parts, Full::new(body)))
     }
 
     async fn exchange<B>(
@@ -109,15 +110,14 @@ impl EstService {
         let slow = |_| Refusal::slow(time);
         if operations.has_revocation_lists() {
             let list = operations.revocation_list(&head.method, head.uri.path());
-            if let Some(answer) = timeout(time, list).await.map_err(slow)? {
+            if let Some(answer) = within(time, pin!(list)).await.map_err(slow)? {
                 return answer;
             }
         }
         let route = operations.route(&head.method, head.uri.path(), &head.headers)?;
         if operations.authentication(&route).is_some() {
-            *client = timeout(time, self.authenticate(serving, &route, head))
-                .await
-                .map_err(slow)??;
+            let mut found = Box::pin(self.authenticate(serving, &route, head));
+            *client = within(time, found.as_mut()).await.map_err(slow)??;
         }
         let body = self.read_body(serving, &route, body).await?;
         let request = OperationRequest {
@@ -127,7 +127,8 @@ impl EstService {
             user_agent: head.headers.get(USER_AGENT).cloned(),
             body,
         };
-        timeout(time, operations.answer(request)).await.map_err(slow)?
+        let answer = pin!(operations.answer(request));
+        within(time, answer).await.map_err(slow)?
     }
 
     async fn authenticate(
@@ -167,7 +168,8 @@ impl EstService {
             return Err(too_large);
         }
         let time = serving.limits.body_time;
-        match timeout(time, Limited::new(body, limit).collect()).await {
+        let collected = pin!(Limited::new(body, limit).collect());
+        match within(time, collected).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large),
             Ok(Err(error)) => Err(Refusal::BodyBroken {
@@ -190,6 +192,9 @@ impl EstService {
     fn record(&self, head: &http::request::Parts, client: &Client, response: &OperationResponse) {
         let operation = EstPath::parse(head.uri.path()).map(|path| path.operation);
         self.state.counters.answered(operation, response.status);
+        if !AccessLine::is_wanted() {
+            return;
+        }
         let address = self.connection.facts.address;
         AccessLine {
             address: address.unwrap_or(core::net::Ipv4Addr::UNSPECIFIED.into()),
@@ -231,7 +236,6 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let service = self.clone();
-        Box::pin(async move { Ok(service.respond(request).await) })
+        Box::pin(self.clone().respond(request))
     }
 }

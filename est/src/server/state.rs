@@ -141,6 +141,8 @@ fn prepare(
     } = config;
     check(&limits)?;
     tls.alpn = vec![b"http/1.1".to_vec()];
+    // A connection carries a few kilobytes: the handshake is what it costs.
+    tls.prefer_aes_128 = true;
     tls.channel_binding |= operations.uses_channel_bindings();
     let revocation = revocation_lists(&tls.client_authentication);
     let tls = tls.rustls_config()?;

@@ -6,6 +6,7 @@
 
 mod attribute;
 mod body;
+mod name_text;
 pub mod oracle;
 mod public_key;
 mod request;

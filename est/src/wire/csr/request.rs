@@ -6,6 +6,7 @@ use der::Decode as _;
 use x509_cert::name::Name;
 
 use super::attribute::{self, Attribute, ChallengePassword, RequestedExtension};
+use super::name_text::name_text;
 use super::{CsrLimits, PublicKey};
 use crate::error::{DerProblem, WireError};
 use crate::wire::asn1::{self, Element, Reader, Rules, tag};
@@ -264,7 +265,7 @@ fn subject_text(subject: &Element<'_>) -> Result<String, WireError> {
             "a part of the distinguished name has no attribute".to_owned(),
         ));
     }
-    Ok(name.to_string())
+    Ok(name_text(&name))
 }
 
 #[derive(Default)]
