@@ -273,13 +273,14 @@ pub(crate) fn report(what: &str, baseline: &str, rounds: &[(Rates, Rates)]) {
             .iter()
             .map(|(ours, bare)| ours.per_processor_second / bare.per_processor_second),
     );
-    let (ours, bare) = (
-        median(rounds.iter().map(|(ours, _)| ours.seen)),
-        median(rounds.iter().map(|(_, bare)| bare.seen)),
-    );
+    let of = |rate: fn(&(Rates, Rates)) -> f64| median(rounds.iter().map(rate));
     println!(
-        "ratio  {what:<44} {seen:.2} × the rate of {baseline} ({ours:.0}/s against {bare:.0}/s); \
-         {processor:.2} × per second of processor time"
+        "ratio  {what:<44} {seen:.2} × the rate of {baseline} ({:.0}/s against {:.0}/s); \
+         {processor:.2} × per second of processor time ({:.0} against {:.0})",
+        of(|(ours, _)| ours.seen),
+        of(|(_, bare)| bare.seen),
+        of(|(ours, _)| ours.per_processor_second),
+        of(|(_, bare)| bare.per_processor_second),
     );
 }
 

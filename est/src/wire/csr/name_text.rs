@@ -21,10 +21,7 @@ const NAMES: [(ObjectIdentifier, &str); 11] = [
     (ObjectIdentifier::new_unwrap("2.5.4.5"), "SERIALNUMBER"),
     (ObjectIdentifier::new_unwrap("0.9.2342.19200300.100.1.1"), "UID"),
     (ObjectIdentifier::new_unwrap("2.5.4.12"), "TITLE"),
-    (
-        ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1"),
-        "EMAILADDRESS",
-    ),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1"), "EMAIL"),
 ];
 
 /// The name as `x509-cert` writes it, the most specific part first.
