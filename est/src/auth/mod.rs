@@ -15,7 +15,7 @@ pub mod digest;
 mod failures;
 mod gate;
 mod method;
-mod parameters;
+pub(crate) mod parameters;
 mod requirement;
 pub mod settings;
 mod users;

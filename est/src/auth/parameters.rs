@@ -31,7 +31,7 @@ pub enum ParameterError {
 
 /// Names in lower case with their values, quotes and escapes undone.
 #[derive(Default, Clone, PartialEq, Eq)]
-pub(super) struct Parameters(Vec<(String, String)>);
+pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     pub(super) fn parse(text: &str) -> Result<Self, ParameterError> {
@@ -60,7 +60,7 @@ impl Parameters {
         Ok(())
     }
 
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }
@@ -76,7 +76,7 @@ impl fmt::Debug for Parameters {
 
 /// The challenges of one `WWW-Authenticate` value, which may hold several: scheme and parameters. A challenge of
 /// another form (RFC 9110's `token68`) has none.
-pub(super) fn challenges(text: &str) -> Result<Vec<(String, Parameters)>, ParameterError> {
+pub(crate) fn challenges(text: &str) -> Result<Vec<(String, Parameters)>, ParameterError> {
     let mut found: Vec<(String, Parameters)> = Vec::new();
     for (element, number) in elements(text)?.into_iter().zip(1..) {
         let (first, rest) = element

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use pki_common::HashAlgorithm;
 use pki_common::identity::Identity;
 use pki_common::trust_store::TrustStore;
 use zeroize::Zeroizing;
@@ -40,7 +41,7 @@ pub(crate) struct ServerArguments {
     pub(crate) trust_anchors: Vec<PathBuf>,
     /// First contact without anchors: trust the authority whose certificate has this SHA-256 fingerprint, which you got
     /// by another way; `est inspect ca.pem` prints it.
-    #[arg(long, value_name = "SHA256")]
+    #[arg(long, value_name = "SHA256", value_parser = sha256_fingerprint)]
     pub(crate) fingerprint: Option<Fingerprint>,
     /// First contact without anchors and without a fingerprint: shows the fingerprints and asks on the terminal.
     #[arg(long, conflicts_with_all = ["fingerprint", "trust_anchors"])]
@@ -245,6 +246,15 @@ impl CredentialArguments {
 pub(crate) fn credentials(user: &str, password: &str) -> Result<BasicCredentials, CliError> {
     BasicCredentials::new(user, password)
         .map_err(|error| CliError::local(error.to_string(), "Check user name and password."))
+}
+
+fn sha256_fingerprint(text: &str) -> Result<Fingerprint, String> {
+    let read: Fingerprint = text.parse().map_err(|error| format!("{error}"))?;
+    if read.algorithm() == HashAlgorithm::Sha256 {
+        Ok(read)
+    } else {
+        Err("this is a SHA-1 fingerprint; ask for that of SHA-256".to_owned())
+    }
 }
 
 fn ask_on_terminal(shown: &[CaFingerprint]) -> Option<usize> {

@@ -16,12 +16,11 @@
 //! error; in a line of a batch or an event, `error` is a member of it.
 
 use pki_common::clock::rfc3339;
-use pki_common::{Certificate, Failure};
+use pki_common::{Certificate, Failure, Fingerprint, HashAlgorithm};
 use serde_json::{Value, json};
 
 use super::CliError;
 use super::files::print;
-use crate::client::Fingerprint;
 
 /// For whom output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +62,7 @@ pub(crate) fn certificate(certificate: &Certificate) -> Value {
         "not_after": rfc3339(certificate.not_after()),
         "alternative_names": names.map(ToString::to_string).collect::<Vec<_>>(),
         "key": certificate.key_type().to_string(),
-        "fingerprint_sha256": Fingerprint::of(certificate).to_string(),
+        "fingerprint_sha256": Fingerprint::of(HashAlgorithm::Sha256, certificate).to_string(),
     })
 }
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use pki_common::Certificate;
+use pki_common::tls::{ClientTls, PeerVerifier, PresentedChain, TlsConfigError, TlsVersions};
 use pki_common::trust_store::TrustStore;
+use pki_common::{Certificate, Fingerprint};
 
 use super::connection::Idle;
 use super::run::{AskFingerprint, Line, now};
-use super::{Client, ClientConfig, provisional, unexpected};
-use crate::exchange::{ClientError, Exchange, Fingerprint, FingerprintCheck, Outcome, Rollover, TrustSource};
+use super::{Client, ClientConfig, unexpected};
+use crate::exchange::{ClientError, Exchange, FingerprintCheck, Outcome, Rollover, TrustSource};
 
 /// How the first contact is decided.
 pub enum FirstContact {
@@ -47,16 +48,26 @@ impl Bootstrapped {
     }
 }
 
+/// Lets every server in, and shows it nothing: no certificate of our own, no resumption.
+fn provisional(versions: TlsVersions) -> Result<Arc<rustls::ClientConfig>, TlsConfigError> {
+    let anybody =
+        PeerVerifier::dangerous_accept_any_server_for_bootstrap(Arc::new(PresentedChain::default()));
+    let mut tls = ClientTls::new(anybody);
+    tls.versions = versions;
+    tls.alpn = vec![b"http/1.1".to_vec()];
+    tls.rustls_config()
+}
+
 impl Client {
     /// Asks a server for its CA certificates before it can be authenticated, and believes the one whose fingerprint
     /// fits. On that connection nothing secret is sent: no password, no token, no certificate, and no other operation.
     /// The client that comes back uses new connections, authenticated by the new anchors.
     ///
     /// # Errors
-    /// [`ClientError::FingerprintDiffers`], [`ClientError::FingerprintRejected`], or what kept the exchange from
+    /// [`ClientError::WeakFingerprint`], [`ClientError::FingerprintDiffers`], [`ClientError::FingerprintRejected`], or what kept the exchange from
     /// happening.
     pub async fn bootstrap(config: ClientConfig, first: FirstContact) -> Result<Bootstrapped, ClientError> {
-        let tls = provisional::config(config.versions).map_err(|error| ClientError::tls_config(&error))?;
+        let tls = provisional(config.versions).map_err(|error| ClientError::tls_config(&error))?;
         let (check, ask) = match first {
             FirstContact::Expect(fingerprint) => (FingerprintCheck::Expect(fingerprint), None),
             FirstContact::Ask(ask) => (FingerprintCheck::Ask, Some(ask)),

@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
-use crate::exchange::{ClientError, Connected, HttpRequest, answer};
+use crate::exchange::{ClientError, Connected, HttpRequest, Progress, answer};
 
 /// The largest head of a response, in bytes; hyper takes no less than 8 KiB.
 const MAX_RESPONSE_HEAD: usize = 64 * 1024;
@@ -49,8 +49,7 @@ pub(super) struct Connection {
 /// An exchange that broke off.
 pub(super) struct Broken {
     pub(super) error: ClientError,
-    /// Whether the head of the answer had arrived.
-    pub(super) answered: bool,
+    pub(super) progress: Progress,
 }
 
 impl Connection {
@@ -82,31 +81,37 @@ impl Connection {
         self.connected.clone()
     }
 
-    /// Whether it has served an exchange before.
-    pub(super) const fn is_reused(&self) -> bool {
-        self.served > 0
-    }
-
     /// Sends the request and reads the answer to its end, but no more than `max_body` bytes of it.
     pub(super) async fn exchange(
         &mut self,
         request: HttpRequest,
         max_body: usize,
     ) -> Result<Response<Bytes>, Broken> {
-        let request = to_http(request).map_err(unanswered)?;
-        let sent = self.sender.send_request(request);
-        let response = drive(&mut self.driver, &mut self.ended, sent).await;
-        let response = response
-            .ok_or_else(|| unanswered(closed()))?
-            .map_err(|error| unanswered(http_error(&error)))?;
-        let (head, body) = response.into_parts();
-        let answered = |error| Broken {
+        let begun = |error| Broken {
             error,
-            answered: true,
+            progress: Progress::Begun,
         };
+        let unanswered = if self.served > 0 {
+            Progress::Unanswered
+        } else {
+            Progress::Begun
+        };
+        let request = to_http(request).map_err(begun)?;
+        let sent = self.sender.try_send_request(request);
+        let response = drive(&mut self.driver, &mut self.ended, sent).await;
+        let response = response.ok_or_else(|| Broken {
+            error: closed(),
+            progress: unanswered,
+        })?;
+        let response = response.map_err(|mut error| Broken {
+            // The request comes back when no part of it was written.
+            progress: error.take_message().map_or(unanswered, |_| Progress::Unsent),
+            error: http_error(error.error()),
+        })?;
+        let (head, body) = response.into_parts();
         let read = read_body(&head, body, max_body);
         let body = drive(&mut self.driver, &mut self.ended, read).await;
-        let mut body = body.unwrap_or_else(|| Err(closed())).map_err(answered)?;
+        let mut body = body.unwrap_or_else(|| Err(closed())).map_err(begun)?;
         if answer::is_cut_off(&head.headers, &body) {
             self.read_on(&mut body, &head, max_body).await;
         }
@@ -240,13 +245,6 @@ fn to_http(request: HttpRequest) -> Result<Request<Full<Bytes>>, ClientError> {
     })?;
     *made.headers_mut() = headers;
     Ok(made)
-}
-
-const fn unanswered(error: ClientError) -> Broken {
-    Broken {
-        error,
-        answered: false,
-    }
 }
 
 fn closed() -> ClientError {

@@ -5,7 +5,7 @@
 //! | `mod.rs` | the configuration, `cacerts` and `csrattrs` |
 //! | `enroll.rs` | enrolment and re-enrolment: key, request, exchange and the checks on what comes back |
 //! | `server_key.rs`, `cmc.rs` | keys made by the server; full CMC |
-//! | `bootstrap.rs`, `provisional.rs` | first contact by fingerprint |
+//! | `bootstrap.rs` | first contact by fingerprint |
 //! | `run.rs` | carries out what the state machine of [`exchange`](crate::exchange) asks for |
 //! | `connect.rs`, `proxy.rs`, `connection.rs` | TCP, proxy, TLS; HTTP connections and their keeping |
 //! | `retry.rs` | trying again after failures that pass |
@@ -40,7 +40,6 @@ mod cmc;
 mod connect;
 mod connection;
 mod enroll;
-mod provisional;
 mod proxy;
 mod retry;
 mod run;
@@ -129,7 +128,8 @@ pub struct ClientConfig {
     pub label: Option<PathLabel>,
     /// Explicit anchors: what the server's and the issued certificates must lead to.
     pub anchors: Arc<TrustStore>,
-    /// Implicit anchors, for instance those of the system: the server's certificate may lead to one of them instead.
+    /// Implicit anchors, for instance those of [`TrustStore::system`]: the server's certificate may lead to one of them
+    /// instead.
     /// An issued certificate may then lead to a root of the server's `cacerts` (RFC 7030, section 4.1.3).
     pub implicit_anchors: Option<Arc<TrustStore>>,
     /// Our own certificate and key, to authenticate by.
@@ -160,6 +160,11 @@ pub struct ClientConfig {
     pub max_redirects: u8,
     /// Connections kept for the next exchange. 0: none.
     pub max_idle_connections: usize,
+    /// Whether a request for a certificate is sent once more when a kept connection ends without an answer to it; else
+    /// that is [`ClientError::Unanswered`]. Off: the server may have issued a certificate already, and POST is not
+    /// idempotent (RFC 9110, section 9.2.2). Safe with a server that answers the same request with the same
+    /// certificate. A request of which nothing has left is sent again in any case.
+    pub repeat_unanswered: bool,
 }
 
 impl ClientConfig {
@@ -185,6 +190,7 @@ impl ClientConfig {
             max_response: DEFAULT_MAX_RESPONSE,
             max_redirects: DEFAULT_MAX_REDIRECTS,
             max_idle_connections: DEFAULT_MAX_IDLE_CONNECTIONS,
+            repeat_unanswered: false,
         }
     }
 
@@ -307,6 +313,7 @@ impl Client {
             },
             pending: config.pending,
             max_redirects: config.max_redirects,
+            repeat_unanswered: config.repeat_unanswered,
             client_nonce: u128::from_be_bytes(nonce),
         };
         let (url, label) = (config.url.clone(), config.label.clone());

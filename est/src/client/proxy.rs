@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
 use crate::auth::BasicCredentials;
-use crate::exchange::{ClientError, ServerUrl};
+use crate::exchange::{ClientError, ServerUrl, without_user};
 
 /// The largest head of a proxy's answer, in bytes: as much as servers allow for theirs.
 const MAX_HEAD: usize = 8 * 1024;
@@ -54,7 +54,7 @@ impl FromStr for Proxy {
     /// in logs and process lists.
     fn from_str(text: &str) -> Result<Self, ClientError> {
         let wrong = |problem| ClientError::Url {
-            url: text.to_owned(),
+            url: without_user(text),
             problem,
         };
         let uri: Uri = text
@@ -67,10 +67,9 @@ impl FromStr for Proxy {
             .authority()
             .ok_or_else(|| wrong("the proxy's host is missing"))?;
         if authority.as_str().contains('@') {
-            return Err(ClientError::Url {
-                url: format!("http://...@{}", authority.host()),
-                problem: "user name and password do not belong into a URL, where logs would show them",
-            });
+            return Err(wrong(
+                "user name and password do not belong into a URL, where logs would show them",
+            ));
         }
         if uri.path() != "/" && !uri.path().is_empty() || uri.query().is_some() {
             return Err(wrong("a proxy's URL has no path"));
@@ -194,7 +193,14 @@ mod tests {
         ] {
             assert!(text.parse::<Proxy>().is_err(), "{text}");
         }
-        let error = "http://user:secret@proxy.example".parse::<Proxy>().unwrap_err();
-        assert!(!error.to_string().contains("secret"), "{error}");
+        for text in [
+            "http://user:secret@proxy.example",
+            "https://user:secret@proxy.example",
+            "http://user:secret@proxy.example/path",
+            "user:secret@proxy.example:80",
+        ] {
+            let error = text.parse::<Proxy>().unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+        }
     }
 }

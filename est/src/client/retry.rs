@@ -8,8 +8,8 @@ use crate::exchange::ClientError;
 /// How often and how fast to try again. Only failures that may pass are tried again: nobody refused, something was slow
 /// or away ([`ClientError::is_transient`]).
 ///
-/// Sending the same request twice is safe in EST: RFC 7030, section 4.2.3, has clients repeat it, and a certificate
-/// that is issued twice for one key does no harm.
+/// A request for a certificate whose answer was lost may have been granted; tried again, it may be granted twice. Both
+/// certificates are for the same key; a server that recognises the request gives the first one again.
 ///
 /// # Defaults
 /// Three tries; one second before the second, doubled each time, at most a minute. A longer time that the server asks

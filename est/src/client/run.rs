@@ -10,7 +10,9 @@ use tokio::time::timeout;
 use super::connect::connect;
 use super::connection::{Broken, Connection, Idle};
 use super::{Client, ClientConfig};
-use crate::exchange::{Action, CaFingerprint, ClientError, Event, Exchange, HttpRequest, Outcome, Step};
+use crate::exchange::{
+    Action, CaFingerprint, ClientError, Event, Exchange, HttpRequest, Outcome, Progress, Step,
+};
 
 /// Numbers connections of this process, so that no two share one.
 static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
@@ -88,8 +90,7 @@ impl Line<'_> {
                 Err(error) => {
                     return Event::Lost {
                         error,
-                        reused: false,
-                        answered: false,
+                        progress: Progress::Begun,
                     };
                 }
             },
@@ -109,11 +110,9 @@ impl Line<'_> {
         let Some(mut connection) = current.take() else {
             return Event::Lost {
                 error: ClientError::Sequence { event: "a request" },
-                reused: false,
-                answered: false,
+                progress: Progress::Begun,
             };
         };
-        let reused = connection.is_reused();
         let time = self.config.timeouts.response;
         let exchange = connection.exchange(request, self.config.max_response);
         let broken = match timeout(time, exchange).await {
@@ -128,14 +127,11 @@ impl Line<'_> {
                     step: Step::Response,
                     time,
                 },
-                answered: true,
+                progress: Progress::Begun,
             },
         };
-        Event::Lost {
-            error: broken.error,
-            reused,
-            answered: broken.answered,
-        }
+        let Broken { error, progress } = broken;
+        Event::Lost { error, progress }
     }
 }
 

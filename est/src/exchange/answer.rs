@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
-use pki_common::Certificate;
+use pki_common::{Certificate, Escaped};
 use rustls_pki_types::UnixTime;
 
 use super::{ClientError, body, retry_after};
@@ -111,13 +111,13 @@ pub(super) fn text_of(response: &Response<Bytes>) -> String {
     printable(&String::from_utf8_lossy(start))
 }
 
-/// What a server says, fit for a terminal and a log: one line, bounded, no control characters.
+/// What a server says, fit for a terminal and a log: one line, bounded. White space of any kind is one blank, because
+/// explanations have lines.
 pub(crate) fn printable(text: &str) -> String {
-    text.trim()
-        .chars()
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .take(MAX_REFUSAL_TEXT)
-        .collect()
+    let words: Vec<&str> = text.split_whitespace().collect();
+    Escaped::new(&words.join(" "))
+        .at_most(MAX_REFUSAL_TEXT)
+        .to_string()
 }
 
 #[cfg(test)]
@@ -137,8 +137,11 @@ mod tests {
 
     #[test]
     fn what_a_server_says_cannot_drive_a_terminal() {
-        assert_eq!(printable(" a\x1b[2Jb\r\nc \u{9b}"), "a [2Jb  c  ");
-        assert_eq!(printable(&"x".repeat(10_000)).len(), MAX_REFUSAL_TEXT);
+        assert_eq!(printable(" a\x1b[2Jb\r\nc \u{202e}"), "a\\u{1b}[2Jb c \\u{202e}");
+        assert_eq!(
+            printable(&"x".repeat(10_000)),
+            format!("{}...", "x".repeat(MAX_REFUSAL_TEXT))
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use pki_common::{Diagnose, Failure, Rung, Side};
 use super::difference::Difference;
 use crate::error::{CsrError, WireError};
 use crate::request::RequestError;
+use crate::request::cmc::CmcAnswerError;
 use crate::request::server_key::ServerKeyError;
 
 /// A step of an exchange that has a time-out of its own.
@@ -97,6 +98,14 @@ pub enum ClientError {
         /// What the HTTP layer says.
         cause: String,
     },
+    /// A kept connection ended when a request for a certificate had left, with no answer to it.
+    #[error(
+        "the connection ended without an answer, and whether the server has acted on the request is not known: {cause}"
+    )]
+    Unanswered {
+        /// What the HTTP layer says.
+        cause: String,
+    },
     /// The proxy did not make the connection.
     #[error("the proxy {proxy} makes no connection: {cause}")]
     Proxy {
@@ -144,6 +153,9 @@ pub enum ClientError {
         /// The fingerprints of the CA certificates the server sent.
         shown: String,
     },
+    /// The fingerprint that was expected is of SHA-1, which does not hold one certificate only.
+    #[error("a SHA-1 fingerprint is too weak to trust a certificate by")]
+    WeakFingerprint,
     /// The person did not confirm a fingerprint.
     #[error("the fingerprint of the certificate authority was not confirmed")]
     FingerprintRejected,
@@ -163,11 +175,8 @@ pub enum ClientError {
     #[error("the server sends the private key without the encryption that was asked for")]
     ServerKeyInTheClear,
     /// The CMC answer cannot be used, or refuses.
-    #[error("the CMC answer is of no use: {cause}")]
-    Cmc {
-        /// What it says, or what is wrong with it.
-        cause: String,
-    },
+    #[error("{0}")]
+    Cmc(Box<CmcAnswerError>),
     /// The caller told the state machine of an event that cannot have happened.
     #[error("the exchange was told of {event} when it had asked for something else")]
     Sequence {
@@ -272,6 +281,10 @@ impl Diagnose for ClientError {
             Self::Http { .. } => {
                 failure(Rung::Body, "Check that the port is that of an EST server; its log says why it broke off.")
             }
+            Self::Unanswered { .. } => failure(
+                Rung::Body,
+                "Send the same request again; if two certificates are issued, have the one that is not used revoked.",
+            ),
             Self::Redirect { .. } => failure(
                 Rung::Status,
                 "If the other place is to be trusted, give its URL to the client.",
@@ -321,6 +334,10 @@ impl ClientError {
                 "Get the fingerprint again from the authority's operator; if it is right, this is not the server.",
             )
             .refused_by(Side::Local),
+            Self::WeakFingerprint => failure(
+                Rung::Local,
+                "Give what `openssl x509 -noout -fingerprint -sha256` prints for the CA certificate.",
+            ),
             Self::FingerprintRejected => failure(
                 Rung::Tls(pki_common::TlsFault::Chain),
                 "Get the fingerprint from the authority's operator and compare it with what is shown.",
@@ -341,9 +358,7 @@ impl ClientError {
                 "Do not use the key; the server must honour the key identifier of the request.",
             )
             .refused_by(Side::Local),
-            Self::Cmc { .. } => {
-                failure(Rung::Body, "The status names what the server does not accept; change that.").refused_by(Side::Peer)
-            }
+            Self::Cmc(error) => error.diagnose(),
             Self::Anchors { .. } => failure(
                 Rung::Body,
                 "The server must answer cacerts with the certificates of its certificate authority.",
@@ -357,7 +372,8 @@ impl ClientError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::NameResolution { .. } | Self::Tcp { .. } | Self::Timeout { .. } | Self::Http { .. } => true,
+            Self::NameResolution { .. } | Self::Tcp { .. } | Self::Timeout { .. } => true,
+            Self::Http { .. } | Self::Unanswered { .. } => true,
             Self::Status { status, .. } => matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504),
             Self::Proxy { status, .. } => matches!(status, None | Some(502..=504)),
             _ => false,

@@ -11,6 +11,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use super::difference::{Difference, DifferenceKind};
 use super::error::ClientError;
 use crate::error::CsrError;
+use crate::operation::certificate_names::same_subject;
 use crate::request::issued::{elements, extensions};
 use crate::request::template::{SUBJECT_ALTERNATIVE_NAME, names_of};
 use crate::request::{KeyAndRequest, Subject};
@@ -187,7 +188,7 @@ pub fn compare(
 ) -> Result<Vec<Difference>, ClientError> {
     let mut found = Vec::new();
     if let Some(subject) = &expected.subject
-        && certificate.subject_der() != subject.to_der()
+        && !is_subject(certificate, subject)
     {
         found.push(Difference::Subject {
             asked: subject.to_string(),
@@ -225,6 +226,17 @@ pub fn compare(
     } else {
         Err(ClientError::Differs(refused))
     }
+}
+
+/// Letter for letter the same, but an authority may write the letters in another string type (RFC 5280, section 7.1).
+fn is_subject(certificate: &Certificate, asked: &Subject) -> bool {
+    let issued = certificate.subject_der();
+    let same_letters = || {
+        let issued = Subject::from_der(issued);
+        issued.is_ok_and(|issued| issued.to_string() == asked.to_string())
+    };
+    let der = asked.to_der();
+    issued == der || (same_subject(issued, &der) && same_letters())
 }
 
 fn value(extensions: &[RequestedExtension], oid: ObjectIdentifier) -> Option<&RequestedExtension> {

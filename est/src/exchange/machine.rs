@@ -6,23 +6,22 @@ use core::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use pki_common::Certificate;
 use pki_common::channel_binding::ChannelBindings;
+use pki_common::{Certificate, Fingerprint, HashAlgorithm};
 use rustls_pki_types::UnixTime;
 
-use super::answer::{self, refused, text_of};
-use super::challenge::{self, Answer, Challenge};
-use super::digest::{self, DigestRequest};
-use super::fingerprint::{CaFingerprint, Fingerprint, FingerprintCheck};
+use super::answer::{self, printable, refused, text_of};
+use super::challenge::{Answer, Offers};
+use super::fingerprint::{CaFingerprint, FingerprintCheck};
 use super::{
     ClientError, DEFAULT_RETRY_AFTER, ExchangeSettings, PasswordUse, ServerUrl, redirect, retry_after,
 };
+use crate::auth::digest::{DigestAnswer, DigestChallenge};
 use crate::operation::{EstPath, Operation};
 use crate::wire::base64::{self, Base64Layout};
 use crate::wire::label::PathLabel;
 
-/// What the caller tells.
-#[derive(Debug)]
+/// What the caller tells. `Debug` hides the body of a response, which may be a private key.
 pub enum Event {
     /// A connection is there: a new one, or one kept from an earlier exchange.
     Connected(Connected),
@@ -32,15 +31,36 @@ pub enum Event {
     Lost {
         /// Why.
         error: ClientError,
-        /// Whether the connection had served an exchange before: then its end may be older than the request.
-        reused: bool,
-        /// Whether a part of the answer had arrived.
-        answered: bool,
+        /// How far the exchange had come.
+        progress: Progress,
     },
     /// The wait is over.
     Woke,
     /// The person confirms the CA certificate with this index, or none.
     Confirmed(Option<usize>),
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected(connected) => f.debug_tuple("Connected").field(connected).finish(),
+            Self::Response(response) => shown(f, "Response", response),
+            Self::Lost { error, progress } => f
+                .debug_struct("Lost")
+                .field("error", error)
+                .field("progress", progress)
+                .finish(),
+            Self::Woke => f.write_str("Woke"),
+            Self::Confirmed(index) => f.debug_tuple("Confirmed").field(index).finish(),
+        }
+    }
+}
+
+fn shown(f: &mut fmt::Formatter<'_>, name: &str, response: &Response<Bytes>) -> fmt::Result {
+    f.debug_struct(name)
+        .field("status", &response.status())
+        .field("length", &response.body().len())
+        .finish_non_exhaustive()
 }
 
 impl Event {
@@ -53,6 +73,18 @@ impl Event {
             Self::Confirmed(_) => "an answer of a person",
         }
     }
+}
+
+/// How far a request came on a connection that was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Progress {
+    /// Nothing of it has left: the server cannot have seen it.
+    Unsent,
+    /// On a connection that had served an exchange before, and no part of an answer had arrived: the connection may
+    /// have ended before the request, or because of it.
+    Unanswered,
+    /// On a new connection, or a part of the answer had arrived: the server has seen it, or nothing can be known.
+    Begun,
 }
 
 /// A connection as far as an exchange needs to know it.
@@ -86,8 +118,8 @@ pub enum Action {
     Failed(ClientError),
 }
 
-/// A request as it goes onto the connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A request as it goes onto the connection. `Debug` hides the body, in which may be a password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     /// GET or POST.
     pub method: Method,
@@ -99,8 +131,7 @@ pub struct HttpRequest {
     pub body: Bytes,
 }
 
-/// How an exchange ends well.
-#[derive(Debug)]
+/// How an exchange ends well. `Debug` hides the body of an answer, which may be a private key.
 pub enum Outcome {
     /// The answer with status 200, or a CMC message with another.
     Answer(Response<Bytes>),
@@ -118,6 +149,34 @@ pub enum Outcome {
         /// All of the answer.
         certificates: Vec<Certificate>,
     },
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("target", &self.target)
+            .field("headers", &self.headers)
+            .field("length", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(response) => shown(f, "Answer", response),
+            Self::Nothing => f.write_str("Nothing"),
+            Self::Pending { retry_after } => {
+                let mut pending = f.debug_struct("Pending");
+                pending.field("retry_after", retry_after).finish()
+            }
+            Self::Trusted { anchor, .. } => {
+                let mut trusted = f.debug_struct("Trusted");
+                trusted.field("anchor", &anchor.subject()).finish_non_exhaustive()
+            }
+        }
+    }
 }
 
 /// Makes a body for a connection with these bindings.
@@ -158,7 +217,7 @@ enum Shown {
     Nothing,
     Bearer,
     Basic,
-    Digest(Box<Challenge>),
+    Digest(Box<DigestChallenge>),
 }
 
 /// One operation in progress. See the module's documentation for what it decides.
@@ -232,6 +291,12 @@ impl<'a> Exchange<'a> {
 
     /// Begins.
     pub fn start(&mut self) -> Action {
+        // Whoever makes two certificates with the same SHA-1 has the other one trusted.
+        if let Some(FingerprintCheck::Expect(expected)) = self.first_contact
+            && expected.algorithm() != HashAlgorithm::Sha256
+        {
+            return Action::Failed(ClientError::WeakFingerprint);
+        }
         self.connect(false)
     }
 
@@ -242,14 +307,9 @@ impl<'a> Exchange<'a> {
         let acted = match (state, event) {
             (State::Connecting, Event::Connected(connected)) => self.send(&connected),
             (State::InFlight, Event::Response(response)) => self.answered(response, now),
-            (
-                State::Connecting | State::InFlight,
-                Event::Lost {
-                    error,
-                    reused,
-                    answered,
-                },
-            ) => self.lost(error, reused && !answered),
+            (State::Connecting | State::InFlight, Event::Lost { error, progress }) => {
+                self.lost(error, progress)
+            }
             (State::Waiting, Event::Woke) => Ok(self.connect(false)),
             (State::Asking(shown, certificates), Event::Confirmed(choice)) => {
                 let chosen = choice.and_then(|index| shown.into_iter().nth(index));
@@ -273,19 +333,38 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// A kept connection may have ended while nobody looked: once, the same is tried on a new one. RFC 7030,
-    /// section 4.2.3, has clients repeat the very same request, so a server that did see it is prepared.
-    fn lost(&mut self, error: ClientError, unheard: bool) -> Result<Action, ClientError> {
-        if !unheard || self.reconnected {
-            return Err(error);
+    /// A kept connection may have ended while nobody looked: once, the same is tried on a new one. A request for a
+    /// certificate is not repeated once a part of it has left, because the server may have issued a certificate
+    /// already: POST is not idempotent (RFC 9110, section 9.2.2).
+    fn lost(&mut self, error: ClientError, progress: Progress) -> Result<Action, ClientError> {
+        let harmless = self.operation.method() == Method::GET || self.settings.repeat_unanswered;
+        let again = match progress {
+            Progress::Unsent => true,
+            Progress::Unanswered => harmless,
+            Progress::Begun => false,
+        };
+        if again && !self.reconnected {
+            self.reconnected = true;
+            return Ok(self.connect(true));
         }
-        self.reconnected = true;
-        Ok(self.connect(true))
+        match error {
+            ClientError::Http { cause } if progress == Progress::Unanswered && !harmless => {
+                Err(ClientError::Unanswered { cause })
+            }
+            error => Err(error),
+        }
+    }
+
+    /// Goes on after an answer that wants the same request sent otherwise. Many a server closes after such an answer
+    /// without saying so, and a request for a certificate that it no longer reads could not be repeated; so that goes
+    /// out on a new connection.
+    fn connect_again(&mut self) -> Action {
+        self.connect(self.operation.method() == Method::POST)
     }
 
     fn send(&mut self, connected: &Connected) -> Result<Action, ClientError> {
         let body = self.body_for(connected)?;
-        let headers = self.headers(&body)?;
+        let headers = self.headers()?;
         self.state = State::InFlight;
         Ok(Action::Send(Box::new(HttpRequest {
             method: self.operation.method(),
@@ -314,7 +393,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn headers(&mut self, body: &[u8]) -> Result<HeaderMap, ClientError> {
+    fn headers(&mut self) -> Result<HeaderMap, ClientError> {
         let mut headers = HeaderMap::new();
         let host = HeaderValue::try_from(self.server.authority()).map_err(|_| ClientError::Url {
             url: self.server.to_string(),
@@ -331,7 +410,7 @@ impl<'a> Exchange<'a> {
             let name = HeaderName::from_static("content-transfer-encoding");
             headers.insert(name, HeaderValue::from_static("base64"));
         }
-        if let Some(authorization) = self.authorization(body)? {
+        if let Some(authorization) = self.authorization()? {
             headers.insert(AUTHORIZATION, authorization);
         }
         Ok(headers)
@@ -351,7 +430,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn authorization(&mut self, body: &[u8]) -> Result<Option<HeaderValue>, ClientError> {
+    fn authorization(&mut self) -> Result<Option<HeaderValue>, ClientError> {
         let credentials = &self.settings.credentials;
         let text = match &self.shown {
             Shown::Nothing => return Ok(None),
@@ -366,20 +445,18 @@ impl<'a> Exchange<'a> {
                 };
                 self.digest_requests += 1;
                 let method = self.operation.method();
-                let client_nonce = format!("{:032x}", self.settings.client_nonce);
-                let request = DigestRequest {
+                let cnonce = format!("{:032x}", self.settings.client_nonce);
+                let answer = challenge.answer(&DigestAnswer {
                     method: method.as_str(),
-                    target: &self.target,
-                    body,
+                    uri: &self.target,
+                    user: password.user(),
+                    password: password.password(),
+                    cnonce: &cnonce,
                     count: self.digest_requests,
-                    client_nonce: &client_nonce,
-                };
-                let answer = digest::answer(challenge, password, &request);
-                Some(answer.ok_or_else(|| ClientError::Challenge {
-                    status: StatusCode::UNAUTHORIZED,
-                    offered: challenge.name(),
-                    text: "the challenge lacks a realm or a nonce, or has an unknown qop".to_owned(),
-                })?)
+                });
+                return answer.map(Some).map_err(|error| ClientError::Http {
+                    cause: error.to_string(),
+                });
             }
         };
         let Some(text) = text else { return Ok(None) };
@@ -444,32 +521,30 @@ impl<'a> Exchange<'a> {
         }
         self.redirects += 1;
         self.target = target;
-        Ok(self.connect(false))
+        Ok(self.connect_again())
     }
 
     /// Once, or twice when the nonce had gone stale: whoever is refused again is refused.
     fn challenged(&mut self, response: &Response<Bytes>, now: UnixTime) -> Result<Action, ClientError> {
-        let offers = challenge::parse(response.headers());
-        let stale = offers.iter().any(|offer| {
-            offer
-                .parameter("stale")
-                .is_some_and(|stale| stale.eq_ignore_ascii_case("true"))
-        });
+        let offers = Offers::of(response.headers());
         let credentials = &self.settings.credentials;
         let exhausted = match (&self.shown, self.answers) {
-            (Shown::Digest(_), 1) => !stale,
+            (Shown::Digest(_), 1) => !offers.is_stale(),
             (_, answers) => answers > 0,
         };
         // On first contact nobody knows whom the credentials would go to.
         if exhausted || self.first_contact.is_some() {
             return Err(refused(response, now));
         }
-        let next = match challenge::choose(&offers, credentials) {
+        let next = match offers.choose(credentials) {
             // The same again would be refused again.
             Some(Answer::Bearer) if matches!(self.shown, Shown::Bearer) => {
                 return Err(refused(response, now));
             }
-            Some(Answer::Basic) if matches!(self.shown, Shown::Basic) => return Err(refused(response, now)),
+            // Nor does a password that went out as Digest follow in the clear.
+            Some(Answer::Basic) if matches!(self.shown, Shown::Basic | Shown::Digest(_)) => {
+                return Err(refused(response, now));
+            }
             Some(Answer::Bearer) => Shown::Bearer,
             Some(Answer::Basic) => Shown::Basic,
             Some(Answer::Digest(challenge)) => Shown::Digest(Box::new(challenge)),
@@ -479,7 +554,7 @@ impl<'a> Exchange<'a> {
             None => {
                 return Err(ClientError::Challenge {
                     status: response.status(),
-                    offered: names(&offers),
+                    offered: printable(&offers.names()),
                     text: text_of(response),
                 });
             }
@@ -487,7 +562,7 @@ impl<'a> Exchange<'a> {
         self.answers += 1;
         self.digest_requests = 0;
         self.shown = next;
-        Ok(self.connect(false))
+        Ok(self.connect_again())
     }
 
     fn pending(&mut self, response: &Response<Bytes>, now: UnixTime) -> Action {
@@ -524,10 +599,6 @@ const fn media_types(operation: Operation) -> (Option<&'static str>, &'static st
             "application/pkcs7-mime, text/plain;q=0.5",
         ),
     }
-}
-
-fn names(offers: &[Challenge]) -> String {
-    offers.iter().map(Challenge::name).collect::<Vec<_>>().join(", ")
 }
 
 fn differs(expected: Fingerprint, shown: &[CaFingerprint]) -> ClientError {

@@ -2,14 +2,14 @@
 //!
 //! [`Exchange`] carries one operation through: it answers an authentication challenge once, waits after a 202 within a
 //! bound, follows redirects within the server's origin, makes the body for the very connection it goes out on (so that
-//! a channel binding in it is that connection's), and replaces a kept connection that turned out to be dead. Time is
-//! an argument; connecting, sending and sleeping are the caller's.
+//! a channel binding in it is that connection's), and replaces a kept connection that turned out to be dead, unless the
+//! server may have acted on what it heard. Time is an argument; connecting, sending and sleeping are the caller's.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `machine.rs` | [`Exchange`]: which action follows which event |
 //! | `settings.rs` | credentials, bounds, what may be accepted |
-//! | `challenge.rs`, `digest.rs` | `WWW-Authenticate`, which of its offers is taken, and the answer to Digest |
+//! | `challenge.rs` | `WWW-Authenticate`, and which of its offers is taken |
 //! | `redirect.rs`, `retry_after.rs`, `url.rs` | the headers and the origin |
 //! | `body.rs`, `answer.rs` | what servers put into their answers, read leniently |
 //! | `difference.rs`, `issued.rs` | the issued certificate: found, verified, compared with what was asked for |
@@ -23,7 +23,6 @@ pub mod answer;
 mod body;
 mod challenge;
 mod difference;
-mod digest;
 mod error;
 mod fingerprint;
 mod issued;
@@ -36,9 +35,10 @@ mod url;
 
 pub use difference::{Difference, DifferenceKind};
 pub use error::{ClientError, Step};
-pub use fingerprint::{CaFingerprint, Fingerprint, FingerprintCheck, FingerprintError};
+pub use fingerprint::{CaFingerprint, FingerprintCheck};
 pub use issued::{Expectation, Issued, IssuedChecks, compare, find_by_key, validate};
-pub use machine::{Action, Connected, Event, Exchange, HttpRequest, Outcome, RequestBody};
+pub use machine::{Action, Connected, Event, Exchange, HttpRequest, Outcome, Progress, RequestBody};
+pub use pki_common::Fingerprint;
 pub use retry_after::{DEFAULT_RETRY_AFTER, MAX_RETRY_AFTER, retry_after};
 pub use rollover::{Grounds, NewAnchor, Rollover, TrustSource};
 pub use settings::{
@@ -46,6 +46,8 @@ pub use settings::{
     PasswordUse, PendingPolicy,
 };
 pub use url::ServerUrl;
+#[cfg(feature = "tokio")]
+pub(crate) use url::without_user;
 
 #[cfg(feature = "tokio")]
 pub(crate) use answer::printable;

@@ -148,6 +148,9 @@ pub struct ExchangeSettings {
     pub pending: PendingPolicy,
     /// How many redirects it follows.
     pub max_redirects: u8,
+    /// Whether a request for a certificate is sent once more when a kept connection ends without an answer to it. The
+    /// server may then issue two certificates, unless it answers the same request with the same certificate.
+    pub repeat_unanswered: bool,
     /// A random number for the answer to a Digest challenge, another for each exchange.
     pub client_nonce: u128,
 }
@@ -158,6 +161,7 @@ impl Default for ExchangeSettings {
             credentials: Credentials::default(),
             pending: PendingPolicy::no_wait(),
             max_redirects: DEFAULT_MAX_REDIRECTS,
+            repeat_unanswered: false,
             client_nonce: 0,
         }
     }

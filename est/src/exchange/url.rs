@@ -71,7 +71,7 @@ impl FromStr for ServerUrl {
 
     fn from_str(text: &str) -> Result<Self, ClientError> {
         let wrong = |problem| ClientError::Url {
-            url: text.to_owned(),
+            url: without_user(text),
             problem,
         };
         let uri: Uri = text.parse().map_err(|_| wrong("it is not a URL"))?;
@@ -108,6 +108,15 @@ impl FromStr for ServerUrl {
             server_name,
         })
     }
+}
+
+/// The URL as an error may show it: what may be a password is left out.
+pub(crate) fn without_user(url: &str) -> String {
+    let Some((user, rest)) = url.rsplit_once('@') else {
+        return url.to_owned();
+    };
+    let scheme = user.split_once("://").map_or("", |(scheme, _)| scheme);
+    format!("{scheme}://...@{rest}")
 }
 
 #[cfg(test)]
@@ -163,6 +172,21 @@ mod tests {
                 matches!(text.parse::<ServerUrl>(), Err(ClientError::Url { .. })),
                 "{text}"
             );
+        }
+        for text in [
+            "https://user:secret@est.example",
+            "http://user:secret@est.example",
+            "https://user:sec ret@est.example",
+            "https://user:secret/@est.example",
+            "user:secret@est.example",
+        ] {
+            let error = text.parse::<ServerUrl>().unwrap_err();
+            for shown in [error.to_string(), format!("{error:?}")] {
+                assert!(
+                    !shown.contains("sec") && shown.contains("@est.example"),
+                    "{shown}"
+                );
+            }
         }
     }
 }

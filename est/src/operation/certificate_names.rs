@@ -57,7 +57,7 @@ pub(super) fn requested_names(request: &CertificationRequest) -> Option<&[u8]> {
 
 /// Whether two Names are the same for RFC 5280, section 7.1: the same attributes in the same order of parts, their
 /// texts compared without regard to case, to the string type and to runs of blanks.
-pub(super) fn same_subject(one: &[u8], other: &[u8]) -> bool {
+pub(crate) fn same_subject(one: &[u8], other: &[u8]) -> bool {
     one == other || matches!((folded_name(one), folded_name(other)), (Some(one), Some(other)) if one == other)
 }
 

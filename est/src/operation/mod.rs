@@ -23,7 +23,7 @@
 //! [`decide`]: crate::auth::decide
 
 mod ca_certificates;
-mod certificate_names;
+pub(crate) mod certificate_names;
 mod change_subject_name;
 mod content_type;
 mod csr_attributes;

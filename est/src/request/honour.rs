@@ -14,10 +14,14 @@ use crate::wire::csr::{CsrLimits, PublicKeyKind, RequestedExtension, UnverifiedC
 use crate::wire::csr_attributes::{CsrRequirements, SubjectRequirement};
 
 /// The keys that can be made, best first.
-const KEYS: [(NewKey, PublicKeyKind); 3] = [
+const KEYS: [(NewKey, PublicKeyKind); NewKey::ALL.len()] = [
     (NewKey::EcP256, PublicKeyKind::EcP256),
     (NewKey::EcP384, PublicKeyKind::EcP384),
+    (NewKey::EcP521, PublicKeyKind::EcP521),
+    (NewKey::Ed25519, PublicKeyKind::Ed25519),
     (NewKey::Rsa2048, PublicKeyKind::Rsa { bits: 2048 }),
+    (NewKey::Rsa3072, PublicKeyKind::Rsa { bits: 3072 }),
+    (NewKey::Rsa4096, PublicKeyKind::Rsa { bits: 4096 }),
 ];
 
 /// The key to make: the one wanted when it will do, else the best that will.
@@ -149,4 +153,44 @@ fn completed(subject: &Subject, wanted: &[SubjectRequirement]) -> Option<Subject
     let own = elements(&der)?;
     let parts: Vec<&[u8]> = rdns.iter().map(Vec::as_slice).chain(own).collect();
     Subject::from_der(&asn1::encode(tag::SEQUENCE, &parts)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::csr_attributes::{CsrAttributesConfig, EntryConfig};
+
+    fn wanting(key: &str) -> CsrRequirements {
+        let entry = EntryConfig {
+            key: Some(key.to_owned()),
+            ..EntryConfig::default()
+        };
+        let config = CsrAttributesConfig {
+            entries: vec![entry],
+            ..CsrAttributesConfig::default()
+        };
+        config.to_attributes().unwrap().requirements()
+    }
+
+    #[test]
+    fn every_key_that_can_be_made_is_made_when_the_server_wants_it() {
+        for (name, kind) in [
+            ("P-256", NewKey::EcP256),
+            ("P-384", NewKey::EcP384),
+            ("P-521", NewKey::EcP521),
+            ("Ed25519", NewKey::Ed25519),
+            ("RSA-2048", NewKey::Rsa2048),
+            ("RSA-3072", NewKey::Rsa3072),
+            ("RSA-4096", NewKey::Rsa4096),
+        ] {
+            for wanted in NewKey::ALL {
+                assert_eq!(key(&wanting(name), wanted), Ok(kind), "{name} {wanted:?}");
+            }
+        }
+        assert_eq!(key(&wanting("RSA"), NewKey::Rsa4096), Ok(NewKey::Rsa4096));
+        assert_eq!(key(&wanting("RSA"), NewKey::EcP256), Ok(NewKey::Rsa2048));
+        assert_eq!(key(&wanting("EC"), NewKey::EcP521), Ok(NewKey::EcP521));
+        let text = key(&wanting("RSA-8192"), NewKey::EcP256).unwrap_err();
+        assert!(text.contains("8192"), "{text}");
+    }
 }

@@ -1,5 +1,7 @@
 //! A key and the PKCS #10 request for it (RFC 2986).
 
+use core::fmt;
+
 use pki_common::Certificate;
 use pki_common::identity::NewKey;
 use rustls_pki_types::PrivatePkcs8KeyDer;
@@ -11,14 +13,23 @@ use super::subject::Subject;
 use super::template::{BindingAttribute, RequestTemplate};
 use crate::wire::csr::VerifiedCsr;
 
-/// A private key and a request for a certificate for it, signed by it.
-#[derive(Debug)]
+/// A private key and a request for a certificate for it, signed by it. `Debug` shows what is asked for.
 pub struct KeyAndRequest {
     key: RequestKey,
     template: RequestTemplate,
     names: Vec<RequestedName>,
     csr_der: Vec<u8>,
     binding: Option<BindingAttribute>,
+}
+
+impl fmt::Debug for KeyAndRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyAndRequest")
+            .field("key", &self.key)
+            .field("template", &self.template)
+            .field("binding", &self.binding)
+            .finish_non_exhaustive()
+    }
 }
 
 impl KeyAndRequest {
@@ -203,9 +214,19 @@ mod tests {
     }
 
     #[test]
-    fn debug_hides_the_key() {
-        let made = KeyAndRequest::generate("CN=x".parse().unwrap(), vec![], NewKey::EcP256).unwrap();
+    fn debug_hides_the_key_and_a_password() {
+        let mut template = RequestTemplate::new("CN=x".parse().unwrap(), &[]).unwrap();
+        template.attributes.push(crate::wire::csr::Attribute {
+            oid: BindingAttribute::ChallengePassword.oid(),
+            values: vec![b"\x0c\x06secret".to_vec()],
+        });
+        let made = KeyAndRequest::new(template, RequestKey::generate(NewKey::EcP256).unwrap()).unwrap();
         let shown = format!("{made:?}");
         assert!(shown.contains("key: RequestKey { .. }"), "{shown}");
+        // Neither as text nor as a list of octets.
+        assert!(
+            !shown.contains("secret") && !shown.contains("115, 101, 99"),
+            "{shown}"
+        );
     }
 }

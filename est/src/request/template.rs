@@ -1,5 +1,7 @@
 //! What a certification request asks for, apart from its key (RFC 2986).
 
+use core::fmt;
+
 use const_oid::ObjectIdentifier;
 use der::Decode as _;
 use der::asn1::PrintableString;
@@ -10,14 +12,13 @@ use super::key::RequestKey;
 use super::name::{self, RequestedName};
 use super::subject::Subject;
 use super::{RequestError, issued};
+use crate::operation::EST_IDENTITY_LINKING;
 use crate::wire::asn1::{self, tag};
 use crate::wire::csr::{Attribute, RequestedExtension};
 
 pub(crate) const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const EXTENSION_REQUEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.14");
 const CHALLENGE_PASSWORD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.7");
-/// `id-aa-estIdentityLinking` (RFC 7894, section 3.3).
-const EST_IDENTITY_LINKING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.56");
 
 const UTF8_STRING: u8 = 0x0c;
 const PRINTABLE_STRING: u8 = 0x13;
@@ -45,8 +46,9 @@ impl BindingAttribute {
 }
 
 /// What a request asks for: everything but the key and the signature. It can be signed again and again, for
-/// instance with the channel binding of another connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// instance with the channel binding of another connection. `Debug` hides the values of the attributes, among which
+/// may be a password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct RequestTemplate {
     /// The subject.
     pub subject: Subject,
@@ -54,6 +56,17 @@ pub struct RequestTemplate {
     pub extensions: Vec<RequestedExtension>,
     /// Attributes beside the extension request, in the order in which they were added; DER sorts them.
     pub attributes: Vec<Attribute>,
+}
+
+impl fmt::Debug for RequestTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attributes: Vec<_> = self.attributes.iter().map(|attribute| attribute.oid).collect();
+        f.debug_struct("RequestTemplate")
+            .field("subject", &self.subject.to_string())
+            .field("extensions", &self.extensions)
+            .field("attributes", &attributes)
+            .finish()
+    }
 }
 
 impl RequestTemplate {
@@ -83,7 +96,7 @@ impl RequestTemplate {
     /// # Errors
     /// [`RequestError::Certificate`] when the certificate's names cannot be read.
     pub fn renewing(certificate: &Certificate) -> Result<Self, RequestError> {
-        let unreadable = |error: &dyn core::fmt::Display| RequestError::Certificate {
+        let unreadable = |error: &dyn fmt::Display| RequestError::Certificate {
             cause: error.to_string(),
         };
         let subject = Subject::from_der(certificate.subject_der()).map_err(|error| unreadable(&error))?;

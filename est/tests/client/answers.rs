@@ -192,3 +192,25 @@ fn a_chain_is_followed_in_any_order_and_a_stranger_is_not_trusted() {
     assert!(validate(&anchors, &leaf, &others, now()).is_ok());
     assert!(validate(&anchors, &leaf, &others[..1], now()).is_err());
 }
+
+#[test]
+fn a_subject_in_another_string_type_is_the_same_and_in_other_letters_is_not() {
+    let root = Authority::root("root");
+    let named = |value: rcgen::DnValue| {
+        issued(&root, |parameters| {
+            parameters.distinguished_name = rcgen::DistinguishedName::new();
+            parameters.distinguished_name.push(DnType::CommonName, value);
+        })
+    };
+    let found = |certificate: &Certificate| {
+        let expected = expected(certificate, "DNS:a.example", vec![]);
+        differences(certificate, &expected, &IssuedChecks::default())
+    };
+    let printable = |text: &str| rcgen::DnValue::PrintableString(text.try_into().unwrap());
+    for same in [printable("x"), rcgen::DnValue::Utf8String("x".to_owned())] {
+        assert_eq!(found(&named(same)), []);
+    }
+    for other in [printable("X"), printable("x ")] {
+        assert_eq!(found(&named(other))[0].kind(), DifferenceKind::Subject);
+    }
+}

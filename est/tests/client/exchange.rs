@@ -7,12 +7,13 @@ use est::auth::BasicCredentials;
 use est::client::ClientError;
 use est::exchange::{
     Action, Connected, Credentials, Event, Exchange, ExchangeSettings, FingerprintCheck, HttpRequest,
-    Outcome, PasswordUse, PendingPolicy, RequestBody,
+    Outcome, PasswordUse, PendingPolicy, Progress, RequestBody,
 };
 use est::operation::Operation;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{Method, Response};
 use pki_common::channel_binding::ChannelBindings;
+use pki_common::{Fingerprint, HashAlgorithm};
 use rustls_pki_types::UnixTime;
 
 use crate::authority::Authority;
@@ -65,13 +66,11 @@ fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Event {
     Event::Response(builder.body(Bytes::copy_from_slice(body)).unwrap())
 }
 
-fn lost(reused: bool, answered: bool) -> Event {
+fn lost(progress: Progress) -> Event {
+    let cause = "gone".to_owned();
     Event::Lost {
-        error: ClientError::Http {
-            cause: "gone".to_owned(),
-        },
-        reused,
-        answered,
+        error: ClientError::Http { cause },
+        progress,
     }
 }
 
@@ -460,27 +459,94 @@ fn a_request_that_cannot_be_bound_is_not_sent() {
 }
 
 #[test]
-fn a_kept_connection_that_was_dead_is_replaced_once() {
+fn a_question_on_a_kept_connection_that_was_dead_is_asked_again_once() {
+    for progress in [Progress::Unsent, Progress::Unanswered] {
+        let mut exchange = get(Operation::CaCerts);
+        let first = first_request(&mut exchange);
+        let action = exchange.handle(lost(progress), now());
+        assert!(asked_to_connect(&action), "a fresh one");
+        assert_eq!(sent(exchange.handle(connected(2), now())), first);
+        failed(exchange.handle(lost(progress), now()));
+    }
+}
+
+#[test]
+fn an_enrolment_is_repeated_only_when_nothing_of_it_has_left() {
     let mut exchange = post(ExchangeSettings::default());
     let first = first_request(&mut exchange);
-    assert!(
-        asked_to_connect(&exchange.handle(lost(true, false), now())),
-        "a fresh one"
-    );
+    assert!(asked_to_connect(&exchange.handle(lost(Progress::Unsent), now())));
     assert_eq!(sent(exchange.handle(connected(2), now())), first);
-    failed(exchange.handle(lost(true, false), now()));
+
+    let mut exchange = post(ExchangeSettings::default());
+    first_request(&mut exchange);
+    let error = failed(exchange.handle(lost(Progress::Unanswered), now()));
+    assert!(matches!(error, ClientError::Unanswered { .. }), "{error}");
+    assert!(error.is_transient(), "the caller may decide to try again");
+
+    let mut exchange = post(ExchangeSettings {
+        repeat_unanswered: true,
+        ..ExchangeSettings::default()
+    });
+    let first = first_request(&mut exchange);
+    assert!(asked_to_connect(
+        &exchange.handle(lost(Progress::Unanswered), now())
+    ));
+    assert_eq!(sent(exchange.handle(connected(2), now())), first);
+    failed(exchange.handle(lost(Progress::Unanswered), now()));
+}
+
+#[test]
+fn after_a_challenge_or_a_redirect_an_enrolment_goes_out_on_a_new_connection() {
+    let challenge = || response(401, &[("WWW-Authenticate", "Basic realm=\"est\"")], b"");
+    let redirect = || response(307, &[("Location", "/other")], b"");
+    for answer in [challenge(), redirect()] {
+        let mut exchange = post(with_password(PasswordUse::AfterChallenge));
+        first_request(&mut exchange);
+        assert!(asked_to_connect(&exchange.handle(answer, now())));
+    }
+    let settings = with_password(PasswordUse::AfterChallenge);
+    for answer in [challenge(), redirect()] {
+        let mut exchange = exchange(Operation::CaCerts, RequestBody::Empty, settings.clone());
+        first_request(&mut exchange);
+        assert!(!asked_to_connect(&exchange.handle(answer, now())));
+    }
+}
+
+#[test]
+fn a_password_that_went_out_as_digest_does_not_follow_as_basic() {
+    let mut settings = with_password(PasswordUse::AfterChallenge);
+    settings.pending = PendingPolicy::up_to(Duration::from_secs(100));
+    let mut exchange = post(settings);
+    first_request(&mut exchange);
+    let digest = [(
+        "WWW-Authenticate",
+        "Digest realm=\"est\", nonce=\"a\", stale=true",
+    )];
+    next_request(&mut exchange, response(401, &digest, b""), 2);
+    // Accepted, and after the wait the server has forgotten Digest.
+    exchange.handle(response(202, &[("Retry-After", "1")], b""), now());
+    let request = next_request(&mut exchange, Event::Woke, 3);
+    assert!(authorization(&request).unwrap().starts_with("Digest "));
+    let basic = response(401, &[("WWW-Authenticate", "Basic realm=\"est\"")], b"");
+    failed(exchange.handle(basic, now()));
 }
 
 #[test]
 fn a_new_connection_that_breaks_and_an_answer_that_breaks_off_are_errors() {
-    for (reused, answered) in [(false, false), (true, true), (false, true)] {
-        let mut exchange = post(ExchangeSettings::default());
-        first_request(&mut exchange);
-        failed(exchange.handle(lost(reused, answered), now()));
-    }
+    let mut exchange = get(Operation::CaCerts);
+    first_request(&mut exchange);
+    failed(exchange.handle(lost(Progress::Begun), now()));
     let mut exchange = post(ExchangeSettings::default());
     exchange.start();
-    failed(exchange.handle(lost(false, false), now()));
+    failed(exchange.handle(lost(Progress::Begun), now()));
+}
+
+#[test]
+fn a_fingerprint_of_sha_1_is_not_believed() {
+    let root = Authority::root("root");
+    let weak = Fingerprint::of(HashAlgorithm::Sha1, &root.certificate);
+    let mut exchange = first_contact(FingerprintCheck::Expect(weak));
+    assert_eq!(failed(exchange.start()), ClientError::WeakFingerprint);
 }
 
 #[test]
@@ -553,7 +619,7 @@ fn first_contact(check: FingerprintCheck) -> Exchange<'static> {
 fn first_contact_believes_the_certificate_with_the_fingerprint_alone() {
     let (wanted, other) = (Authority::root("wanted"), Authority::root("other"));
     let body = crate::authority::certs_only(&[&other.certificate, &wanted.certificate]);
-    let expected = est::exchange::Fingerprint::of(&wanted.certificate);
+    let expected = Fingerprint::of(HashAlgorithm::Sha256, &wanted.certificate);
     let mut exchange = first_contact(FingerprintCheck::Expect(expected));
     let action = exchange.start();
     assert!(
@@ -577,7 +643,7 @@ fn first_contact_believes_the_certificate_with_the_fingerprint_alone() {
     }
 
     let stranger = Authority::root("stranger");
-    let expected = est::exchange::Fingerprint::of(&stranger.certificate);
+    let expected = Fingerprint::of(HashAlgorithm::Sha256, &stranger.certificate);
     let mut exchange = first_contact(FingerprintCheck::Expect(expected));
     first_request(&mut exchange);
     let error = failed(exchange.handle(response(200, &[], &body), now()));
@@ -612,4 +678,18 @@ fn first_contact_answers_no_challenge() {
     first_request(&mut exchange);
     let answer = response(401, &[("WWW-Authenticate", "Basic realm=\"est\"")], b"");
     failed(exchange.handle(answer, now()));
+}
+
+#[test]
+fn debug_shows_no_body() {
+    let event = response(200, &[], b"a private key");
+    let shown = format!("{event:?}");
+    assert!(
+        shown.contains("length: 13") && !shown.contains("private"),
+        "{shown}"
+    );
+    let mut exchange = get(Operation::CaCerts);
+    first_request(&mut exchange);
+    let shown = format!("{:?}", exchange.handle(event, now()));
+    assert!(shown.contains("Answer") && !shown.contains("private"), "{shown}");
 }

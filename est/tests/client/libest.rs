@@ -11,8 +11,8 @@ use est::client::{
     Client, ClientConfig, ClientError, EnrollOptions, EnrollOutcome, Enrolled, Fingerprint, FirstContact,
     PasswordUse, PendingPolicy, ProofOfPossession, ReenrollOptions, ServerKeyOptions, ServerKeyOutcome,
 };
-use pki_common::Certificate;
 use pki_common::trust_store::TrustStore;
+use pki_common::{Certificate, HashAlgorithm};
 use tempfile::TempDir;
 
 use crate::authority::Authority;
@@ -217,7 +217,7 @@ async fn first_contact_and_renewal_by_certificate() {
     config.anchors = Arc::new(TrustStore::empty("nothing yet"));
     // Its CSR attributes ask for keys on P-384, which its TLS then refuses in a client certificate (alert 47).
     config.ask_csr_attributes = false;
-    let expect = FirstContact::Expect(Fingerprint::of(&server.root));
+    let expect = FirstContact::Expect(Fingerprint::of(HashAlgorithm::Sha256, &server.root));
     let first = Client::bootstrap(config, expect).await.unwrap();
     let mut wanted = options("CN=device");
     wanted.names = vec!["DNS:device.example".parse().unwrap()];

@@ -13,6 +13,7 @@ mod answers;
 mod authority;
 mod exchange;
 mod libest;
+mod operations;
 mod rollover;
 mod scripted;
 mod session;

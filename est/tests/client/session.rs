@@ -12,7 +12,7 @@ use est::wire::csr::{CsrLimits, UnverifiedCsr};
 use pki_common::identity::NewKey;
 use pki_common::tls::TlsVersions;
 use pki_common::trust_store::TrustStore;
-use pki_common::{Diagnose as _, Rung};
+use pki_common::{Diagnose as _, HashAlgorithm, Rung};
 
 use crate::authority::{Authority, certs_only};
 use crate::scripted::{Received, Reply, Scripted, TestProxy, Then, reply};
@@ -132,7 +132,7 @@ async fn first_contact_sends_nothing_secret_and_leads_to_anchors() {
         "nothing is trusted yet"
     );
 
-    let expect = FirstContact::Expect(Fingerprint::of(&root));
+    let expect = FirstContact::Expect(Fingerprint::of(HashAlgorithm::Sha256, &root));
     let first = Client::bootstrap(config.clone(), expect).await.unwrap();
     assert_eq!(first.confirmed, root);
     assert_eq!(first.anchors().len(), 1);
@@ -169,7 +169,7 @@ async fn first_contact_shows_neither_certificate_nor_password_nor_token() {
     config.identity = Some(Arc::new(identity));
     config.basic = Some(BasicCredentials::new("phone", "secret").unwrap());
     config.bearer = Some("token".parse().unwrap());
-    let expect = FirstContact::Expect(Fingerprint::of(&root));
+    let expect = FirstContact::Expect(Fingerprint::of(HashAlgorithm::Sha256, &root));
     let first = Client::bootstrap(config, expect).await.unwrap();
     first.client.cacerts().await.unwrap();
     let received = server.received();
@@ -189,7 +189,7 @@ async fn a_forged_answer_with_the_right_root_in_it_adds_no_other_root() {
     let server = Scripted::start_shared(forger, TlsVersions::Tls12And13, script).await;
     let mut config = server.config();
     config.anchors = Arc::new(TrustStore::empty("nothing yet"));
-    let expect = FirstContact::Expect(Fingerprint::of(&genuine.certificate));
+    let expect = FirstContact::Expect(Fingerprint::of(HashAlgorithm::Sha256, &genuine.certificate));
     let first = Client::bootstrap(config, expect).await.unwrap();
     assert_eq!(first.anchors().anchors(), [genuine.certificate]);
     assert_eq!(first.rollover.refused.len(), 1);
@@ -274,9 +274,8 @@ async fn the_binding_is_that_of_the_connection_whatever_the_server_closes() {
                 characters,
                 "base64 of tls-unique or of tls-exporter"
             );
-            let same_connection = received[0].connection == received[1].connection;
-            assert_eq!(same_connection, then == Then::Keep);
-            assert_eq!(passwords[0] == passwords[1], same_connection);
+            assert_ne!(received[0].connection, received[1].connection);
+            assert_ne!(passwords[0], passwords[1]);
         }
     }
 }
@@ -350,4 +349,34 @@ async fn a_retried_request_succeeds_when_the_server_is_back() {
     };
     assert_eq!(policy.run(|| client.cacerts()).await.unwrap().len(), 1);
     assert_eq!(tries.load(std::sync::atomic::Ordering::SeqCst), 3);
+}
+
+/// RFC 9110, section 9.2.2: the server may have issued a certificate before it went away.
+#[tokio::test]
+async fn an_enrolment_without_an_answer_is_not_sent_again_unasked() {
+    for (repeat, times) in [(false, 1), (true, 2)] {
+        let server = Scripted::start(|received| {
+            if received.head.starts_with("POST") {
+                Reply(Vec::new(), Then::Cut)
+            } else {
+                reply("204 No Content", "", b"")
+            }
+        })
+        .await;
+        let mut config = server.config();
+        config.repeat_unanswered = repeat;
+        let client = Client::new(config).unwrap();
+        assert!(client.csrattrs().await.unwrap().is_none());
+        let error = client
+            .enroll(EnrollOptions::new("CN=x".parse().unwrap()))
+            .await
+            .unwrap_err();
+        let unanswered = matches!(error, ClientError::Unanswered { .. });
+        assert_eq!(unanswered, !repeat, "{error}");
+        assert!(error.is_transient(), "{error}");
+        let posts: Vec<_> = server.received().into_iter().skip(1).collect();
+        assert_eq!(posts.len(), times);
+        assert_eq!(posts[0].connection, 0, "on the kept connection");
+        assert!(posts.iter().all(|post| post.body == posts[0].body));
+    }
 }

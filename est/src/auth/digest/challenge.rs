@@ -231,6 +231,26 @@ mod tests {
         assert_eq!(answer(&headers(&["Basic realm=\"r\""]), &ANSWER), Ok(None));
     }
 
+    /// The example of RFC 2617, section 3.5, and the same without `qop`, computed with `openssl md5`.
+    #[test]
+    fn answers_servers_older_than_rfc_7616() {
+        let given = DigestAnswer {
+            password: "Circle Of Life",
+            cnonce: "0a4f113b",
+            ..ANSWER
+        };
+        let without = "Digest realm=\"testrealm@host.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"";
+        let with = format!("{without}, qop=\"auth\"");
+        for (challenge, expected) in [
+            (with.as_str(), "6629fae49393a05397450978507c4ef1"),
+            (without, "670fd8c2df070c60b045671b8b24ff02"),
+        ] {
+            let value = answer(&headers(&[challenge]), &given).unwrap().unwrap();
+            let text = value.to_str().unwrap();
+            assert!(text.contains(&format!("response=\"{expected}\"")), "{text}");
+        }
+    }
+
     #[test]
     fn its_own_answers_can_be_read() {
         let challenge = DigestChallenge {
