@@ -4,6 +4,7 @@ use const_oid::ObjectIdentifier;
 use est::wire::cms::signed_data::{SignedData, Signer, sign, sign_by_all};
 use est::wire::cms::{CmsError, CmsLimits, ID_DATA};
 use pki_common::signature::{SignatureError, SignaturePolicy};
+use rustls_pki_types::CertificateDer;
 
 use crate::support::{ED25519, Lab, P256, P384, P521, RSA, certificate, signing_key};
 
@@ -251,6 +252,35 @@ fn a_signer_without_certificate_is_verified_by_its_key_alone() {
     assert!(signer.starts_with("key identifier "), "{signer}");
     // A certificate that the caller knows serves as well as one in the message.
     assert_eq!(signed.verify(identity.chain(), strict()).unwrap().len(), 1);
+}
+
+#[test]
+fn certificates_that_pose_as_the_signers_do_not_make_verification_expensive() {
+    let Some(lab) = Lab::open() else { return };
+    let identity = lab.identity("p256", P256);
+    let der = identity.chain()[0].to_vec();
+    let key = identity.certificate().spki_der();
+    let end = der.windows(key.len()).position(|part| part == key).unwrap() + key.len();
+    // The same issuer and serial number, other keys.
+    let posing = |count: u8| -> Vec<CertificateDer<'static>> {
+        let mut certificates: Vec<_> = (1..=count)
+            .map(|change| {
+                let mut der = der.clone();
+                der[end - 1] ^= change;
+                CertificateDer::from(der)
+            })
+            .collect();
+        certificates.push(identity.chain()[0].clone());
+        certificates
+    };
+    let signer = Signer::with_identity(&identity);
+    let verify = |count| {
+        let message = sign(PKI_DATA, CONTENT, &signer, &posing(count)).unwrap();
+        parse(&message).verify(&[], strict())
+    };
+    assert_eq!(verify(3).unwrap()[0].certificate, certificate(&identity));
+    let error = verify(100).unwrap_err().to_string();
+    assert!(error.contains("the name of one signer"), "{error}");
 }
 
 #[test]

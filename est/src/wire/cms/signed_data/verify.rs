@@ -5,11 +5,15 @@ use pki_common::Certificate;
 use pki_common::signature::{SignatureError, SignaturePolicy, verify_signature};
 use rustls_pki_types::CertificateDer;
 
-use super::{CONTENT_TYPE, MESSAGE_DIGEST, SignedAttributes, SignedData, SignerInfo};
+use super::{CONTENT_TYPE, MESSAGE_DIGEST, SignedAttributes, SignedData, SignerInfo, too_many};
 use crate::wire::asn1::{self, Reader, Rules, tag};
 use crate::wire::cms::algorithm::complete_signature_algorithm;
 use crate::wire::cms::octets::octets;
 use crate::wire::cms::{CmsError, DigestAlgorithm, ID_DATA, read_oid, set_of};
+
+/// Most certificates that are tried for one signer. A key that was certified again keeps its identifier, so a few may
+/// fit; each costs up to two signature verifications, and a message may hold hundreds.
+const MAX_CANDIDATES: usize = 8;
 
 /// A signature that is right, and the certificate whose key made it. The certificate itself is not validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,26 +53,35 @@ impl SignedData {
             .iter()
             .enumerate()
             .map(|(index, signer)| {
-                let mut outcome = Err(CmsError::NoSignerCertificate {
-                    signer: signer.identifier().to_string(),
-                });
-                for certificate in certificates
-                    .iter()
-                    .filter(|found| signer.identifier().names(found))
-                {
-                    outcome = self
-                        .verify_signer(signer, certificate.spki_der(), policy)
-                        .map(|()| VerifiedSigner {
-                            index,
-                            certificate: certificate.clone(),
-                        });
-                    if outcome.is_ok() {
-                        break;
-                    }
-                }
-                outcome
+                self.certificate_of(signer, &certificates, policy)
+                    .map(|certificate| VerifiedSigner { index, certificate })
             })
             .collect()
+    }
+
+    /// The one among the certificates that a signer's name fits whose key has made the signature.
+    fn certificate_of(
+        &self,
+        signer: &SignerInfo,
+        certificates: &[Certificate],
+        policy: SignaturePolicy,
+    ) -> Result<Certificate, CmsError> {
+        let named = certificates
+            .iter()
+            .filter(|certificate| signer.identifier().names(certificate));
+        let mut refusal = CmsError::NoSignerCertificate {
+            signer: signer.identifier().to_string(),
+        };
+        for (tried, certificate) in named.enumerate() {
+            if tried >= MAX_CANDIDATES {
+                return Err(too_many("certificates that the name of one signer fits", MAX_CANDIDATES).into());
+            }
+            match self.verify_signer(signer, certificate.spki_der(), policy) {
+                Ok(()) => return Ok(certificate.clone()),
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
     }
 
     /// Verifies one signature of this message with a public key, for signers without a certificate.
