@@ -95,8 +95,8 @@ fn folded_value(value: &Element<'_>) -> Vec<u8> {
     }
 }
 
-/// Whether two subjectAltName values hold the same names, in any order; host names and mail addresses without regard
-/// to case (RFC 5280, sections 7.2 and 7.5). An absent extension is the same as none of them.
+/// Whether two subjectAltName values hold the same names, in any order; host names, those of mail addresses too, without
+/// regard to case (RFC 5280, sections 7.2 and 7.5: what stands before the `@` is compared exactly). An absent extension is the same as none of them.
 pub(super) fn same_alternative_names(one: Option<&[u8]>, other: Option<&[u8]>) -> bool {
     let folded = |value: Option<&[u8]>| match value {
         None => Some(Vec::new()),
@@ -114,8 +114,13 @@ fn folded_names(value: &[u8]) -> Option<Vec<Vec<u8>>> {
     while !names.is_empty() {
         let name = names.any("general name").ok()?;
         let mut bytes = name.raw.to_vec();
-        if matches!(name.tag, MAIL | HOST) {
-            bytes.make_ascii_lowercase();
+        let host = match name.tag {
+            HOST => Some(0),
+            MAIL => bytes.iter().rposition(|byte| *byte == b'@'),
+            _ => None,
+        };
+        if let Some(host) = host.and_then(|start| bytes.get_mut(start..)) {
+            host.make_ascii_lowercase();
         }
         folded.push(bytes);
         if folded.len() > MAX_ELEMENTS {
@@ -212,6 +217,20 @@ mod tests {
             Some(&names(&[(HOST, b"a.example")]))
         ));
         assert!(!same_alternative_names(Some(&one), None));
+        let mail = |text: &[u8]| names(&[(MAIL, text)]);
+        let alice = mail(b"Alice@a.example");
+        assert!(same_alternative_names(
+            Some(&alice),
+            Some(&mail(b"Alice@A.Example"))
+        ));
+        assert!(!same_alternative_names(
+            Some(&alice),
+            Some(&mail(b"alice@a.example"))
+        ));
+        assert!(!same_alternative_names(
+            Some(&mail(b"A.Example")),
+            Some(&mail(b"a.example"))
+        ));
         assert!(same_alternative_names(None, Some(&names(&[]))));
         let twice = names(&[(HOST, b"a"), (HOST, b"a")]);
         assert!(!same_alternative_names(
