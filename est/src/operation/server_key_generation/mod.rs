@@ -161,13 +161,22 @@ async fn make(
     )
 }
 
-/// What makes two requests the same: who asked, where, for what.
+/// What makes two requests the same: who asked, how that was proven, where, for what. A user whose name reads like the
+/// subject of a certificate is not its holder, nor is the holder of another authority's certificate for that subject.
 fn identity_of(request: &OperationRequest, form: &CertificationRequest) -> [u8; 32] {
     let label = request.route.label.as_ref().map(ToString::to_string);
+    let methods = request.client.methods.to_string();
+    let issuer = request
+        .client
+        .certificate
+        .as_ref()
+        .map(|certificate| certificate.issuer_der());
     let mut digest = Sha256::new();
     for part in [
         label.unwrap_or_default().as_bytes(),
         request.client.name().as_bytes(),
+        methods.as_bytes(),
+        issuer.unwrap_or_default(),
         form.der(),
     ] {
         digest.update(part.len().to_be_bytes());
