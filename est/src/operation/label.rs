@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use pki_common::trust_store::TrustStore;
+
 use super::csr_attributes::CsrAttributesPolicy;
 use super::full_cmc::FullCmcSettings;
 use super::layout::ResponseLayout;
@@ -55,7 +57,7 @@ impl LabelService {
 /// How requests under a label are treated.
 ///
 /// # Defaults
-/// A client certificate or HTTP Basic suffices, no proof of possession beyond the request's own signature is asked for, a
+/// A client certificate (any that TLS accepts) or HTTP Basic suffices, no proof of possession beyond the request's own signature is asked for, a
 /// re-enrolment demands the certificate that it renews, no attributes are asked for, keys are not made here, full CMC
 /// is not offered, limits and verification of the wire layer, base64 as [`ResponseLayout`] says, realm `EST`.
 #[derive(Debug, Clone)]
@@ -63,6 +65,12 @@ pub struct LabelSettings {
     /// What an enrolment demands of its client. `cacerts` and `csrattrs` demand nothing (RFC 7030, sections 4.1.1 and
     /// 4.5.1).
     pub authentication: AuthenticationRequirement,
+    /// Under whose anchors the certificate of a client must be; `None`: what the TLS handshake accepted is enough.
+    ///
+    /// The handshake comes before the label is known, so it accepts the certificates of all labels. Without anchors of
+    /// its own, a label takes those that another label's authority has issued under a weaker policy. A certificate that
+    /// leads to none of these anchors is no certificate here: it neither authenticates nor can it be renewed.
+    pub client_anchors: Option<Arc<TrustStore>>,
     /// Whether a request must be tied to the TLS connection it comes in (RFC 7030, section 3.5).
     pub proof_of_possession: ProofOfPossession,
     /// What `simplereenroll` demands (RFC 7030, section 4.2.2).
@@ -122,6 +130,7 @@ impl Default for LabelSettings {
     fn default() -> Self {
         Self {
             authentication: AuthenticationRequirement::default(),
+            client_anchors: None,
             proof_of_possession: ProofOfPossession::default(),
             reenrollment: ReenrollmentPolicy::default(),
             csr_attributes: None,

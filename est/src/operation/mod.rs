@@ -13,6 +13,7 @@
 //! | `operations.rs` | the table of labels; routes a request to the operation of its label |
 //! | `label.rs` | what one label is made of |
 //! | `ca_certificates.rs` … `full_cmc.rs` | one operation each |
+//! | `client_anchors.rs` | whose certificates count under a label |
 //! | `enrollment.rs` | what the enrolling operations share |
 //! | `proof_of_possession.rs` | whether a request was made for its connection |
 //! | `change_subject_name.rs`, `certificate_names.rs` | names of a re-enrolment |
@@ -25,6 +26,7 @@
 mod ca_certificates;
 pub(crate) mod certificate_names;
 mod change_subject_name;
+mod client_anchors;
 mod content_type;
 mod csr_attributes;
 mod enrollment;
@@ -49,6 +51,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use pki_common::Certificate;
 use pki_common::channel_binding::ChannelBindings;
+use rustls_pki_types::CertificateDer;
 
 pub use change_subject_name::CHANGE_SUBJECT_NAME;
 pub use csr_attributes::CsrAttributesPolicy;
@@ -89,6 +92,8 @@ pub struct ConnectionFacts {
     pub address: Option<IpAddr>,
     /// The certificate that the client has proven to hold in the TLS handshake; chain and key are verified.
     pub certificate: Option<Certificate>,
+    /// The other certificates that the client sent, in its order. Nobody vouches for them.
+    pub intermediates: Vec<CertificateDer<'static>>,
     /// What a request can be tied to (RFC 7030, section 3.5).
     pub channel_bindings: ChannelBindings,
 }

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use pki_common::Certificate;
 use pki_common::channel_binding::{ChannelBindings, FinishedRecorder, record_handshake};
 use pki_common::tls::diagnose_io;
+use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -66,6 +67,7 @@ impl ConnectionContext {
         let facts = ConnectionFacts {
             address: Some(peer.ip()),
             certificate,
+            intermediates: other_certificates(&stream),
             channel_bindings: ChannelBindings::of_server(stream.get_ref().1, &finished),
         };
         self.serve_http(stream, peer, facts, &limits).await;
@@ -152,6 +154,16 @@ fn client_certificate(stream: &TlsStream<TcpStream>) -> Result<Option<Certificat
     Certificate::from_der(first)
         .map(Some)
         .map_err(|error| error.to_string())
+}
+
+/// What the client sent beside its own certificate; as much as rustls lets it send in a handshake (64 KiB).
+fn other_certificates(stream: &TlsStream<TcpStream>) -> Vec<CertificateDer<'static>> {
+    let (_, connection) = stream.get_ref();
+    let sent = connection.peer_certificates().unwrap_or_default();
+    sent.iter()
+        .skip(1)
+        .map(|other| other.clone().into_owned())
+        .collect()
 }
 
 /// Ends the connection in an order that lets the client read the last answer.

@@ -11,6 +11,7 @@ use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderValue, Request, Response, Version};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Body;
+use rustls_pki_types::UnixTime;
 use time::OffsetDateTime;
 
 use super::access_log::AccessLine;
@@ -115,15 +116,16 @@ impl EstService {
             }
         }
         let route = operations.route(&head.method, head.uri.path(), &head.headers)?;
+        let connection = operations.connection_for(&route, &self.connection.facts, UnixTime::now());
         if operations.authentication(&route).is_some() {
-            let mut found = Box::pin(self.authenticate(serving, &route, head));
+            let mut found = Box::pin(self.authenticate(serving, &route, head, &connection));
             *client = within(time, found.as_mut()).await.map_err(slow)??;
         }
         let body = self.read_body(serving, &route, body).await?;
         let request = OperationRequest {
             route,
             client: client.clone(),
-            connection: Arc::clone(&self.connection.facts),
+            connection,
             user_agent: head.headers.get(USER_AGENT).cloned(),
             body,
         };
@@ -136,6 +138,7 @@ impl EstService {
         serving: &Serving,
         route: &Route,
         head: &http::request::Parts,
+        connection: &ConnectionFacts,
     ) -> Result<Client, Refusal> {
         let operations = &serving.operations;
         let Some(required) = operations.authentication(route) else {
@@ -147,7 +150,7 @@ impl EstService {
             realm: operations.realm(route.label.as_ref()),
             operation: route.operation,
             head,
-            certificate: self.connection.facts.certificate.as_ref(),
+            certificate: connection.certificate.as_ref(),
             address: self.connection.facts.address,
         };
         serving.gate(&route.label).authenticate(asked).await

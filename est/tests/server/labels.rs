@@ -3,11 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use est::auth::{BasicCredentials, Users};
+use est::auth::{AuthenticationRequirement, BasicCredentials, Users};
 use est::ca::CertificateAuthority;
+use est::ca::embedded::EmbeddedCertificateAuthority;
 use est::ca::policy::IssuancePolicy;
-use est::operation::{LabelService, LabelSettings, Operations};
-use est::server::ServerLimits;
+use est::client::{Client, EnrollOptions};
+use est::operation::{LabelService, LabelSettings, Operation, Operations};
+use est::server::{ServerLimits, own_identity};
+use pki_common::Certificate;
+use pki_common::identity::{Identity, NewKey};
+use pki_common::tls::{ClientAuthentication, PeerVerifier};
+use pki_common::trust_store::TrustStore;
 
 use crate::support::raw::{ask, base64, csr, get, good_headers, post, unharmed};
 use crate::support::{Setup, TestServer, embedded_authority};
@@ -70,6 +76,73 @@ async fn a_user_of_one_label_cannot_enrol_under_another() {
     bodies.dedup();
     assert_eq!(bodies.len(), 3);
     unharmed(&server).await;
+    server.stop().await;
+}
+
+/// A certificate of an authority with its key.
+async fn device(authority: &dyn CertificateAuthority) -> Arc<Identity> {
+    let subject = "CN=device".parse().unwrap();
+    let made = own_identity(authority, subject, Vec::new(), NewKey::EcP256).await;
+    Arc::new(made.unwrap())
+}
+
+fn anchor(authority: &EmbeddedCertificateAuthority) -> Certificate {
+    Certificate::from_der(authority.ca_certificate()).unwrap()
+}
+
+fn store(anchors: &[&Certificate]) -> Arc<TrustStore> {
+    let mut store = TrustStore::empty("anchors of a label");
+    for anchor in anchors {
+        store.add(anchor).unwrap();
+    }
+    Arc::new(store)
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_label_is_none_where_a_label_has_its_own_anchors() {
+    let server = TestServer::start(Setup::default()).await;
+    let (guests, staff) = (
+        embedded_authority(IssuancePolicy::default()),
+        embedded_authority(IssuancePolicy::default()),
+    );
+    let label = |authority: &Arc<EmbeddedCertificateAuthority>| {
+        let settings = LabelSettings {
+            authentication: AuthenticationRequirement::parse(["certificate"]).unwrap(),
+            client_anchors: Some(store(&[&anchor(authority)])),
+            ..LabelSettings::default()
+        };
+        LabelService::new(Arc::<EmbeddedCertificateAuthority>::clone(authority), settings)
+    };
+    let operations = Operations::new(Arc::clone(&server.authority), LabelSettings::default())
+        .with_label("guests".parse().unwrap(), label(&guests))
+        .with_label("staff".parse().unwrap(), label(&staff));
+    let mut config = server.config(operations);
+    let all = store(&[&anchor(&guests), &anchor(&staff)]);
+    config.tls.client_authentication = ClientAuthentication::Optional(PeerVerifier::trust_store(all));
+    server.handle.reload(config).unwrap();
+    for (who, identity) in [
+        ("guests", device(&*guests).await),
+        ("staff", device(&*staff).await),
+    ] {
+        for asked in ["guests", "staff"] {
+            let mut config = server.client_config();
+            config.identity = Some(Arc::clone(&identity));
+            config.label = Some(asked.parse().unwrap());
+            let wanted = EnrollOptions::new("CN=device".parse().unwrap());
+            let outcome = Client::new(config).unwrap().enroll(wanted).await;
+            match outcome {
+                // The certificate comes from the label's own root, which this client does not trust.
+                Err(error) if who == asked => {
+                    assert!(!error.to_string().contains("403"), "{who} at {asked}: {error}");
+                }
+                Err(error) => assert!(error.to_string().contains("403"), "{who} at {asked}: {error}"),
+                Ok(_) => assert_eq!(who, asked),
+            }
+        }
+    }
+    let answers = server.handle.statistics();
+    let enrolled = |status| answers.answers(Some(Operation::SimpleEnroll), status);
+    assert_eq!((enrolled(200), enrolled(403)), (2, 2));
     server.stop().await;
 }
 
