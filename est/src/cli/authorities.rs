@@ -17,6 +17,8 @@ use crate::ca::CertificateAuthority;
 use crate::ca::command::CommandCertificateAuthority;
 use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, Passphrase};
 use crate::ca::issuer::CrlSettings;
+use crate::operation::PendingKeys;
+use crate::server::BlockingKeyGenerator;
 
 /// What is open. A reload reads certificate and key of each authority again; its database stays open.
 #[derive(Debug, Default)]
@@ -26,8 +28,13 @@ pub(crate) struct Authorities {
     current: HashSet<PathBuf>,
     /// Given at the start, for instance at a terminal; nobody is there to type them at a reload.
     passphrases: HashMap<PathBuf, Passphrase>,
-    /// By the file of secrets: the nonces that clients hold stay good over a reload.
-    digest: HashMap<PathBuf, Arc<DigestVerifier>>,
+    /// By everything that Digest is configured with: the nonces that clients hold stay good over a reload that changes
+    /// none of it, and no label gets the algorithms that another one allows.
+    digest: Vec<(AccountSettings, Arc<DigestVerifier>)>,
+    /// One for all labels and over reloads, so that the bound on keys in the making is that of the process.
+    pub(crate) generator: BlockingKeyGenerator,
+    /// Kept over reloads: the certificates of these keys may have been approved by now.
+    pub(crate) pending_keys: Arc<PendingKeys>,
 }
 
 impl Authorities {
@@ -52,20 +59,27 @@ impl Authorities {
             }
             accounts.users = Some(users.clone());
         }
-        let verifier = match &accounts.digest_secrets {
-            None => None,
-            Some(path) => match self.digest.get(path) {
-                Some(verifier) => Some(Arc::clone(verifier)),
-                None => {
-                    let verifier = accounts.digest_verifier()?;
-                    if let Some(verifier) = &verifier {
-                        self.digest.insert(path.clone(), Arc::clone(verifier));
-                    }
-                    verifier
-                }
-            },
-        };
+        let verifier = self.digest_verifier(&accounts)?;
         Ok(Arc::new(accounts.load(verifier)?))
+    }
+
+    fn digest_verifier(
+        &mut self,
+        accounts: &AccountSettings,
+    ) -> Result<Option<Arc<DigestVerifier>>, CliError> {
+        let settings = AccountSettings {
+            users: None,
+            bearer_tokens: None,
+            ..accounts.clone()
+        };
+        if let Some((_, verifier)) = self.digest.iter().find(|(of, _)| *of == settings) {
+            return Ok(Some(Arc::clone(verifier)));
+        }
+        let made = settings.digest_verifier()?;
+        if let Some(verifier) = &made {
+            self.digest.push((settings, Arc::clone(verifier)));
+        }
+        Ok(made)
     }
 
     /// Opens an authority, or reads its files again when it is open since an earlier configuration.
@@ -152,4 +166,24 @@ fn by_command(given: &CommandConfig, place: &str) -> Result<Arc<dyn CertificateA
         settings,
         certificates,
     )?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::digest::DigestAlgorithm;
+
+    #[test]
+    fn digest_is_as_the_label_has_it_now_and_its_nonces_outlive_a_reload() {
+        let settings = |dangerous_md5| AccountSettings {
+            digest_secrets: Some(PathBuf::from("users.digest")),
+            dangerous_md5,
+            ..AccountSettings::default()
+        };
+        let mut authorities = Authorities::default();
+        let mut verifier = |md5| authorities.digest_verifier(&settings(md5)).unwrap().unwrap();
+        let (weak, strict) = (verifier(true), verifier(false));
+        assert!(weak.accepts(DigestAlgorithm::Md5) && !strict.accepts(DigestAlgorithm::Md5));
+        assert!(Arc::ptr_eq(&strict, &verifier(false)));
+    }
 }

@@ -26,6 +26,8 @@ pub(crate) struct LabelConfig {
     pub(crate) ca_dir: Option<PathBuf>,
     pub(crate) ca_passphrase_file: Option<PathBuf>,
     pub(crate) command: Option<CommandConfig>,
+    #[serde(default)]
+    pub(crate) client_trust_anchors: Vec<PathBuf>,
     pub(crate) users: Option<PathBuf>,
     pub(crate) accounts: Option<AccountSettings>,
     pub(crate) crl_path: Option<String>,
@@ -262,6 +264,7 @@ impl LabelConfig {
         for path in [&mut self.ca_dir, &mut self.ca_passphrase_file, &mut self.users]
             .into_iter()
             .flatten()
+            .chain(&mut self.client_trust_anchors)
         {
             *path = folder.join(&path);
         }

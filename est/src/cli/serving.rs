@@ -15,7 +15,7 @@ use super::config::ServeConfig;
 use super::label_config::{FullCmc, KeyEncryptionKey, KeyGeneration, Source};
 use crate::ca::CertificateAuthority;
 use crate::operation::{
-    FullCmcSettings, KeyEncryption, KeyPackageSigner, LabelService, LabelSettings, Operations,
+    FullCmcSettings, KeyEncryption, KeyPackageSigner, LabelService, LabelSettings, Operations, PendingKeys,
     ServerKeyGenerationSettings, SharedSecrets, parse_shared_keys,
 };
 use crate::server::{BlockingKeyGenerator, RevocationFollower, ServerConfig};
@@ -39,9 +39,19 @@ pub(crate) fn prepare(config: &ServeConfig, authorities: &mut Authorities) -> Re
         authorities.open(config.source_of(label)?, crl)?;
     }
     let revocation = ClientRevocation::new(config, authorities)?;
-    if !anchors.anchors().is_empty() {
-        let mut verifier = PeerVerifier::trust_store(Arc::clone(&anchors));
-        if let Some(check) = revocation.check(&anchors) {
+    // A handshake comes before the label is known, so it accepts what any of them accepts.
+    let of_labels = config.labels.iter().flat_map(|label| &label.client_trust_anchors);
+    let accepted: Vec<PathBuf> = config
+        .client_trust_anchors
+        .iter()
+        .chain(of_labels)
+        .cloned()
+        .collect();
+    let accepted = trust_store("EST client trust anchors", &accepted)?;
+    if !accepted.anchors().is_empty() {
+        let check = revocation.check(&accepted);
+        let mut verifier = PeerVerifier::trust_store(accepted);
+        if let Some(check) = check {
             verifier = verifier.with_revocation(check);
         }
         tls.client_authentication = ClientAuthentication::Optional(verifier);
@@ -49,7 +59,13 @@ pub(crate) fn prepare(config: &ServeConfig, authorities: &mut Authorities) -> Re
     let signing = Signing {
         identity: &identity,
         anchors: &anchors,
+        labels_differ: config
+            .labels
+            .iter()
+            .any(|label| !label.client_trust_anchors.is_empty()),
         revocation: &revocation,
+        generator: authorities.generator.clone(),
+        pending_keys: Arc::clone(&authorities.pending_keys),
     };
     let server = ServerConfig {
         tls,
@@ -118,10 +134,22 @@ impl ClientRevocation {
 struct Signing<'a> {
     identity: &'a Arc<Identity>,
     anchors: &'a Arc<TrustStore>,
+    /// Whether the handshake accepts certificates that some label does not.
+    labels_differ: bool,
     revocation: &'a ClientRevocation,
+    generator: BlockingKeyGenerator,
+    pending_keys: Arc<PendingKeys>,
 }
 
 impl Signing<'_> {
+    /// The anchors of a label that names these files, or none.
+    fn client_anchors(&self, own: &[PathBuf]) -> Result<Option<Arc<TrustStore>>, CliError> {
+        match own {
+            [] => Ok(self.labels_differ.then(|| Arc::clone(self.anchors))),
+            own => trust_store("client trust anchors of the label", own).map(Some),
+        }
+    }
+
     fn offer(
         &self,
         cmc: Option<&FullCmc>,
@@ -129,10 +157,11 @@ impl Signing<'_> {
         settings: &mut LabelSettings,
     ) -> Result<(), CliError> {
         if let Some(given) = cmc {
-            settings.full_cmc = Some(full_cmc_settings(given, self)?);
+            let anchors = settings.client_anchors.as_ref().unwrap_or(self.anchors);
+            settings.full_cmc = Some(full_cmc_settings(given, self, anchors)?);
         }
         if let Some(given) = keys {
-            settings.server_key_generation = Some(key_generation(given, self.identity)?);
+            settings.server_key_generation = Some(key_generation(given, self)?);
         }
         Ok(())
     }
@@ -146,6 +175,7 @@ fn operations(
     let source = config.source()?;
     let authority = authorities.authority(source, &config.keys())?;
     let mut settings = config.settings()?;
+    settings.client_anchors = signing.client_anchors(&[])?;
     signing.offer(
         config.full_cmc.as_ref(),
         config.server_key_generation.as_ref(),
@@ -167,6 +197,7 @@ fn operations(
         let keys = label.keys();
         let authority = authorities.authority(source, &keys)?;
         let mut settings = config.label_settings(label)?;
+        settings.client_anchors = signing.client_anchors(&label.client_trust_anchors)?;
         signing.offer(
             label.full_cmc.as_ref(),
             label.server_key_generation.as_ref(),
@@ -188,10 +219,11 @@ fn operations(
 /// Makes keys on threads of their own, signs the packages with the certificate of the server.
 fn key_generation(
     given: &KeyGeneration,
-    identity: &Identity,
+    signing: &Signing<'_>,
 ) -> Result<ServerKeyGenerationSettings, CliError> {
-    let signer = KeyPackageSigner::with_identity(identity);
-    let mut settings = ServerKeyGenerationSettings::new(Arc::new(BlockingKeyGenerator::default()), signer);
+    let signer = KeyPackageSigner::with_identity(signing.identity);
+    let mut settings = ServerKeyGenerationSettings::new(Arc::new(signing.generator.clone()), signer);
+    settings.pending_keys = Arc::clone(&signing.pending_keys);
     if let Some(kinds) = &given.kinds {
         settings.kinds = kinds.iter().map(|kind| kind.parse()).collect::<Result<_, _>>()?;
     }
@@ -240,7 +272,11 @@ fn checked_path(path: &str, place: &str, source: Source<'_>) -> Result<String, C
     ))
 }
 
-fn full_cmc_settings(given: &FullCmc, signing: &Signing<'_>) -> Result<FullCmcSettings, CliError> {
+fn full_cmc_settings(
+    given: &FullCmc,
+    signing: &Signing<'_>,
+    anchors: &Arc<TrustStore>,
+) -> Result<FullCmcSettings, CliError> {
     let signer = match (&given.certificate, &given.key) {
         (Some(certificate), Some(key)) => Arc::new(Identity::load(certificate, key)?),
         (None, None) => Arc::clone(signing.identity),
@@ -252,7 +288,7 @@ fn full_cmc_settings(given: &FullCmc, signing: &Signing<'_>) -> Result<FullCmcSe
         }
     };
     let anchors = if given.trust_anchors.is_empty() {
-        Arc::clone(signing.anchors)
+        Arc::clone(anchors)
     } else {
         trust_store("full CMC trust anchors", &given.trust_anchors)?
     };
@@ -278,4 +314,34 @@ fn full_cmc_settings(given: &FullCmc, signing: &Signing<'_>) -> Result<FullCmcSe
         *setting = given.unwrap_or(*setting);
     }
     Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_names_its_own_anchors_beside_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let load = |label: &str| {
+            let text = format!(
+                "listen = \"127.0.0.1:0\"\ncertificate = \"s.pem\"\nkey = \"s.key\"\nca-dir = \"ca\"\n\
+                 [[label]]\nname = \"staff\"\n{label}"
+            );
+            let path = folder.path().join("est.toml");
+            std::fs::write(&path, text).unwrap();
+            ServeConfig::load(&path).unwrap()
+        };
+        let own = load("client-trust-anchors = [\"staff.pem\"]\n");
+        let [label] = own.labels.as_slice() else {
+            panic!("one label")
+        };
+        assert_eq!(label.client_trust_anchors, [folder.path().join("staff.pem")]);
+        assert!(
+            load("")
+                .labels
+                .iter()
+                .all(|label| label.client_trust_anchors.is_empty())
+        );
+    }
 }

@@ -20,6 +20,13 @@ pub struct PendingKeys {
     keys: Mutex<VecDeque<([u8; 32], Arc<FreshRequest>)>>,
 }
 
+impl Default for PendingKeys {
+    /// [`DEFAULT_MAX_PENDING_KEYS`].
+    fn default() -> Self {
+        Self::new(DEFAULT_MAX_PENDING_KEYS)
+    }
+}
+
 impl PendingKeys {
     /// A store of at most so many keys; the oldest goes first.
     #[must_use]
