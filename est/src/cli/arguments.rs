@@ -5,11 +5,13 @@ use pki_common::identity::NewKey;
 
 use super::authority::CaCommand;
 use super::cacerts::{CacertsArguments, CsrattrsArguments};
+use super::cmc::CmcArguments;
 use super::csr::CsrCommand;
 use super::enroll::{EnrollArguments, ReenrollArguments};
 use super::inspect::InspectArguments;
 use super::renew::RenewArguments;
 use super::serve::ServeArguments;
+use super::server_key::ServerKeyArguments;
 use super::user::UserCommand;
 
 /// Enrollment over Secure Transport (RFC 7030): server, client and certificate authority.
@@ -64,6 +66,10 @@ pub(crate) enum Command {
     Enroll(Box<EnrollArguments>),
     /// Have a certificate renewed: the same subject and names, a new key or the same one.
     Reenroll(Box<ReenrollArguments>),
+    /// Have the server make the key, too, and fetch it with its certificate.
+    Serverkeygen(Box<ServerKeyArguments>),
+    /// Enrol or revoke by a CMC message (RFC 5272), and say what became of each part of it.
+    Cmc(Box<CmcArguments>),
     /// Renew the certificates of a folder of identities in time.
     Renew(Box<RenewArguments>),
     /// Explain a request, certificate, message, CRL, key or response, and what is wrong with it.

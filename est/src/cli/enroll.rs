@@ -19,8 +19,8 @@ use super::report::{self, Output};
 use crate::client::{
     ClientConfig, ClientError, CsrOutcome, EnrollOutcome, Issued, ReenrollKey, ReenrollOptions,
 };
-use crate::request::KeyAndRequest;
-use crate::wire::csr::{CsrLimits, UnverifiedCsr};
+use crate::request::{KeyAndRequest, RequestKey};
+use crate::wire::csr::{CsrLimits, UnverifiedCsr, VerificationPolicy};
 
 #[derive(Debug, Args)]
 pub(crate) struct EnrollArguments {
@@ -29,10 +29,11 @@ pub(crate) struct EnrollArguments {
     #[command(flatten)]
     credentials: CredentialArguments,
     /// Ask for a certificate for this key (PEM, PKCS #8) instead of a new one, for instance the one that an earlier
-    /// call left whose request waits for approval.
+    /// call left behind that lost its connection.
     #[arg(long)]
     existing_key: Option<PathBuf>,
-    /// Send this request (PEM, DER or base64) as it is, instead of making one.
+    /// Send this request (PEM, DER or base64) as it is, instead of making one; for instance the one that an earlier
+    /// call kept because it waits for approval.
     #[arg(long, short = 'y', conflicts_with_all = ["existing_key", "subject", "mac", "names", "out_key", "batch"])]
     csr: Option<PathBuf>,
     #[command(flatten)]
@@ -69,24 +70,34 @@ pub(crate) struct ReenrollArguments {
     out_certificate: PathBuf,
     /// Where to write the new private key, PEM, readable by the owner only. It is on the disk before the request
     /// leaves.
-    #[arg(long, required_unless_present = "reuse_key", conflicts_with = "reuse_key")]
+    #[arg(
+        long,
+        required_unless_present_any = ["reuse_key", "csr"],
+        conflicts_with_all = ["reuse_key", "csr"]
+    )]
     out_key: Option<PathBuf>,
+    /// Send this request again, which an earlier call kept because it waits for approval.
+    #[arg(long, short = 'y', requires = "existing_key", conflicts_with = "reuse_key")]
+    csr: Option<PathBuf>,
+    /// The private key of that request (PEM, PKCS #8).
+    #[arg(long, requires = "csr")]
+    existing_key: Option<PathBuf>,
 }
 
 /// Where the results go.
-struct Destination {
-    certificate: PathBuf,
-    key: Option<PathBuf>,
+pub(super) struct Destination {
+    pub(super) certificate: PathBuf,
+    pub(super) key: Option<PathBuf>,
 }
 
 impl Destination {
-    fn check(&self) -> Result<(), CliError> {
+    pub(super) fn check(&self) -> Result<(), CliError> {
         must_not_exist(&self.certificate)?;
         self.key.as_deref().map_or(Ok(()), must_not_exist)
     }
 
     /// Keeps the key before anything is sent.
-    fn keep_key(&self, request: &KeyAndRequest) -> Result<(), CliError> {
+    pub(super) fn keep_key(&self, request: &KeyAndRequest) -> Result<(), CliError> {
         match &self.key {
             Some(path) => write_new_key(path, request.private_key()),
             None => Ok(()),
@@ -94,6 +105,16 @@ impl Destination {
     }
 
     fn issued(&self, issued: &Issued, output: Output) -> Result<ExitCode, CliError> {
+        self.issued_with(issued, output, |object| object)
+    }
+
+    /// Writes the certificate and says so; `more` adds to the object that `--json` prints.
+    pub(super) fn issued_with(
+        &self,
+        issued: &Issued,
+        output: Output,
+        more: impl FnOnce(serde_json::Value) -> serde_json::Value,
+    ) -> Result<ExitCode, CliError> {
         let mut text = String::new();
         for certificate in issued.chain() {
             text.push_str(&pem("CERTIFICATE", &certificate)?);
@@ -109,27 +130,45 @@ impl Destination {
                 pki_common::Escaped::new(issued.certificate.subject()),
                 self.certificate.display()
             ),
-            &json!({
+            &more(json!({
                 "status": "issued",
                 "certificate": report::certificate(&issued.certificate),
                 "file": self.certificate,
                 "key": self.key,
                 "accepted": accepted,
-            }),
+            })),
         )?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn pending(&self, wait: u64, output: Output) -> Result<ExitCode, CliError> {
+    /// Keeps the request: an authority's queue knows it by its bytes, and most signatures come out differently each
+    /// time.
+    pub(super) fn pending(&self, wait: u64, csr_der: &[u8], output: Output) -> Result<ExitCode, CliError> {
+        let kept = self.keep_request(csr_der)?;
         if output.is_json() {
-            let object = json!({ "status": "pending", "retry_after_seconds": wait, "key": self.key });
+            let object = json!({
+                "status": "pending",
+                "retry_after_seconds": wait,
+                "key": self.key,
+                "request": kept,
+            });
             super::files::print(&object.to_string())?;
         } else {
             print_error(&format!(
-                "the request waits for approval; ask again in {wait} s with --existing-key"
+                "the request waits for approval and is kept in {}; ask again in {wait} s with --csr",
+                kept.display()
             ));
         }
         Ok(ExitCode::from(super::EXIT_PENDING))
+    }
+
+    /// The file beside the certificate's, with the same request in it.
+    pub(super) fn keep_request(&self, csr_der: &[u8]) -> Result<PathBuf, CliError> {
+        let mut name = self.certificate.as_os_str().to_owned();
+        name.push(".csr");
+        let path = PathBuf::from(name);
+        write_public(&path, &pem("CERTIFICATE REQUEST", csr_der)?)?;
+        Ok(path)
     }
 
     fn finish(
@@ -139,7 +178,9 @@ impl Destination {
     ) -> Result<ExitCode, CliError> {
         match outcome {
             Ok(EnrollOutcome::Enrolled(enrolled)) => self.issued(&enrolled.issued, output),
-            Ok(EnrollOutcome::Pending { retry_after, .. }) => self.pending(retry_after.as_secs(), output),
+            Ok(EnrollOutcome::Pending { request, retry_after }) => {
+                self.pending(retry_after.as_secs(), request.csr_der(), output)
+            }
             Err(error) => {
                 self.drop_key(&error);
                 Err(error.into())
@@ -150,18 +191,33 @@ impl Destination {
     /// A key for which there is certainly no certificate is of no use and would be in the way of the next call. Any
     /// other stays, for the certificate may have been issued.
     fn drop_key(&self, error: &ClientError) {
-        let Some(path) = &self.key else { return };
         let refused = match error {
             ClientError::Status { status, .. } => status.is_client_error(),
             ClientError::NameResolution { .. } | ClientError::Tcp { .. } | ClientError::Tls(_) => true,
             _ => false,
         };
-        if !refused {
+        if refused {
+            self.remove_key();
+        } else {
+            self.key_stays();
+        }
+    }
+
+    /// Says that the certificate may have been issued for the key.
+    pub(super) fn key_stays(&self) {
+        if let Some(path) = &self.key {
             print_error(&format!(
                 "the new key stays in {}; ask again with --existing-key",
                 path.display()
             ));
-        } else if let Err(error) = std::fs::remove_file(path) {
+        }
+    }
+
+    /// For a request that was certainly refused.
+    pub(super) fn remove_key(&self) {
+        if let Some(path) = &self.key
+            && let Err(error) = std::fs::remove_file(path)
+        {
             tracing::warn!(%error, path = %path.display(), "the unused key cannot be removed");
         }
     }
@@ -198,9 +254,12 @@ pub(crate) async fn enroll(arguments: EnrollArguments, output: Output) -> Result
     let work = async {
         let client = server.client(config).await?;
         if let Some(path) = csr {
-            return match client.enroll_csr(&read_csr(&path)?).await? {
+            let csr = read_csr(&path)?;
+            return match client.enroll_csr(&csr).await? {
                 CsrOutcome::Issued(issued) => destination.issued(&issued, output),
-                CsrOutcome::Pending { retry_after } => destination.pending(retry_after.as_secs(), output),
+                CsrOutcome::Pending { retry_after } => {
+                    destination.pending(retry_after.as_secs(), &csr, output)
+                }
             };
         }
         let options = subject.options()?;
@@ -223,6 +282,8 @@ pub(crate) async fn reenroll(arguments: ReenrollArguments, output: Output) -> Re
         key_type,
         out_certificate,
         out_key,
+        csr,
+        existing_key,
     } = arguments;
     let destination = Destination {
         certificate: out_certificate,
@@ -243,7 +304,10 @@ pub(crate) async fn reenroll(arguments: ReenrollArguments, output: Output) -> Re
     };
     let work = async {
         let client = server.client(config).await?;
-        let request = client.prepare_reenroll(options).await?;
+        let request = match (csr, existing_key) {
+            (Some(csr), Some(key)) => kept_request(&csr, &key)?,
+            _ => client.prepare_reenroll(options).await?,
+        };
         destination.keep_key(&request)?;
         let outcome = client.reenroll_with(request).await;
         destination.finish(outcome, output)
@@ -270,6 +334,24 @@ fn pkcs8_of(identity: &Identity) -> Result<PrivatePkcs8KeyDer<'static>, CliError
     }
 }
 
+/// A request that an earlier call kept, and its key.
+pub(super) fn kept_request(csr: &Path, key: &Path) -> Result<KeyAndRequest, CliError> {
+    let unusable = |cause: &dyn core::fmt::Display| {
+        CliError::local(
+            format!("the request in {} cannot be used: {cause}", csr.display()),
+            "Make a new request.",
+        )
+    };
+    let read = UnverifiedCsr::from_der(&read_csr(csr)?, &CsrLimits::default())
+        .map_err(|error| unusable(&error))?
+        .verify(&VerificationPolicy::default())
+        .map_err(|error| unusable(&error))?;
+    Ok(KeyAndRequest::from_csr(
+        &read,
+        RequestKey::from_pkcs8(read_key(key)?)?,
+    )?)
+}
+
 /// A request from a file, in any form a server would take, in DER.
 pub(super) fn read_csr(path: &Path) -> Result<Vec<u8>, CliError> {
     let bytes = super::files::read_limited(path, crate::inspect::MAX_FILE)?;
@@ -284,7 +366,7 @@ pub(super) fn read_csr(path: &Path) -> Result<Vec<u8>, CliError> {
     Ok(csr.unverified_contents().der().to_vec())
 }
 
-fn read_key(path: &Path) -> Result<PrivatePkcs8KeyDer<'static>, CliError> {
+pub(super) fn read_key(path: &Path) -> Result<PrivatePkcs8KeyDer<'static>, CliError> {
     PrivatePkcs8KeyDer::from_pem_file(path).map_err(|error| {
         CliError::local(
             format!("no private key can be read from {}: {error}", path.display()),

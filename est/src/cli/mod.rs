@@ -9,6 +9,7 @@ mod authorities;
 mod authority;
 mod batch;
 mod cacerts;
+mod cmc;
 mod config;
 mod connection;
 mod csr;
@@ -20,6 +21,7 @@ mod label_config;
 mod renew;
 mod report;
 mod serve;
+mod server_key;
 mod serving;
 mod user;
 
@@ -37,10 +39,16 @@ use report::Output;
 /// Exit status for a request that waits for approval: `EX_TEMPFAIL` of sysexits.h, "try again later".
 const EXIT_PENDING: u8 = 75;
 
+/// Exit status for wrong arguments, as clap has it.
+const EXIT_USAGE: u8 = 2;
+
 /// Runs the command with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return wrong_usage(&error),
+    };
     start_log(&arguments.log);
     let output = Output::new(arguments.json);
     match run(arguments.command, output) {
@@ -55,16 +63,33 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Help and version are no failures; what is wrong with the arguments is told as everything else.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    // The arguments could not be read, so this looks for the one that says how to speak.
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if !error.use_stderr() || !json {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    let cause = text.lines().next().unwrap_or_default();
+    let cause = cause.strip_prefix("error: ").unwrap_or(cause);
+    let error = CliError::local(cause, "Look at --help of the command.");
+    files::print_error(&json!({ "error": report::failure(error.failure()) }).to_string());
+    ExitCode::from(EXIT_USAGE)
+}
+
 fn run(command: Command, output: Output) -> Result<ExitCode, CliError> {
     match command {
-        Command::Ca(command) => authority::run(command),
-        Command::User(command) => user::run(command),
-        Command::Serve(arguments) => runtime()?.block_on(serve::run(&arguments)),
+        Command::Ca(command) => authority::run(command, output),
+        Command::User(command) => user::run(command, output),
+        Command::Serve(arguments) => runtime()?.block_on(serve::run(&arguments, output)),
         Command::Cacerts(arguments) => runtime()?.block_on(cacerts::cacerts(*arguments, output)),
         Command::Csrattrs(arguments) => runtime()?.block_on(cacerts::csrattrs(*arguments, output)),
         Command::Csr(command) => csr::run(command, output),
         Command::Enroll(arguments) => runtime()?.block_on(enroll::enroll(*arguments, output)),
         Command::Reenroll(arguments) => runtime()?.block_on(enroll::reenroll(*arguments, output)),
+        Command::Serverkeygen(arguments) => runtime()?.block_on(server_key::run(*arguments, output)),
+        Command::Cmc(arguments) => runtime()?.block_on(cmc::run(*arguments, output)),
         Command::Renew(arguments) => runtime()?.block_on(renew::run(*arguments, output)),
         Command::Inspect(arguments) => inspect::run(&arguments, output),
         Command::Completions { shell } => completions(shell),

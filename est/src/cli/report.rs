@@ -8,11 +8,18 @@
 //! | `csr new` | `{"key": path, "csr": path or null, "pem": text when there is no file}` |
 //! | `enroll`, `reenroll` | `{"status": "issued", "certificate": certificate, "file": path, "key": path or null, "accepted": [text]}` or `{"status": "pending", "retry_after_seconds": number, "key": path or null}` |
 //! | `enroll --batch` | a line per file: `{"file", "status": "issued", "pending", "skipped" or "failed", ...}`, then `{"summary": {...}}` |
+//! | `serverkeygen` | as `enroll`, with `"encrypted": bool, "package_signers": [subject]`; pending: with `"request": path` instead of `key` |
+//! | `cmc` | as `enroll`, with `"statuses": [status]`; pending: with `"token"`; `{"status": "refused", "statuses", "cause"}`; `{"status": "revoked", "statuses"}` |
+//! | `user add`, `user remove` | a line per file: `{"user", "method", "file", "done": "added", "changed" or "removed"}`, for a new bearer token with `"token"` |
+//! | `user list` | a line per entry: `{"user", "method", ...}` |
+//! | `ca ...` | one object; for lists one per line |
+//! | `serve` | `{"listening": URL, "revocation_lists": URL or null}`, as soon as it listens |
 //! | `inspect` | `[{"file": path, "report": report}]` |
 //! | `renew` | a line per event: `{"identity", "event", ...}`; with `--once` at the end `{"summary": {...}}` |
 //!
 //! `certificate` is `{"subject", "issuer", "serial", "not_before", "not_after", "alternative_names", "key",
-//! "fingerprint_sha256"}`, times in RFC 3339. A failure is `{"error": {"rung", "cause", "remedy"}}` on the standard
+//! "fingerprint_sha256"}`, times in RFC 3339. `status` is `{"status", "body_parts": [text], "fail_info", "text",
+//! "token"}`, the names as in RFC 5272. A failure is `{"error": {"rung", "cause", "remedy"}}` on the standard
 //! error; in a line of a batch or an event, `error` is a member of it.
 
 use pki_common::clock::rfc3339;

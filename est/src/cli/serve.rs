@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use super::CliError;
 use super::authorities::Authorities;
 use super::config::ServeConfig;
-use super::files::print;
+use super::report::Output;
 use super::serving::{Prepared, prepare};
 use crate::server::{RevocationFollower, Server, ServerHandle};
 
@@ -22,7 +23,7 @@ pub(crate) struct ServeArguments {
     pub(crate) config: PathBuf,
 }
 
-pub(crate) async fn run(arguments: &ServeArguments) -> Result<ExitCode, CliError> {
+pub(crate) async fn run(arguments: &ServeArguments, output: Output) -> Result<ExitCode, CliError> {
     let config = ServeConfig::load(&arguments.config)?;
     let mut authorities = Authorities::default();
     let Prepared {
@@ -38,10 +39,16 @@ pub(crate) async fn run(arguments: &ServeArguments) -> Result<ExitCode, CliError
     let handle = server.handle();
     // Before the first line is printed, so that whoever reads it may send a signal at once.
     let signals = Signals::catch()?;
-    print(&format!("listening on https://{}", server.local_addr()))?;
-    if let Some(address) = crl_address {
-        print(&format!("revocation lists at http://{address}"))?;
+    let listening = format!("https://{}", server.local_addr());
+    let lists = crl_address.map(|address| format!("http://{address}"));
+    let mut text = format!("listening on {listening}");
+    if let Some(lists) = &lists {
+        text.push_str(&format!("\nrevocation lists at {lists}"));
     }
+    output.print(
+        &text,
+        &json!({ "listening": listening, "revocation_lists": lists }),
+    )?;
     let reloader = Reloader {
         path: arguments.config.clone(),
         started_with: config,

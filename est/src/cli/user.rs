@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use pki_common::identity::write_private;
+use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::CliError;
 use super::files::{print, read_password};
+use super::report::{Output, with};
 use crate::auth::digest::{DigestAlgorithm, DigestSecrets};
 use crate::auth::{BearerTokens, Users};
 
@@ -68,16 +70,16 @@ pub(crate) struct UserFiles {
     bearer: Option<PathBuf>,
 }
 
-pub(crate) fn run(command: UserCommand) -> Result<ExitCode, CliError> {
+pub(crate) fn run(command: UserCommand, output: Output) -> Result<ExitCode, CliError> {
     match command {
-        UserCommand::Add(arguments) => add(&arguments)?,
-        UserCommand::Remove { files, name } => return remove(&files, &name),
-        UserCommand::List { files } => list(&files)?,
+        UserCommand::Add(arguments) => add(&arguments, output)?,
+        UserCommand::Remove { files, name } => return remove(&files, &name, output),
+        UserCommand::List { files } => list(&files, output)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(arguments: &AddArguments) -> Result<(), CliError> {
+fn add(arguments: &AddArguments, output: Output) -> Result<(), CliError> {
     let AddArguments { files, name, .. } = arguments;
     let wants_password = files.users.is_some() || files.digest.is_some();
     if wants_password != arguments.password_stdin {
@@ -93,37 +95,7 @@ fn add(arguments: &AddArguments) -> Result<(), CliError> {
         )
     };
     if wants_password {
-        let password = read_password(Path::new("-"))?;
-        // Every file is read before one is written.
-        let users = files.users.as_deref().map(load_users).transpose()?;
-        let secrets = files.digest.as_deref().map(load_secrets).transpose()?;
-        if let (Some(path), Some(mut users)) = (&files.users, users) {
-            let known = users.contains(name);
-            users
-                .set_password(name, &password)
-                .map_err(|error| refused(&error))?;
-            write_private(path, users.to_text().as_bytes())?;
-            let done = if known { "has a new password" } else { "added" };
-            print(&format!(
-                "user {name} {done}, {} in {}",
-                users.len(),
-                path.display()
-            ))?;
-        }
-        if let (Some(path), Some(mut secrets)) = (&files.digest, secrets) {
-            let md5 = arguments.dangerous_md5.then_some(DigestAlgorithm::Md5);
-            for algorithm in [DigestAlgorithm::Sha256].into_iter().chain(md5) {
-                secrets
-                    .set_password(name, &arguments.realm, &password, algorithm)
-                    .map_err(|error| refused(&error))?;
-            }
-            write_private(path, secrets.to_text().as_bytes())?;
-            print(&format!(
-                "user {name} has a Digest secret for the realm {:?} in {}",
-                arguments.realm,
-                path.display()
-            ))?;
-        }
+        add_password(arguments, output, &refused)?;
     }
     if let Some(path) = &files.bearer {
         let mut tokens = load_tokens(path)?;
@@ -133,20 +105,70 @@ fn add(arguments: &AddArguments) -> Result<(), CliError> {
         let token = tokens.issue(name, expiry).map_err(|error| refused(&error))?;
         write_private(path, tokens.to_text().as_bytes())?;
         // The only time it is shown; the file has its hash.
-        print(token.as_str())?;
+        if output.is_json() {
+            let object = with(entry(name, "bearer", path, "added"), "token", token.as_str());
+            print(&object.to_string())?;
+        } else {
+            print(token.as_str())?;
+        }
+    }
+    Ok(())
+}
+
+/// What was done to a file.
+fn entry(name: &str, method: &str, path: &Path, done: &str) -> serde_json::Value {
+    json!({ "user": name, "method": method, "file": path, "done": done })
+}
+
+fn add_password(
+    arguments: &AddArguments,
+    output: Output,
+    refused: &dyn Fn(&dyn core::fmt::Display) -> CliError,
+) -> Result<(), CliError> {
+    let AddArguments { files, name, .. } = arguments;
+    let password = read_password(Path::new("-"))?;
+    // Every file is read before one is written.
+    let users = files.users.as_deref().map(load_users).transpose()?;
+    let secrets = files.digest.as_deref().map(load_secrets).transpose()?;
+    if let (Some(path), Some(mut users)) = (&files.users, users) {
+        let known = users.contains(name);
+        users
+            .set_password(name, &password)
+            .map_err(|error| refused(&error))?;
+        write_private(path, users.to_text().as_bytes())?;
+        let done = if known { "has a new password" } else { "added" };
+        let text = format!("user {name} {done}, {} in {}", users.len(), path.display());
+        let done = if known { "changed" } else { "added" };
+        output.print(&text, &entry(name, "basic", path, done))?;
+    }
+    if let (Some(path), Some(mut secrets)) = (&files.digest, secrets) {
+        let md5 = arguments.dangerous_md5.then_some(DigestAlgorithm::Md5);
+        for algorithm in [DigestAlgorithm::Sha256].into_iter().chain(md5) {
+            secrets
+                .set_password(name, &arguments.realm, &password, algorithm)
+                .map_err(|error| refused(&error))?;
+        }
+        write_private(path, secrets.to_text().as_bytes())?;
+        let text = format!(
+            "user {name} has a Digest secret for the realm {:?} in {}",
+            arguments.realm,
+            path.display()
+        );
+        output.print(&text, &entry(name, "digest", path, "added"))?;
     }
     Ok(())
 }
 
 /// Fails when the name is in none of the files, so that a mistyped name does not pass for a removed one.
-fn remove(files: &UserFiles, name: &str) -> Result<ExitCode, CliError> {
+fn remove(files: &UserFiles, name: &str, output: Output) -> Result<ExitCode, CliError> {
     let mut found = false;
     if let Some(path) = &files.users {
         let mut users = load_users(path)?;
         if users.remove(name) {
             found = true;
             write_private(path, users.to_text().as_bytes())?;
-            print(&format!("user {name} removed from {}", path.display()))?;
+            let text = format!("user {name} removed from {}", path.display());
+            output.print(&text, &entry(name, "basic", path, "removed"))?;
         }
     }
     if let Some(path) = &files.digest {
@@ -154,10 +176,8 @@ fn remove(files: &UserFiles, name: &str) -> Result<ExitCode, CliError> {
         if secrets.remove(name) {
             found = true;
             write_private(path, secrets.to_text().as_bytes())?;
-            print(&format!(
-                "Digest secrets of {name} removed from {}",
-                path.display()
-            ))?;
+            let text = format!("Digest secrets of {name} removed from {}", path.display());
+            output.print(&text, &entry(name, "digest", path, "removed"))?;
         }
     }
     if let Some(path) = &files.bearer {
@@ -166,10 +186,8 @@ fn remove(files: &UserFiles, name: &str) -> Result<ExitCode, CliError> {
         if removed > 0 {
             found = true;
             write_private(path, tokens.to_text().as_bytes())?;
-            print(&format!(
-                "{removed} tokens of {name} removed from {}",
-                path.display()
-            ))?;
+            let text = format!("{removed} tokens of {name} removed from {}", path.display());
+            output.print(&text, &entry(name, "bearer", path, "removed"))?;
         }
     }
     if found {
@@ -181,22 +199,29 @@ fn remove(files: &UserFiles, name: &str) -> Result<ExitCode, CliError> {
     ))
 }
 
-fn list(files: &UserFiles) -> Result<(), CliError> {
+fn list(files: &UserFiles, output: Output) -> Result<(), CliError> {
     if let Some(path) = &files.users {
         for name in load_users(path)?.names() {
-            print(&format!("{name}\tbasic"))?;
+            output.print(
+                &format!("{name}\tbasic"),
+                &json!({ "user": name, "method": "basic" }),
+            )?;
         }
     }
     if let Some(path) = &files.digest {
         for (name, realm, algorithm) in load_secrets(path)?.iter() {
-            print(&format!("{name}\tdigest\t{algorithm}\trealm {realm}"))?;
+            let object = json!({
+                "user": name, "method": "digest", "algorithm": algorithm.to_string(), "realm": realm,
+            });
+            output.print(&format!("{name}\tdigest\t{algorithm}\trealm {realm}"), &object)?;
         }
     }
     if let Some(path) = &files.bearer {
         for (name, expiry) in load_tokens(path)?.list() {
             let expiry = expiry.and_then(|expiry| expiry.format(&Rfc3339).ok());
-            let expiry = expiry.unwrap_or_else(|| "never".to_owned());
-            print(&format!("{name}\tbearer\texpires {expiry}"))?;
+            let object = json!({ "user": name, "method": "bearer", "expires": expiry });
+            let expiry = expiry.as_deref().unwrap_or("never");
+            output.print(&format!("{name}\tbearer\texpires {expiry}"), &object)?;
         }
     }
     Ok(())

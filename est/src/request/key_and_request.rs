@@ -150,6 +150,12 @@ impl KeyAndRequest {
         self.key.pkcs8()
     }
 
+    /// The private key, ready to sign.
+    #[must_use]
+    pub const fn key(&self) -> &RequestKey {
+        &self.key
+    }
+
     /// The SubjectPublicKeyInfo of the key in DER, by which the issued certificate is found.
     #[must_use]
     pub fn spki_der(&self) -> &[u8] {

@@ -189,3 +189,99 @@ fn completions_are_there_for_the_usual_shells() {
         );
     }
 }
+
+/// One switch, before or behind the command.
+#[test]
+fn authority_users_and_server_speak_json_too() {
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    let before = succeeds(folder, &["--json", "ca", "show", "--dir", "ca"], "");
+    assert_eq!(
+        before,
+        succeeds(folder, &["ca", "show", "--dir", "ca", "--json"], "")
+    );
+    assert_eq!(object(&before)["issued"], 1);
+
+    let files = ["--users", "users", "--bearer", "tokens"];
+    let add = [
+        &["user", "add", "--json"],
+        &files[..],
+        &["--password-stdin", "ap"],
+    ]
+    .concat();
+    let added = succeeds(folder, &add, "a long password\n");
+    let added: Vec<Value> = added.lines().map(object).collect();
+    assert_eq!(
+        (&added[0]["method"], &added[0]["done"]),
+        (&"basic".into(), &"added".into())
+    );
+    assert!(added[1]["token"].as_str().unwrap().len() > 20);
+    let listed = succeeds(folder, &[&["user", "list", "--json"], &files[..]].concat(), "");
+    let listed: Vec<Value> = listed.lines().map(object).collect();
+    assert_eq!(
+        listed[2],
+        serde_json::json!({ "user": "ap", "method": "bearer", "expires": null })
+    );
+    let remove = [&["user", "remove", "--json"], &files[..], &["ap"]].concat();
+    let removed = succeeds(folder, &remove, "");
+    assert!(
+        removed.lines().map(object).all(|line| line["done"] == "removed"),
+        "{removed}"
+    );
+
+    let mut server = std::process::Command::new(env!("CARGO_BIN_EXE_est"))
+        .args(["--json", "serve", "--config", "est.toml"])
+        .current_dir(folder)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = std::io::BufReader::new(server.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut output, &mut line).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let started = object(&line);
+    assert!(
+        started["listening"]
+            .as_str()
+            .unwrap()
+            .starts_with("https://127.0.0.1:")
+    );
+    assert_eq!(started["revocation_lists"], Value::Null);
+}
+
+#[test]
+fn wrong_arguments_are_told_as_an_object_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = est(folder.path(), &["--json", "cacerts", "--no-such-option"], "");
+    assert_eq!(output.status.code(), Some(2));
+    let error = object(&String::from_utf8(output.stderr).unwrap());
+    assert!(
+        error["error"]["cause"]
+            .as_str()
+            .unwrap()
+            .contains("--no-such-option"),
+        "{error}"
+    );
+}
+
+#[test]
+fn without_a_terminal_there_must_be_a_password() {
+    let folder = laboratory();
+    let arguments = [
+        "csrattrs",
+        "-s",
+        "https://127.0.0.1:1",
+        "--cacert",
+        "ca/ca.pem",
+        "-u",
+        "name",
+    ];
+    let output = est(folder.path(), &arguments, "");
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("there is no password") && text.contains("EST_PASSWORD"),
+        "{text}"
+    );
+}

@@ -7,6 +7,7 @@
 )]
 
 mod batch;
+mod cmc;
 mod inspect;
 mod json;
 /// The rule for peers that are not installed; one file for all crates.
@@ -20,6 +21,7 @@ mod peers;
 #[path = "../support/process.rs"]
 mod process;
 mod renew;
+mod server_key;
 mod walk;
 
 use std::path::Path;

@@ -47,7 +47,7 @@ pub(crate) enum CaCommand {
         #[arg(long, value_enum, default_value_t)]
         key: KeyKind,
         #[command(flatten)]
-        output: Output,
+        output: OutputFiles,
     },
 }
 
@@ -56,9 +56,6 @@ pub(crate) struct Common {
     /// The folder of the authority.
     #[arg(long)]
     pub(crate) dir: PathBuf,
-    /// Print JSON: one object, or for lists one object to a line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -74,9 +71,6 @@ pub(crate) struct InitArguments {
     /// The folder; it is made when it is missing. Nothing in it is overwritten.
     #[arg(long)]
     pub(crate) dir: PathBuf,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
     /// The subject, most general name first: DC=com,DC=example,CN=Lab Root.
     #[arg(long)]
     pub(crate) subject: Subject,
@@ -268,7 +262,7 @@ pub(crate) struct RejectArguments {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Output {
+pub(crate) struct OutputFiles {
     /// Where to write the certificate and its chain, PEM.
     #[arg(long)]
     pub(crate) out_certificate: PathBuf,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::arguments::{ListArguments, RevokeArguments, Status};
 use super::shown::{certificate_json, certificate_line, moment};
-use super::{done, each, now, open_log, passphrase};
+use super::{each, now, open_log, passphrase};
 use crate::ca::database::{CertificateEntry, CertificateFilter, CertificateLog, SqliteLog};
 use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority};
 use crate::ca::issuer::CrlSettings;
@@ -16,11 +16,12 @@ use crate::ca::serial::SerialPrefix;
 use crate::ca::{CertificateAuthority as _, Requester, RevokeRequest};
 use crate::cli::CliError;
 use crate::cli::files::print;
+use crate::cli::report::Output;
 
 /// How many certificates are named when a prefix fits several.
 const NAMED: u32 = 5;
 
-pub(super) fn list(arguments: &ListArguments) -> Result<(), CliError> {
+pub(super) fn list(arguments: &ListArguments, output: Output) -> Result<(), CliError> {
     let log = open_log(&arguments.common.dir)?;
     let now = now()?;
     let status = arguments.status;
@@ -39,7 +40,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<(), CliError> {
         |log, after, limit| log.search(&filter, after, limit),
         |entry| entry.sequence,
         |entry| {
-            if arguments.common.json {
+            if output.is_json() {
                 print(&certificate_json(&entry, now).to_string())
             } else {
                 print(&certificate_line(&entry, now))
@@ -48,7 +49,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<(), CliError> {
     )
 }
 
-pub(super) fn revoke(arguments: &RevokeArguments) -> Result<(), CliError> {
+pub(super) fn revoke(arguments: &RevokeArguments, output: Output) -> Result<(), CliError> {
     let common = &arguments.common;
     let log = Arc::new(open_log(&common.dir)?);
     let found = the_one(&log, &arguments.serial)?;
@@ -93,7 +94,7 @@ pub(super) fn revoke(arguments: &RevokeArguments) -> Result<(), CliError> {
         "reason": request.reason.to_string(),
         "listed": !locked,
     });
-    done(common, &text, &value)
+    output.print(&text, &value)
 }
 
 /// Puts the revocation on record, without making a list.

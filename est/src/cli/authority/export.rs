@@ -15,8 +15,9 @@ use crate::ca::database::{CertificateFilter, CertificateLog, LogError};
 use crate::ca::issuer::CrlSettings;
 use crate::cli::CliError;
 use crate::cli::files::pem;
+use crate::cli::report::Output;
 
-pub(super) fn run(arguments: &ExportArguments) -> Result<(), CliError> {
+pub(super) fn run(arguments: &ExportArguments, output: Output) -> Result<(), CliError> {
     match arguments.what {
         Exported::Certificate | Exported::Chain | Exported::Cacerts | Exported::Crl => {
             let der = matches!(arguments.format, Some(Format::Der));
@@ -41,7 +42,7 @@ pub(super) fn run(arguments: &ExportArguments) -> Result<(), CliError> {
             let as_json = match arguments.format {
                 Some(Format::Json) => true,
                 Some(Format::Csv) => false,
-                None => arguments.common.json,
+                None => output.is_json(),
                 Some(Format::Pem | Format::Der) => {
                     return Err(wrong_format("rows are written as csv or json"));
                 }

@@ -17,11 +17,12 @@ use pki_common::tls::crypto_provider;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider as _};
 
 pub(crate) use arguments::CaCommand;
-use arguments::{Common, Output, PassphraseArguments};
+use arguments::{OutputFiles, PassphraseArguments};
 pub(crate) use passphrase::for_opening as passphrase_for;
 
 use super::CliError;
-use super::files::{must_not_exist, print, write_public};
+use super::files::{must_not_exist, write_public};
+use super::report::Output;
 use crate::ca::database::{CertificateLog, SqliteLog};
 use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, Passphrase};
 use crate::ca::issuer::{CrlSettings, IssuerError};
@@ -31,30 +32,30 @@ use crate::server::own_identity;
 /// How many rows of the log are read at a time.
 const PAGE: u32 = 500;
 
-pub(crate) fn run(command: CaCommand) -> Result<ExitCode, CliError> {
+pub(crate) fn run(command: CaCommand, output: Output) -> Result<ExitCode, CliError> {
     match command {
-        CaCommand::Init(arguments) => set_up::init(&arguments)?,
-        CaCommand::ImportCertificate(arguments) => set_up::import(&arguments)?,
-        CaCommand::Renew(arguments) => set_up::renew(&arguments)?,
-        CaCommand::Show(arguments) => set_up::show(&arguments)?,
-        CaCommand::List(arguments) => certificates::list(&arguments)?,
-        CaCommand::Revoke(arguments) => certificates::revoke(&arguments)?,
-        CaCommand::Export(arguments) => export::run(&arguments)?,
-        CaCommand::Pending(arguments) => queue::pending(&arguments)?,
-        CaCommand::Approve(arguments) => queue::approve(arguments)?,
-        CaCommand::Reject(arguments) => queue::reject(arguments)?,
+        CaCommand::Init(arguments) => set_up::init(&arguments, output)?,
+        CaCommand::ImportCertificate(arguments) => set_up::import(&arguments, output)?,
+        CaCommand::Renew(arguments) => set_up::renew(&arguments, output)?,
+        CaCommand::Show(arguments) => set_up::show(&arguments, output)?,
+        CaCommand::List(arguments) => certificates::list(&arguments, output)?,
+        CaCommand::Revoke(arguments) => certificates::revoke(&arguments, output)?,
+        CaCommand::Export(arguments) => export::run(&arguments, output)?,
+        CaCommand::Pending(arguments) => queue::pending(&arguments, output)?,
+        CaCommand::Approve(arguments) => queue::approve(arguments, output)?,
+        CaCommand::Reject(arguments) => queue::reject(arguments, output)?,
         CaCommand::ServerCertificate {
             common,
             passphrase,
             subject,
             names,
             key,
-            output,
+            output: files,
         } => {
-            let Output {
+            let OutputFiles {
                 out_certificate,
                 out_key,
-            } = output;
+            } = files;
             must_not_exist(&out_certificate)?;
             must_not_exist(&out_key)?;
             let authority = open_with(&common.dir, &passphrase)?;
@@ -69,8 +70,7 @@ pub(crate) fn run(command: CaCommand) -> Result<ExitCode, CliError> {
                 .map(ToString::to_string)
                 .collect();
             let path = out_certificate.display().to_string();
-            done(
-                &common,
+            output.print(
                 &format!("issued {path} for {}", names.join(", ")),
                 &serde_json::json!({ "certificate": path, "names": names }),
             )?;
@@ -131,15 +131,6 @@ fn now() -> Result<u64, CliError> {
         .current_time()
         .map(|now| now.as_secs())
         .ok_or_else(|| CliError::local("this machine does not tell the time", "Set its clock."))
-}
-
-/// Says that something is done, in words or as JSON.
-fn done(common: &Common, text: &str, value: &serde_json::Value) -> Result<(), CliError> {
-    if common.json {
-        print(&value.to_string())
-    } else {
-        print(text)
-    }
 }
 
 /// Goes through all rows of a kind, a page at a time. `read` gets the number of the last row it gave.

@@ -4,12 +4,13 @@ use serde_json::json;
 
 use super::arguments::{Common, DecideArguments, PendingArguments, RejectArguments};
 use super::shown::{queue_json, queue_line};
-use super::{done, each, now, open_log};
+use super::{each, now, open_log};
 use crate::ca::database::{CertificateLog as _, Decision, QueueState};
 use crate::cli::CliError;
 use crate::cli::files::print;
+use crate::cli::report::Output;
 
-pub(super) fn pending(arguments: &PendingArguments) -> Result<(), CliError> {
+pub(super) fn pending(arguments: &PendingArguments, output: Output) -> Result<(), CliError> {
     let log = open_log(&arguments.common.dir)?;
     let now = now()?;
     let state = (!arguments.all).then_some(QueueState::Waiting);
@@ -24,7 +25,7 @@ pub(super) fn pending(arguments: &PendingArguments) -> Result<(), CliError> {
                 }
                 entry.state = QueueState::Expired;
             }
-            if arguments.common.json {
+            if output.is_json() {
                 print(&queue_json(&entry).to_string())
             } else {
                 print(&queue_line(&entry))
@@ -33,24 +34,24 @@ pub(super) fn pending(arguments: &PendingArguments) -> Result<(), CliError> {
     )
 }
 
-pub(super) fn approve(arguments: DecideArguments) -> Result<(), CliError> {
+pub(super) fn approve(arguments: DecideArguments, output: Output) -> Result<(), CliError> {
     let DecideArguments {
         common,
         ids,
         reason,
         by,
     } = arguments;
-    decide(&common, &ids, by, reason, true)
+    decide(&common, &ids, by, reason, true, output)
 }
 
-pub(super) fn reject(arguments: RejectArguments) -> Result<(), CliError> {
+pub(super) fn reject(arguments: RejectArguments, output: Output) -> Result<(), CliError> {
     let RejectArguments {
         common,
         ids,
         reason,
         by,
     } = arguments;
-    decide(&common, &ids, by, Some(reason), false)
+    decide(&common, &ids, by, Some(reason), false, output)
 }
 
 /// Each on its own: those before one that cannot be decided stay decided, and were printed.
@@ -60,6 +61,7 @@ fn decide(
     by: Option<String>,
     reason: Option<String>,
     approved: bool,
+    output: Output,
 ) -> Result<(), CliError> {
     let log = open_log(&common.dir)?;
     let runtime = crate::cli::runtime()?;
@@ -84,7 +86,7 @@ fn decide(
         } else {
             format!("rejected request {id}")
         };
-        done(common, &text, &json!({ "id": id, "state": state, "by": by }))?;
+        output.print(&text, &json!({ "id": id, "state": state, "by": by }))?;
     }
     Ok(())
 }

@@ -10,14 +10,15 @@ use serde_json::json;
 
 use super::arguments::{Common, ImportArguments, InitArguments, RenewArguments};
 use super::shown::moment;
-use super::{done, open_log, passphrase};
+use super::{open_log, passphrase};
 use crate::ca::database::{CertificateLog as _, QueueState};
 use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, KeyChange, NewAuthority, Renewed};
 use crate::ca::policy::IssuancePolicy;
 use crate::cli::CliError;
 use crate::cli::files::pem;
+use crate::cli::report::Output;
 
-pub(super) fn init(arguments: &InitArguments) -> Result<(), CliError> {
+pub(super) fn init(arguments: &InitArguments, output: Output) -> Result<(), CliError> {
     let dir = &arguments.dir;
     std::fs::create_dir_all(dir).map_err(|error| {
         CliError::local(
@@ -25,10 +26,6 @@ pub(super) fn init(arguments: &InitArguments) -> Result<(), CliError> {
             "Check the path.",
         )
     })?;
-    let common = Common {
-        dir: dir.clone(),
-        json: arguments.json,
-    };
     let files = AuthorityFiles::in_folder(dir);
     let subject = &arguments.subject;
     let passphrase = passphrase::for_a_new_key(&arguments.passphrase, arguments.encrypt)?;
@@ -43,8 +40,7 @@ pub(super) fn init(arguments: &InitArguments) -> Result<(), CliError> {
         let text = format!(
             "made {request} with the subject {subject}; have it signed and give the result to `est ca import-certificate`"
         );
-        return done(
-            &common,
+        return output.print(
             &text,
             &json!({ "request": request, "subject": subject.to_string() }),
         );
@@ -63,14 +59,13 @@ pub(super) fn init(arguments: &InitArguments) -> Result<(), CliError> {
     )?;
     let certificate = files.certificate.display().to_string();
     let text = format!("made {certificate} with the subject {subject}");
-    done(
-        &common,
+    output.print(
         &text,
         &json!({ "certificate": certificate, "subject": subject.to_string() }),
     )
 }
 
-pub(super) fn import(arguments: &ImportArguments) -> Result<(), CliError> {
+pub(super) fn import(arguments: &ImportArguments, output: Output) -> Result<(), CliError> {
     let files = AuthorityFiles::in_folder(&arguments.common.dir);
     let path = &arguments.certificate;
     let given = std::fs::read(path).map_err(|error| {
@@ -87,10 +82,10 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<(), CliError> {
         issuer.chain().len()
     );
     let value = json!({ "subject": issuer.subject_text(), "chain": issuer.chain().len() });
-    done(&arguments.common, &text, &value)
+    output.print(&text, &value)
 }
 
-pub(super) fn renew(arguments: &RenewArguments) -> Result<(), CliError> {
+pub(super) fn renew(arguments: &RenewArguments, output: Output) -> Result<(), CliError> {
     let files = AuthorityFiles::in_folder(&arguments.common.dir);
     let passphrase = passphrase::for_opening(&files, arguments.passphrase.passphrase_file.as_deref())?;
     let change = if arguments.same_key {
@@ -123,10 +118,10 @@ pub(super) fn renew(arguments: &RenewArguments) -> Result<(), CliError> {
             )
         }
     };
-    done(&arguments.common, &text, &value)
+    output.print(&text, &value)
 }
 
-pub(super) fn show(common: &Common) -> Result<(), CliError> {
+pub(super) fn show(common: &Common, output: Output) -> Result<(), CliError> {
     let certificate = certificate(&AuthorityFiles::in_folder(&common.dir).certificate)?;
     let log = open_log(&common.dir)?;
     let count = log.count()?;
@@ -161,7 +156,7 @@ pub(super) fn show(common: &Common) -> Result<(), CliError> {
         "pending": waiting,
         "certificate": armoured,
     });
-    done(common, &text, &value)
+    output.print(&text, &value)
 }
 
 /// The first certificate of a file.

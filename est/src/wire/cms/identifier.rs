@@ -134,7 +134,7 @@ impl fmt::Display for CertificateIdentifier {
 }
 
 /// The certificate's subject key identifier, or the one of method (1) when it carries none.
-pub(super) fn subject_key_identifier(certificate: &Certificate) -> Option<Vec<u8>> {
+pub(crate) fn subject_key_identifier(certificate: &Certificate) -> Option<Vec<u8>> {
     let own = x509_cert::Certificate::from_der(certificate.der())
         .ok()
         .and_then(|parsed| {

@@ -24,6 +24,8 @@ pub use algorithm::DigestAlgorithm;
 pub(crate) use algorithm::sign_as_in_certificates;
 pub use error::CmsError;
 pub use identifier::CertificateIdentifier;
+#[cfg(feature = "cli")]
+pub(crate) use identifier::subject_key_identifier;
 
 use crate::error::{DerProblem, WireError};
 use crate::wire::asn1::{self, Element, Reader, Rules, tag};
