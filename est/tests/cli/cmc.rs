@@ -140,7 +140,7 @@ fn a_simple_request_is_answered_with_the_certificate() {
 }
 
 #[test]
-fn a_request_that_waits_is_asked_for_by_its_token() {
+fn a_request_that_waits_is_kept_and_sent_again() {
     let laboratory = laboratory("[policy]\napproval = \"operator\"\n");
     let folder = laboratory.path();
     let server = Serving::start(folder);
@@ -153,8 +153,7 @@ fn a_request_that_waits_is_asked_for_by_its_token() {
         String::from_utf8_lossy(&output.stderr)
     );
     let pending: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(pending["statuses"][0]["status"], "pending");
-    let token = pending["token"].as_str().unwrap();
+    assert_eq!(pending["status"], "pending");
     let waiting = succeeds(folder, &["ca", "pending", "--dir", "ca", "--json"], "");
     let waiting: Value = serde_json::from_str(&waiting).unwrap();
     succeeds(
@@ -162,18 +161,11 @@ fn a_request_that_waits_is_asked_for_by_its_token() {
         &["ca", "approve", "--dir", "ca", &waiting["id"].to_string()],
         "",
     );
-    let query = [
-        "--query",
-        token,
-        "--existing-key",
-        "late.key",
-        "--subject",
-        "CN=device-7",
-    ];
+    let again = ["--csr", "late.pem.csr", "--existing-key", "late.key"];
     let output = cmc(
         folder,
         &server.url,
-        &[&["--json", "-o", "late.pem"][..], &PASSWORD, &proof, &query].concat(),
+        &[&["--json", "-o", "late.pem"][..], &PASSWORD, &proof, &again].concat(),
     );
     assert_eq!(object(&output)["certificate"]["subject"], "/CN=device-7");
 }

@@ -213,3 +213,34 @@ fn metrics_are_for_this_machine_only() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("loopback"));
 }
+
+#[test]
+fn a_second_daemon_over_the_same_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("identities")).unwrap();
+    let mut first = Command::new(env!("CARGO_BIN_EXE_est"))
+        .args(["renew", "--watch", "identities"])
+        .current_dir(folder.path())
+        .spawn()
+        .unwrap();
+    let lock = folder.path().join("identities").join(est::renewal::daemon::LOCK);
+    let arguments = ["renew", "--watch", "identities", "--once"];
+    // The first daemon takes the lock a moment after it has made the file.
+    let mut refused = None;
+    for _ in 0..600 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        if lock.exists() {
+            let output = est(folder.path(), &arguments, "");
+            if output.status.code() == Some(1) {
+                refused = Some(output);
+                break;
+            }
+        }
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let text = String::from_utf8(refused.unwrap().stderr).unwrap();
+    assert!(text.contains("another process watches identities"), "{text}");
+    // The lock does not outlive its holder.
+    assert_eq!(est(folder.path(), &arguments, "").status.code(), Some(0));
+}

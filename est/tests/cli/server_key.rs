@@ -10,7 +10,7 @@ use pki_common::identity::Identity;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::enroll;
+use crate::peers;
 use crate::process::{self, Serving, est, laboratory, succeeds};
 
 pub(crate) const PASSWORD: [&str; 4] = ["--user", process::USER, "--password-file", "password"];
@@ -75,19 +75,44 @@ fn a_key_of_the_server_is_for_its_owner_only_and_fits_the_certificate() {
     assert_eq!(std::fs::read(folder.join("new.key")).unwrap(), key);
 }
 
+/// A certificate whose key may receive keys; a request of ours does not ask for that, so openssl makes it.
+fn own_certificate(folder: &Path, url: &str, kind: &str) -> bool {
+    let Some(openssl) = peers::find_or_skip("openssl") else {
+        return false;
+    };
+    let (key, usage) = match kind {
+        "rsa" => (
+            &["rsa:2048"][..],
+            "keyUsage=critical,digitalSignature,keyEncipherment",
+        ),
+        _ => (
+            &["ec", "-pkeyopt", "ec_paramgen_curve:P-256"][..],
+            "keyUsage=critical,digitalSignature,keyAgreement",
+        ),
+    };
+    let made = std::process::Command::new(openssl)
+        .args(["req", "-new", "-nodes", "-subj", "/CN=phone", "-addext", usage])
+        .args(["-keyout", "own.key.pem", "-out", "own.csr", "-newkey"])
+        .args(key)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let start = ["enroll", "--url", url, "--trust-anchors", "ca/ca.pem"];
+    let files = ["--csr", "own.csr", "-o", "own.pem"];
+    succeeds(folder, &[&start[..], &PASSWORD, &files].concat(), "");
+    true
+}
+
 #[test]
 fn a_key_comes_encrypted_for_an_rsa_and_for_an_ec_certificate() {
-    for kind in ["rsa-2048", "ec-p256"] {
+    for kind in ["rsa", "ec"] {
         let laboratory = laboratory_with("[server-key-generation]\nencryption = \"required\"\n");
         let folder = laboratory.path();
         let server = Serving::start(folder);
-        let asked = ["--subject", "CN=phone", "--key-type", kind];
-        let output = enroll(folder, &server.url, &[&PASSWORD[..], &asked].concat(), "own");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        if !own_certificate(folder, &server.url, kind) {
+            return;
+        }
         let own = ["--cert", "own.pem", "--key", "own.key.pem"];
         let output = serverkeygen(folder, &server.url, &own);
         assert_eq!(output.status.code(), Some(1), "{kind}: in the clear");
@@ -130,35 +155,4 @@ fn a_key_comes_encrypted_under_a_shared_key() {
     }
     assert_eq!(made(&with("kek", "line-7"))["encrypted"], true);
     assert_eq!(identity(folder).certificate().subject(), "/CN=phone");
-}
-
-#[test]
-fn a_request_that_waits_is_kept_and_its_key_fetched_after_the_approval() {
-    let laboratory = laboratory_with("[server-key-generation]\n[policy]\napproval = \"operator\"\n");
-    let folder = laboratory.path();
-    let server = Serving::start(folder);
-    let output = serverkeygen(folder, &server.url, &PASSWORD);
-    assert_eq!(
-        output.status.code(),
-        Some(75),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(
-        (&object["status"], &object["request"]),
-        (&"pending".into(), &"new.key.request".into())
-    );
-    assert_eq!(
-        serverkeygen(folder, &server.url, &PASSWORD).status.code(),
-        Some(75)
-    );
-    let waiting = succeeds(folder, &["--json", "ca", "pending", "--dir", "ca"], "");
-    assert_eq!(waiting.lines().count(), 1, "asked twice, queued once: {waiting}");
-    let waiting: Value = serde_json::from_str(&waiting).unwrap();
-    let id = waiting["id"].to_string();
-    succeeds(folder, &["ca", "approve", "--dir", "ca", &id], "");
-    made(&serverkeygen(folder, &server.url, &PASSWORD));
-    assert_eq!(identity(folder).certificate().subject(), "/CN=phone");
-    assert!(!folder.join("new.key.request").exists());
 }

@@ -212,3 +212,29 @@ fn sigterm_ends_the_server_in_order() {
     );
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_request_that_waits_is_approved_and_fetched_with_the_same_bytes() {
+    let laboratory = crate::server_key::laboratory_with("[policy]\napproval = \"operator\"\n");
+    let folder = laboratory.path();
+    let server = Serving::start(folder);
+    let password = crate::server_key::PASSWORD;
+    let asked = enroll(
+        folder,
+        &server.url,
+        &[&password[..], &["--subject", "CN=x"]].concat(),
+        "x",
+    );
+    assert_eq!(asked.status.code(), Some(75));
+    let again = ["enroll", "--url", &server.url, "--trust-anchors", "ca/ca.pem"];
+    let files = ["--csr", "x.pem.csr", "-o", "x.pem"];
+    let again = [&again[..], &password, &files].concat();
+    assert_eq!(est(folder, &again, "").status.code(), Some(75));
+    let waiting = succeeds(folder, &["ca", "pending", "--dir", "ca"], "");
+    assert_eq!(waiting.lines().count(), 1, "asked twice, queued once: {waiting}");
+    let id = waiting.split('\t').next().unwrap();
+    succeeds(folder, &["ca", "approve", "--dir", "ca", id], "");
+    succeeds(folder, &again, "");
+    // The key that the first call made is the certificate's.
+    pki_common::identity::Identity::load(folder.join("x.pem"), folder.join("x.key.pem")).unwrap();
+}

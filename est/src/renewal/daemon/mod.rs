@@ -5,7 +5,7 @@
 //! again, within [`RenewalSettings::look_again`](super::RenewalSettings::look_again) at the latest.
 //!
 //! The exchange with the server is behind [`Enroller`], so that a test can have a server that fails when it should.
-//! One daemon at a time may watch a folder.
+//! One daemon at a time watches a folder; a second one is refused by a lock on [`LOCK`].
 
 mod attempt;
 mod client_enroller;
@@ -13,6 +13,7 @@ mod enroller;
 mod event;
 mod hook;
 mod listener;
+mod lock;
 mod watched;
 
 use std::collections::BTreeMap;
@@ -32,10 +33,12 @@ pub use enroller::{Configurer, Enroller, EnrollerFuture, Exchanged, ManagedIdent
 pub use event::{Event, EventKind};
 pub use hook::{Hook, HookError};
 pub use listener::{MetricsListener, MetricsListenerError};
+pub use lock::LOCK;
 
 use super::folder::FolderError;
 use super::machine::{Action, Now};
 use super::metrics::{IdentityMetrics, prometheus};
+use lock::FolderLock;
 use watched::Watched;
 
 /// The file that makes a folder an identity.
@@ -92,6 +95,7 @@ pub struct Daemon {
     identities: BTreeMap<String, Watched>,
     jobs: JoinSet<(String, Attempted)>,
     metrics: Arc<ArcSwap<String>>,
+    lock: Option<FolderLock>,
 }
 
 impl core::fmt::Debug for Daemon {
@@ -122,6 +126,7 @@ impl Daemon {
             identities: BTreeMap::new(),
             jobs: JoinSet::new(),
             metrics: Arc::new(ArcSwap::from_pointee(prometheus(&[]))),
+            lock: None,
         }
     }
 
@@ -135,8 +140,9 @@ impl Daemon {
     /// on the disk.
     ///
     /// # Errors
-    /// The watched folder cannot be read at the start. Later it is only reported.
+    /// The watched folder cannot be read at the start (later it is only reported), or another daemon watches it.
     pub async fn run(&mut self, stop: CancellationToken) -> Result<(), Failure> {
+        self.lock()?;
         self.scan().map_err(|error| error.diagnose())?;
         loop {
             let wait = self.start_what_is_due();
@@ -158,8 +164,9 @@ impl Daemon {
     /// Renews what is due, each identity once, and runs hooks that are due.
     ///
     /// # Errors
-    /// The watched folder cannot be read.
+    /// The watched folder cannot be read, or another daemon watches it.
     pub async fn run_once(&mut self) -> Result<Summary, Failure> {
+        self.lock()?;
         self.scan().map_err(|error| error.diagnose())?;
         let mut tried = std::collections::BTreeSet::new();
         loop {
@@ -183,6 +190,14 @@ impl Daemon {
             watched.count(&mut summary);
         }
         Ok(summary)
+    }
+
+    /// Keeps others away for as long as this daemon lives.
+    fn lock(&mut self) -> Result<(), Failure> {
+        if self.lock.is_none() {
+            self.lock = Some(FolderLock::take(&self.directory)?);
+        }
+        Ok(())
     }
 
     fn now(&self) -> Now {
