@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use pki_common::Diagnose as _;
 use pki_common::identity::Identity;
 use pki_common::tls::crypto_provider;
-use pki_common::{Certificate, Diagnose as _, Rung};
 use rand_core::{OsRng, RngCore as _};
 use rustls_pki_types::{PrivateKeyDer, UnixTime};
 use serde_json::{Value, json};
@@ -21,7 +21,6 @@ use super::files::{print, print_error, read_password};
 use super::report::{self, Output};
 use crate::ca::RevocationReason;
 use crate::client::{Client, ClientConfig, CmcOutcome};
-use crate::exchange::Expectation;
 use crate::request::KeyAndRequest;
 use crate::request::cmc::{
     AnswerCheck, CmcAnswer, CmcAnswerError, CmcRequest, CmcRequestBuilder, RANDOM_OCTETS, read_simple,
@@ -264,22 +263,23 @@ async fn exchange(
     csr_der: &[u8],
     output: Output,
 ) -> Result<Option<CmcAnswer>, CliError> {
-    let sent = match message {
-        Message::Simple => csr_der,
-        Message::Full(request) => request.der(),
+    let now = UnixTime::now();
+    let outcome = match message {
+        Message::Full(request) => client.fullcmc(request).await?,
+        Message::Simple => match client.fullcmc_message(csr_der).await? {
+            CmcOutcome::Answer(answer) => {
+                let check = AnswerCheck::new(&client.config().anchors, now);
+                CmcOutcome::Answer(read_simple(&answer, &check)?)
+            }
+            CmcOutcome::Pending { retry_after } => CmcOutcome::Pending { retry_after },
+        },
     };
-    let answer = match client.fullcmc(sent).await? {
+    let answer = match outcome {
         CmcOutcome::Answer(answer) => answer,
         CmcOutcome::Pending { retry_after } => {
             pending(&[], retry_after.as_secs(), output)?;
             return Ok(None);
         }
-    };
-    let now = UnixTime::now();
-    let check = AnswerCheck::new(&client.config().anchors, now);
-    let answer = match message {
-        Message::Simple => read_simple(&answer, &check)?,
-        Message::Full(request) => request.read(&answer, &check)?,
     };
     if !output.is_json() {
         for status in &answer.statuses {
@@ -367,19 +367,7 @@ async fn issued(
         destination.remove_key();
         return Err(error);
     }
-    let mut certificates = Vec::new();
-    for der in &answer.certificates {
-        certificates.push(Certificate::from_der(der).map_err(|error| {
-            CliError::new(
-                Rung::Body,
-                format!("a certificate of the answer cannot be read: {error}"),
-                "Tell the operator of the server.",
-            )
-        })?);
-    }
-    let found = client
-        .check(certificates, &Expectation::of_request(request))
-        .await;
+    let found = client.issued_by_cmc(answer, request).await;
     match found {
         Ok(found) => {
             let statuses: Vec<_> = answer.statuses.iter().map(object).collect();

@@ -14,11 +14,6 @@ impl CliError {
         Self(Failure::new(Rung::Local, cause, remedy))
     }
 
-    /// A failure on any rung.
-    pub(crate) fn new(rung: Rung, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self(Failure::new(rung, cause, remedy))
-    }
-
     /// Rung, cause and remedy.
     pub(crate) const fn failure(&self) -> &Failure {
         &self.0

@@ -345,7 +345,7 @@ impl Client {
     }
 
     /// Finds the certificate by its key, verifies it, and compares it with what was asked for.
-    pub(crate) async fn check(
+    pub(super) async fn check(
         &self,
         certificates: Vec<Certificate>,
         expected: &Expectation,
