@@ -257,8 +257,11 @@ fn alternative_names(expected: &Expectation, issued: &[RequestedExtension]) -> O
     })
 }
 
+/// Elements of a SEQUENCE OF, each in DER.
+type Elements = Vec<Vec<u8>>;
+
 /// The elements that only one of two SEQUENCE OF has; `None` when they have the same.
-fn set_difference(asked: Option<&[u8]>, issued: Option<&[u8]>) -> Option<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+fn set_difference(asked: Option<&[u8]>, issued: Option<&[u8]>) -> Option<(Elements, Elements)> {
     if asked == issued {
         return None;
     }

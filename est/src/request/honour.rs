@@ -53,7 +53,7 @@ pub fn key(requirements: &CsrRequirements, wanted: NewKey) -> Result<NewKey, Str
 pub fn check_key(requirements: &CsrRequirements, csr_der: &[u8]) -> Result<(), String> {
     let csr = UnverifiedCsr::from_der(csr_der, &CsrLimits::default()).map_err(|error| error.to_string())?;
     let kind = csr.unverified_contents().public_key().kind();
-    if requirements.keys.is_empty() || requirements.keys.iter().any(|key| key.accepts(&kind)) {
+    if requirements.keys.is_empty() || requirements.keys.iter().any(|key| key.accepts(kind)) {
         return Ok(());
     }
     Err(format!(

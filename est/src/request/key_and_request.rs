@@ -37,6 +37,10 @@ impl KeyAndRequest {
     ///
     /// # Errors
     /// [`RequestError`] when no key can be made or a name cannot be encoded.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "public since the first version, and callers have made the list for this call"
+    )]
     pub fn generate(subject: Subject, names: Vec<RequestedName>, kind: NewKey) -> Result<Self, RequestError> {
         Self::new(
             RequestTemplate::new(subject, &names)?,
