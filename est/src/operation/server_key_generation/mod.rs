@@ -16,6 +16,7 @@ mod shared_keys;
 use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
+use pki_common::Certificate;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -166,11 +167,7 @@ async fn make(
 fn identity_of(request: &OperationRequest, form: &CertificationRequest) -> [u8; 32] {
     let label = request.route.label.as_ref().map(ToString::to_string);
     let methods = request.client.methods.to_string();
-    let issuer = request
-        .client
-        .certificate
-        .as_ref()
-        .map(|certificate| certificate.issuer_der());
+    let issuer = request.client.certificate.as_ref().map(Certificate::issuer_der);
     let mut digest = Sha256::new();
     for part in [
         label.unwrap_or_default().as_bytes(),
