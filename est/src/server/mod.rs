@@ -75,6 +75,7 @@ mod addresses;
 mod authentication;
 mod connection;
 mod counters;
+mod header_case;
 mod error;
 mod key_generation;
 mod limits;

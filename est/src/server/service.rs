@@ -17,6 +17,7 @@ use time::OffsetDateTime;
 use super::access_log::AccessLine;
 use super::authentication::AuthenticationRequest;
 use super::counters::count;
+use super::header_case;
 use super::state::{ServerState, Serving};
 use super::within::within;
 use crate::auth::Client;
@@ -89,8 +90,9 @@ impl EstService {
                 .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         self.record(&head, &client, &response);
-        let (parts, body) = Response::<Bytes>::from(response).into_parts();
-        Ok(Response::from_parts(parts, Full::new(body)))
+        let mut response = Response::<Bytes>::from(response);
+        header_case::spell(&mut response).await;
+        Ok(response.map(Full::new))
     }
 
     async fn exchange<B>(
