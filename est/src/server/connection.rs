@@ -137,7 +137,7 @@ fn http(limits: &ServerLimits) -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
-        // See the module header_case.
+        // See the module libest_clients.
         .title_case_headers(true)
         .max_buf_size(limits.header_size.max(ServerLimits::MIN_HEADER_SIZE))
         .max_header_size(limits.header_size);

@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use super::access_log::AccessLine;
 use super::authentication::AuthenticationRequest;
 use super::counters::count;
-use super::header_case;
+use super::libest_clients;
 use super::state::{ServerState, Serving};
 use super::within::within;
 use crate::auth::Client;
@@ -91,7 +91,8 @@ impl EstService {
         }
         self.record(&head, &client, &response);
         let mut response = Response::<Bytes>::from(response);
-        header_case::spell(&mut response).await;
+        libest_clients::choose_challenge(head.headers.get(USER_AGENT), &mut response);
+        libest_clients::spell(&mut response).await;
         Ok(response.map(Full::new))
     }
 

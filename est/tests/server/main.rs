@@ -27,3 +27,7 @@ mod reload;
 mod reload_by_signal;
 #[cfg(feature = "cli")]
 mod revocation;
+mod http_forms;
+mod libest_client;
+mod tls_exporter;
+mod traps;

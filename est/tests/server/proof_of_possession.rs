@@ -88,7 +88,7 @@ async fn a_label_that_requires_it_says_so_in_the_refusal_and_in_csrattrs() {
     server.stop().await;
 }
 
-fn hex(text: &str) -> Vec<u8> {
+pub(crate) fn hex(text: &str) -> Vec<u8> {
     (0..text.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
