@@ -1,4 +1,4 @@
-//! What each fuzz target does with its bytes: one call of a library's oracle.
+//! What each fuzz target does with its bytes: one call of an oracle, of a library or of `est_wire` here.
 //!
 //! An oracle panics when an invariant of its decoder is broken. [`TARGETS`] is the list that the test which replays the
 //! committed corpora walks; `fuzz_targets/` holds one file for each entry.
@@ -7,6 +7,8 @@
 //! fuzz::nmsp_frame(b"\x01\x00\x00\x01");
 //! ```
 
+mod est_wire;
+
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -14,13 +16,23 @@ use est::ca::issuer::Issuer;
 use pki_common::identity::{NewKey, generate_key};
 use rustls_pki_types::UnixTime;
 
+pub use est_wire::{est_authorization, est_certs_only, est_enveloped_data, est_multipart, est_signed_data};
+
 /// What a target runs. It panics when an invariant is broken.
 pub type Oracle = fn(&[u8]);
 
 /// Every target: its name, which is also the name of its corpus folder, and what it runs.
 pub const TARGETS: &[(&str, Oracle)] = &[
     ("authlist_import", authlist_import),
+    ("est_authorization", est_authorization),
+    ("est_certs_only", est_certs_only),
+    ("est_cmc", est_cmc),
     ("est_csr", est_csr),
+    ("est_csr_attributes", est_csr_attributes),
+    ("est_digest", est_digest),
+    ("est_enveloped_data", est_enveloped_data),
+    ("est_multipart", est_multipart),
+    ("est_signed_data", est_signed_data),
     ("nmsp_frame", nmsp_frame),
 ];
 
@@ -34,6 +46,21 @@ pub fn authlist_import(data: &[u8]) {
 pub fn est_csr(data: &[u8]) {
     est::wire::csr::oracle::oracle(data);
     est::ca::oracle::oracle(issuer(), data, NOW);
+}
+
+/// A PKIData or PKIResponse of CMC, with the CRMF in it: no bytes panic, and what is read survives a second trip.
+pub fn est_cmc(data: &[u8]) {
+    est::wire::cmc::oracle::oracle(data);
+}
+
+/// The body of a `csrattrs` answer: no bytes panic, and what is read survives a second trip.
+pub fn est_csr_attributes(data: &[u8]) {
+    est::wire::csr_attributes::oracle::oracle(data);
+}
+
+/// A header of HTTP Digest, of either side: no bytes panic, and a challenge that is read can be answered.
+pub fn est_digest(data: &[u8]) {
+    est::auth::digest::oracle::check(data);
 }
 
 /// Some time in 2026: what is issued must not depend on the day of the run.

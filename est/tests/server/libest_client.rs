@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use est::auth::digest::{DigestAlgorithm, DigestSecrets, DigestSettings, DigestVerifier, NonceKey};
@@ -332,31 +333,37 @@ async fn takes_a_key_of_the_server() {
     lab.server.stop().await;
 }
 
-/// An authority that has everything wait.
+/// An authority that has the first request wait.
 #[derive(Debug)]
-struct Waiting(Arc<dyn CertificateAuthority>);
+struct Waiting {
+    inner: Arc<dyn CertificateAuthority>,
+    asked: AtomicBool,
+}
 
 impl CertificateAuthority for Waiting {
     fn ca_certificates(&self) -> CaFuture<'_, Arc<[CertificateDer<'static>]>> {
-        self.0.ca_certificates()
+        self.inner.ca_certificates()
     }
 
-    fn enroll(&self, _request: EnrollRequest) -> CaFuture<'_, EnrollOutcome> {
-        let retry_after = Duration::from_secs(77);
+    fn enroll(&self, request: EnrollRequest) -> CaFuture<'_, EnrollOutcome> {
+        if self.asked.swap(true, Ordering::Relaxed) {
+            return self.inner.enroll(request);
+        }
+        let retry_after = Duration::from_secs(1);
         Box::pin(async move { Ok(EnrollOutcome::Pending { retry_after }) })
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn understands_that_its_request_waits() {
-    let settings = LabelSettings::default();
-    let opened = Lab::open_with(settings, None, |authority| Arc::new(Waiting(authority)));
+async fn comes_back_when_its_request_waits() {
+    let opened = Lab::open_with(LabelSettings::default(), None, |inner| {
+        let asked = AtomicBool::new(false);
+        Arc::new(Waiting { inner, asked })
+    });
     let Some(lab) = opened.await else { return };
     let output = lab.run_as_user(PASSWORD, &["-e", "-x", "key.pem"]).await;
-    let said = said(&output);
-    assert!(said.contains("77"), "{said}");
+    lab.issued(&output).await;
     assert_eq!(lab.answers(Operation::SimpleEnroll, 202), 1);
-    assert!(!lab.path("cert-0-0.pkcs7").exists());
     lab.server.stop().await;
 }
 
@@ -398,9 +405,17 @@ impl CertificateAuthority for Several {
     fn ca_certificates(&self) -> CaFuture<'_, Arc<[CertificateDer<'static>]>> {
         Box::pin(async {
             let mut all = self.0.ca_certificates().await?.to_vec();
-            for _ in 0..3 {
-                let other = embedded_authority(IssuancePolicy::default());
-                all.extend_from_slice(&other.ca_certificates().await?);
+            // With names of their own: it takes no two roots of the same name, whatever their keys are.
+            for name in ["One Root", "Another Root", "A Third Root"] {
+                let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+                parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+                parameters
+                    .distinguished_name
+                    .push(rcgen::DnType::CommonName, name);
+                let root = parameters
+                    .self_signed(&rcgen::KeyPair::generate().unwrap())
+                    .unwrap();
+                all.push(root.der().clone());
             }
             Ok(all.into())
         })

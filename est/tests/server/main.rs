@@ -17,7 +17,9 @@ mod process;
 mod configuration;
 #[cfg(feature = "cli")]
 mod curl;
+mod http_forms;
 mod labels;
+mod libest_client;
 #[cfg(feature = "cli")]
 mod pending;
 mod proof_of_possession;
@@ -27,7 +29,5 @@ mod reload;
 mod reload_by_signal;
 #[cfg(feature = "cli")]
 mod revocation;
-mod http_forms;
-mod libest_client;
 mod tls_exporter;
 mod traps;

@@ -289,7 +289,7 @@ async fn header_names_are_spelt_as_in_their_standards() {
 #[tokio::test]
 async fn a_request_of_more_than_8192_bytes_is_taken() {
     let server = TestServer::start(Setup::default()).await;
-    let label = "a-long-label-that-fills-the-request-with-something";
+    let label = "a-label-that-fills-the-request";
     let names = (0..100).map(|number| {
         format!("DNS:{label}.{label}.n{number}.example.com")
             .parse()
@@ -327,7 +327,7 @@ async fn the_first_key_share_of_a_client_is_taken() {
         return;
     }
     let server = TestServer::start(Setup::default()).await;
-    for group in ["X25519", "P-256", "P-384"] {
+    for groups in ["X25519:P-256:P-384", "P-256:X25519:P-384", "P-384:P-256:X25519"] {
         let output = tokio::process::Command::new("openssl")
             .args([
                 "s_client",
@@ -336,15 +336,15 @@ async fn the_first_key_share_of_a_client_is_taken() {
                 "-tls1_3",
                 "-msg",
             ])
-            .args(["-groups", &format!("{group}:X25519:P-256:P-384")])
+            .args(["-groups", groups])
             .stdin(std::process::Stdio::null())
             .output()
             .await
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
-        assert!(said.contains("New, TLSv1.3"), "{group}: {said}");
+        assert!(said.contains("New, TLSv1.3"), "{groups}: {said}");
         // A second one would answer a Hello Retry Request.
-        assert_eq!(said.matches(", ClientHello").count(), 1, "{group}: {said}");
+        assert_eq!(said.matches(", ClientHello").count(), 1, "{groups}: {said}");
     }
     server.stop().await;
 }

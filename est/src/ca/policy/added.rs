@@ -7,6 +7,7 @@ use crate::ca::x509::{
     AUTHORITY_INFORMATION_ACCESS, CERTIFICATE_POLICIES, CRL_DISTRIBUTION_POINTS, Extension,
 };
 use crate::wire::asn1::{self, tag};
+use crate::wire::csr::RequestedExtension;
 
 const ID_AD_OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1");
 const ID_AD_CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
@@ -39,6 +40,17 @@ impl AddedExtensions {
             CERTIFICATE_POLICIES => !self.certificate_policies.is_empty(),
             _ => false,
         }
+    }
+
+    /// Whether the authority sets this extension to just what is asked for.
+    pub(super) fn has(&self, asked: &RequestedExtension) -> bool {
+        self.encode().is_ok_and(|added| {
+            added.iter().any(|one| {
+                one.extn_id == asked.oid
+                    && one.critical == asked.critical
+                    && one.extn_value.as_bytes() == asked.value
+            })
+        })
     }
 
     /// RFC 5280 sections 4.2.1.4, 4.2.1.13 and 4.2.2.1; none of them critical.

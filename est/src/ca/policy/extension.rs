@@ -8,7 +8,8 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsag
 
 use super::IssuancePolicy;
 use crate::ca::x509::{
-    BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, Extension, KEY_USAGE, SUBJECT_ALT_NAME, SUBJECT_KEY_IDENTIFIER,
+    AUTHORITY_KEY_IDENTIFIER, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, Extension, KEY_USAGE, SUBJECT_ALT_NAME,
+    SUBJECT_KEY_IDENTIFIER,
 };
 use crate::ca::{PolicyRefusal, PolicyRule};
 use crate::wire::csr::{CertificationRequest, PublicKeyKind, RequestedExtension, name_with_oid};
@@ -146,7 +147,14 @@ impl<'a> Wanted<'a> {
             return Err(PolicyRefusal::new(PolicyRule::Extension, text));
         }
         match extension.oid {
-            oid if policy.added.sets(oid) => unlisted(extension, rules.unlisted)?,
+            oid if policy.added.sets(oid) => {
+                if !policy.added.has(extension) {
+                    unlisted(extension, rules.unlisted)?;
+                }
+            }
+            // It says which key of the authority signs, and is the authority's to say. Clients that renew with the
+            // extensions of their certificate, as libest's does, ask for that of the key that signed the last time.
+            AUTHORITY_KEY_IDENTIFIER => {}
             BASIC_CONSTRAINTS => check_basic_constraints(&extension.value)?,
             KEY_USAGE => {
                 self.key_usage = Some(check_key_usage(&extension.value, request.public_key().kind())?);
@@ -159,9 +167,7 @@ impl<'a> Wanted<'a> {
                 policy.alternative_names.check(&extension.value)?;
                 self.copied.push(extension);
             }
-            oid if rules.copied.contains(&oid) && oid != crate::ca::x509::AUTHORITY_KEY_IDENTIFIER => {
-                self.copied.push(extension);
-            }
+            oid if rules.copied.contains(&oid) => self.copied.push(extension),
             _ => unlisted(extension, rules.unlisted)?,
         }
         Ok(())
