@@ -142,6 +142,8 @@ fn prepare(
     check(&limits)?;
     // curl offers http/1.0 alone when it is told to speak that.
     tls.alpn = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+    // A connection carries a few kilobytes: the handshake is what it costs.
+    tls.prefer_aes_128 = true;
     tls.channel_binding |= operations.uses_channel_bindings();
     let revocation = revocation_lists(&tls.client_authentication);
     let tls = tls.rustls_config()?;
