@@ -66,7 +66,7 @@ pub fn parse_shared_keys(text: &str, origin: &str) -> Result<Vec<KeyEncryptionKe
 }
 
 fn hexadecimal(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
-    if !digits.is_ascii() || digits.len() % 2 != 0 {
+    if !digits.is_ascii() || !digits.len().is_multiple_of(2) {
         return None;
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
