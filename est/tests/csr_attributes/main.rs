@@ -1,5 +1,9 @@
 //! CSR attributes: the examples of the RFCs, what they mean, and which requests live up to them.
 #![cfg(feature = "cli")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails fails the test, as it should"
+)]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -104,64 +108,66 @@ fn reads_the_example_of_rfc_7030_in_its_order() {
     assert_eq!(found.attributes[0].oid, oid("1.3.6.1.1.1.1.22"));
 }
 
+/// Of each example, how the lines of its meaning begin.
+const MEANINGS: [(&str, &[&str]); 6] = [
+    (
+        "rfc9908-3.4",
+        &[
+            "key: EC P-256",
+            "subject: commonName (2.5.4.3)",
+            "subject: organizationalUnitName (2.5.4.11) = \"myDept\"",
+            "subject: organizationalUnitName (2.5.4.11) = \"myGroup\"",
+            "extension: subjectAltName (2.5.29.17), value 301482107777772e6d795365727665722e636f6d8700",
+            "extension: keyUsage (2.5.29.15), critical, value 03020388",
+            "extension: extKeyUsage (2.5.29.37)",
+        ],
+    ),
+    (
+        "rfc9908-5.1",
+        &["extension: subjectAltName (2.5.29.17), critical, value 3049a047"],
+    ),
+    (
+        "rfc9908-5.2",
+        &[
+            "key: EC P-384",
+            "signature: ecdsa-with-SHA384",
+            "proof of possession",
+            "attribute: macAddress",
+        ],
+    ),
+    (
+        "rfc9908-5.3",
+        &[
+            "key: EC P-521",
+            "signature: ecdsa-with-SHA512",
+            "proof of possession",
+            "subject: favouriteDrink",
+            "subject: serialNumber (2.5.4.5)",
+            "attribute: friendlyName",
+        ],
+    ),
+    (
+        "rfc9908-5.4",
+        &[
+            "key: RSA-4096",
+            "signature: sha256WithRSAEncryption",
+            "proof of possession",
+        ],
+    ),
+    (
+        "rfc9908-5.5",
+        &[
+            "key: EC P-384",
+            "signature: ecdsa-with-SHA384",
+            "proof of possession",
+            "subject: serialNumber (2.5.4.5)",
+        ],
+    ),
+];
+
 #[test]
 fn reads_what_the_examples_of_rfc_9908_mean() {
-    let table: [(&str, &[&str]); 6] = [
-        (
-            "rfc9908-3.4",
-            &[
-                "key: EC P-256",
-                "subject: commonName (2.5.4.3)",
-                "subject: organizationalUnitName (2.5.4.11) = \"myDept\"",
-                "subject: organizationalUnitName (2.5.4.11) = \"myGroup\"",
-                "extension: subjectAltName (2.5.29.17), value 301482107777772e6d795365727665722e636f6d8700",
-                "extension: keyUsage (2.5.29.15), critical, value 03020388",
-                "extension: extKeyUsage (2.5.29.37)",
-            ],
-        ),
-        (
-            "rfc9908-5.1",
-            &["extension: subjectAltName (2.5.29.17), critical, value 3049a047"],
-        ),
-        (
-            "rfc9908-5.2",
-            &[
-                "key: EC P-384",
-                "signature: ecdsa-with-SHA384",
-                "proof of possession",
-                "attribute: macAddress",
-            ],
-        ),
-        (
-            "rfc9908-5.3",
-            &[
-                "key: EC P-521",
-                "signature: ecdsa-with-SHA512",
-                "proof of possession",
-                "subject: favouriteDrink",
-                "subject: serialNumber (2.5.4.5)",
-                "attribute: friendlyName",
-            ],
-        ),
-        (
-            "rfc9908-5.4",
-            &[
-                "key: RSA-4096",
-                "signature: sha256WithRSAEncryption",
-                "proof of possession",
-            ],
-        ),
-        (
-            "rfc9908-5.5",
-            &[
-                "key: EC P-384",
-                "signature: ecdsa-with-SHA384",
-                "proof of possession",
-                "subject: serialNumber (2.5.4.5)",
-            ],
-        ),
-    ];
-    for (name, expected) in table {
+    for (name, expected) in MEANINGS {
         let lines = example(name).requirements().lines();
         assert_eq!(lines.len(), expected.len(), "{name}: {lines:#?}");
         for (line, expected) in lines.iter().zip(expected) {

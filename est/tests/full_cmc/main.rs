@@ -1,5 +1,11 @@
 //! Full CMC: messages of other encoders, and every answer of the server, without sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper that fails fails the test, as it should"
+)]
+
 #[path = "../../../interop/src/peers.rs"]
 #[allow(
     dead_code,
