@@ -92,7 +92,7 @@ struct Octets(Vec<u8>);
 fn octets(text: &str) -> Result<Octets, String> {
     let digits: String = text.chars().filter(|c| *c != ':').collect();
     let digits = digits.strip_prefix("0x").unwrap_or(&digits).to_owned();
-    let digits = if digits.len() % 2 == 0 {
+    let digits = if digits.len().is_multiple_of(2) {
         digits
     } else {
         format!("0{digits}")

@@ -61,8 +61,10 @@ pub(crate) fn same_subject(one: &[u8], other: &[u8]) -> bool {
     one == other || matches!((folded_name(one), folded_name(other)), (Some(one), Some(other)) if one == other)
 }
 
-/// Each part of the name as a sorted list of attribute type and folded value.
-fn folded_name(name: &[u8]) -> Option<Vec<Vec<(Vec<u8>, Vec<u8>)>>> {
+/// A part of a name as a sorted list of attribute type and folded value.
+type FoldedPart = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn folded_name(name: &[u8]) -> Option<Vec<FoldedPart>> {
     let mut parts = Reader::new(name, Rules::Der)
         .sequence("name")
         .ok()?

@@ -304,72 +304,68 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    const fn rung(&self) -> Rung {
+        match self {
+            Self::BodyTooLarge { .. }
+            | Self::BodyTimeout { .. }
+            | Self::BodyBroken { .. }
+            | Self::BadRequest { .. }
+            | Self::ProofOfPossession { .. }
+            | Self::KeyEncryption { .. } => Rung::Body,
+            Self::Policy { .. } | Self::Pending { .. } | Self::Unavailable { .. } => Rung::Upstream,
+            Self::Internal { .. } => Rung::Local,
+            _ => Rung::Status,
+        }
+    }
+
+    const fn remedy(&self) -> &'static str {
+        match self {
+            Self::NotFound => "Ask for a path of EST under a label that is configured.",
+            Self::Host { .. } => "Send exactly one Host header.",
+            Self::WrongMethod { .. } => "Use the method of the operation.",
+            Self::NotConfigured(_) => "Do without this operation, or have it configured for the label.",
+            Self::WrongContentType { .. } | Self::ContentEncoding { .. } => {
+                "Send one Content-Type, the one that the text names, and no Content-Encoding."
+            }
+            Self::BodyTooLarge { .. } => "Send a smaller request, or raise the limit of the server.",
+            Self::BodyTimeout { .. } | Self::BodyBroken { .. } => {
+                "Check the network between client and server, and send the request again."
+            }
+            Self::BadRequest { .. } => "Make the request anew, for instance with `openssl req -new`.",
+            Self::Unauthenticated { .. } | Self::WrongCredentials { .. } => {
+                "Give the client a user name and password, or a certificate, that the server accepts."
+            }
+            Self::TooManyFailures { .. } => {
+                "Correct the credentials, and wait for the time that Retry-After names."
+            }
+            Self::NoClientCertificate => "Connect with the certificate that is to be renewed and its key.",
+            Self::RevokedCertificate { .. } => {
+                "Give the client a certificate that is not revoked, or other credentials."
+            }
+            Self::ProofOfPossession { .. } => {
+                "Put the channel binding of the connection into the request, as RFC 7030 section 3.5 says."
+            }
+            Self::KeyEncryption { .. } => {
+                "Name a key that this server knows, or leave the attribute out to have the key within TLS alone."
+            }
+            Self::Policy { .. } => "Ask for what the policy allows, or have the policy changed.",
+            Self::Pending { .. } | Self::Unavailable { .. } => {
+                "Send the same request again after the time the server names."
+            }
+            Self::Internal { .. } => "Look into the log of the server.",
+            Self::MalformedCredentials(_) => "Correct the Authorization header.",
+        }
+    }
+}
+
 impl Diagnose for Refusal {
     /// As the server sees it: it refused, and the remedy is the client's unless the server itself is at fault.
     fn diagnose(&self) -> Failure {
-        let (rung, remedy) = match self {
-            Self::NotFound => (
-                Rung::Status,
-                "Ask for a path of EST under a label that is configured.",
-            ),
-            Self::Host { .. } => (Rung::Status, "Send exactly one Host header."),
-            Self::WrongMethod { .. } => (Rung::Status, "Use the method of the operation."),
-            Self::NotConfigured(_) => (
-                Rung::Status,
-                "Do without this operation, or have it configured for the label.",
-            ),
-            Self::WrongContentType { .. } | Self::ContentEncoding { .. } => (
-                Rung::Status,
-                "Send one Content-Type, the one that the text names, and no Content-Encoding.",
-            ),
-            Self::BodyTooLarge { .. } => (
-                Rung::Body,
-                "Send a smaller request, or raise the limit of the server.",
-            ),
-            Self::BodyTimeout { .. } | Self::BodyBroken { .. } => (
-                Rung::Body,
-                "Check the network between client and server, and send the request again.",
-            ),
-            Self::BadRequest { .. } => (
-                Rung::Body,
-                "Make the request anew, for instance with `openssl req -new`.",
-            ),
-            Self::Unauthenticated { .. } | Self::WrongCredentials { .. } => (
-                Rung::Status,
-                "Give the client a user name and password, or a certificate, that the server accepts.",
-            ),
-            Self::TooManyFailures { .. } => (
-                Rung::Status,
-                "Correct the credentials, and wait for the time that Retry-After names.",
-            ),
-            Self::NoClientCertificate => (
-                Rung::Status,
-                "Connect with the certificate that is to be renewed and its key.",
-            ),
-            Self::RevokedCertificate { .. } => (
-                Rung::Status,
-                "Give the client a certificate that is not revoked, or other credentials.",
-            ),
-            Self::ProofOfPossession { .. } => (
-                Rung::Body,
-                "Put the channel binding of the connection into the request, as RFC 7030 section 3.5 says.",
-            ),
-            Self::MalformedCredentials(error) => return error.diagnose(),
-            Self::KeyEncryption { .. } => (
-                Rung::Body,
-                "Name a key that this server knows, or leave the attribute out to have the key within TLS alone.",
-            ),
-            Self::Policy { .. } => (
-                Rung::Upstream,
-                "Ask for what the policy allows, or have the policy changed.",
-            ),
-            Self::Pending { .. } | Self::Unavailable { .. } => (
-                Rung::Upstream,
-                "Send the same request again after the time the server names.",
-            ),
-            Self::Internal { .. } => (Rung::Local, "Look into the log of the server."),
-        };
-        Failure::new(rung, self.to_string(), remedy).refused_by(Side::Local)
+        if let Self::MalformedCredentials(error) = self {
+            return error.diagnose();
+        }
+        Failure::new(self.rung(), self.to_string(), self.remedy()).refused_by(Side::Local)
     }
 }
 

@@ -53,9 +53,7 @@ fn times(list: &Bytes) -> Result<(Option<Duration>, Option<Duration>), WireError
     fields.sequence("issuer")?;
     let mut time = || {
         let element = fields.any("time").ok()?;
-        Time::from_der(element.raw)
-            .ok()
-            .map(|time| time.to_unix_duration())
+        Time::from_der(element.raw).ok().map(Time::to_unix_duration)
     };
     let this = time();
     Ok((this, time()))

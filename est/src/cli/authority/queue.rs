@@ -41,7 +41,7 @@ pub(super) fn approve(arguments: DecideArguments, output: Output) -> Result<(), 
         reason,
         by,
     } = arguments;
-    decide(&common, &ids, by, reason, true, output)
+    decide(&common, &ids, by, reason.as_deref(), true, output)
 }
 
 pub(super) fn reject(arguments: RejectArguments, output: Output) -> Result<(), CliError> {
@@ -51,7 +51,7 @@ pub(super) fn reject(arguments: RejectArguments, output: Output) -> Result<(), C
         reason,
         by,
     } = arguments;
-    decide(&common, &ids, by, Some(reason), false, output)
+    decide(&common, &ids, by, Some(&reason), false, output)
 }
 
 /// Each on its own: those before one that cannot be decided stay decided, and were printed.
@@ -59,7 +59,7 @@ fn decide(
     common: &Common,
     ids: &[i64],
     by: Option<String>,
-    reason: Option<String>,
+    reason: Option<&str>,
     approved: bool,
     output: Output,
 ) -> Result<(), CliError> {
@@ -76,7 +76,7 @@ fn decide(
             id: *id,
             approved,
             by: by.clone(),
-            reason: reason.clone(),
+            reason: reason.map(str::to_owned),
             now: now()?,
         };
         runtime.block_on(log.decide(decision))?;

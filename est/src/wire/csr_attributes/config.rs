@@ -450,7 +450,7 @@ impl Key {
         let upper = text.to_ascii_uppercase();
         if let Some(bits) = upper.strip_prefix("RSA-") {
             let bits: u16 = bits.parse().map_err(|_| wrong())?;
-            if !RSA_BITS.contains(&bits) || bits % 8 != 0 {
+            if !RSA_BITS.contains(&bits) || !bits.is_multiple_of(8) {
                 return Err(wrong());
             }
             return Ok(key(RSA_ENCRYPTION, None, Some(bits)));
@@ -554,7 +554,7 @@ fn encode_oid(oid: &ObjectIdentifier) -> Vec<u8> {
 
 fn hex(digits: &str) -> Option<Vec<u8>> {
     let all_digits = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if !all_digits || digits.len() % 2 != 0 {
+    if !all_digits || !digits.len().is_multiple_of(2) {
         return None;
     }
     (0..digits.len())

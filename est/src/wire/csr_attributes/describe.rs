@@ -19,7 +19,7 @@ impl CsrAttributes {
         for entry in self.entries() {
             match entry {
                 CsrAttribute::Oid(oid) => {
-                    lines.push(format!("{}{}", names::display(oid), meaning(names::kind(oid))))
+                    lines.push(format!("{}{}", names::display(oid), meaning(names::kind(oid))));
                 }
                 CsrAttribute::Attribute(attribute) => describe_attribute(attribute, &mut lines),
             }

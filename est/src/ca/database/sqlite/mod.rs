@@ -328,6 +328,10 @@ impl CertificateLog for SqliteLog {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "every answer of the writer is taken by value"
+)]
 fn done(written: Written) -> Option<()> {
     matches!(written, Written::Done).then_some(())
 }
