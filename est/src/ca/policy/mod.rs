@@ -11,7 +11,7 @@
 //! | `basicConstraints` | always `CA:FALSE` |
 //! | `keyUsage` | the request's when it fits the key, else by key type |
 //! | `extKeyUsage` | the request's when [`ExtensionPolicy::extended_key_usages`] covers it, else those |
-//! | `subjectKeyIdentifier`, `authorityKeyIdentifier` | computed; a request for another key identifier of the authority is not refused, as renewing clients send the last one |
+//! | `subjectKeyIdentifier`, `authorityKeyIdentifier` | computed, whatever authority key identifier a request names |
 //! | `subjectAltName` | the request, byte for byte, when [`AlternativeNamePolicy`] accepts every name |
 //! | other extensions | the request, byte for byte, when listed in [`ExtensionPolicy::copied`] |
 //! | `cRLDistributionPoints`, `authorityInfoAccess`, `certificatePolicies` | [`AddedExtensions`] |
