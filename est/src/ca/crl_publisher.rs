@@ -42,6 +42,7 @@ struct Work {
 struct Published {
     number: u64,
     last_revocation: i64,
+    this_update: u64,
     next_update: u64,
     der: Bytes,
 }
@@ -84,7 +85,7 @@ impl CrlPublisher {
     pub(super) async fn current(&self) -> Result<Bytes, LogError> {
         let now = self.work.now()?;
         if let Some(current) = self.work.current.load().as_deref()
-            && now.as_secs() < current.next_update
+            && (current.this_update..current.next_update).contains(&now.as_secs())
         {
             return Ok(current.der.clone());
         }
@@ -137,7 +138,9 @@ impl Work {
         let now = self.now()?;
         let last_revocation = self.log.last_revocation()?;
         let is_current = self.current.load().as_deref().is_some_and(|current| {
-            current.last_revocation == last_revocation && current.next_update >= self.not_due_before(now)
+            current.last_revocation == last_revocation
+                && current.next_update >= self.not_due_before(now)
+                && current.this_update <= now.as_secs()
         });
         if !is_current {
             let stored = block_on(self.order(now))?;
@@ -150,6 +153,7 @@ impl Work {
         let (issuer, settings) = (Arc::clone(&self.issuer), self.settings);
         self.log.revocation_list(CrlOrder {
             issuer_key: issuer.key_identifier().to_vec(),
+            now: now.as_secs(),
             not_due_before: self.not_due_before(now),
             always: false,
             make: Box::new(move |contents| {
@@ -171,6 +175,7 @@ impl Work {
         let published = Arc::new(Published {
             number: stored.number,
             last_revocation: stored.last_revocation,
+            this_update: stored.crl.this_update,
             next_update: stored.crl.next_update,
             der: der.clone(),
         });

@@ -12,13 +12,13 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use super::crl_publisher::CrlPublisher;
 use super::database::{
     CertificateLog, CertificateRecord, LogError, PolicyRecord, QueueAnswer, RefusedRequest, RequestOrigin,
-    RevocationRecord, Submission,
+    RevocationRecord, Submission, request_key,
 };
 use super::issue;
 use super::issuer::{CrlSettings, Issuer, IssuerError};
 use super::policy::{Approval, ApprovalSettings, IssuancePolicy};
 use super::{
-    CaFuture, CertificateAuthority, ChannelBindingState, EnrollError, EnrollOperation, EnrollOutcome,
+    CaFuture, CertificateAuthority, EnrollError, EnrollOperation, EnrollOutcome,
     EnrollRequest, IssuedCertificate, PolicyRefusal, PolicyRule, RevokeRequest,
 };
 use crate::wire::csr::VerifiedCsr;
@@ -37,9 +37,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// handing it to another thread. Waiting for the log does not block.
 ///
 /// # Repeated requests
-/// A request that waits for approval is found again by its bytes, the names it asks for, its requester and its path
-/// label: asking twice makes one entry, and one certificate. One that is tied to its connection (RFC 7030 section 3.5)
-/// has other bytes on each, and is found again by its key and what it asks for. A request that is issued at once is issued again when it comes again, under
+/// A request that waits for approval is found again by what it asks for, its requester, operation and path label
+/// ([`request_key`]): asking twice makes one entry, and one certificate. A request that is issued at once is issued again when it comes again, under
 /// another serial number. That is on purpose: a client may ask anew with the same request, after its certificate was
 /// lost or is about to expire, and a certificate whose answer was lost is on record and of no use to anybody but the
 /// owner of the key.
@@ -291,8 +290,8 @@ impl EmbeddedCertificateAuthority {
         settings: &ApprovalSettings,
     ) -> Result<Queued, EnrollError> {
         let submission = Submission {
+            key: request_key(&request.csr, origin),
             csr: request.csr.der().to_vec(),
-            identity: identity_of(request),
             subject: request.csr.subject_text().to_owned(),
             origin: origin.clone(),
             now: now.as_secs(),
@@ -468,32 +467,6 @@ enum Queued {
     Approved(i64),
     /// There is an answer already.
     Answered(EnrollOutcome),
-}
-
-/// What an approval is for. The names are those that the certificate will have, so that the same bytes, sent to another
-/// operation that takes names from an attribute, are another request. A request that is tied to its connection is
-/// signed anew on the next one: the same key that asks for the same is the same request then.
-fn identity_of(request: &EnrollRequest) -> Vec<u8> {
-    let csr = &request.csr;
-    let bound = matches!(request.channel_binding, ChannelBindingState::Verified(_));
-    let asked = if bound {
-        csr.public_key().spki_der()
-    } else {
-        csr.der()
-    };
-    let mut identity = vec![u8::from(bound)];
-    let mut add = |part: &[u8]| {
-        identity.extend(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        identity.extend(part);
-    };
-    add(asked);
-    add(csr.subject_der());
-    for extension in csr.requested_extensions() {
-        add(extension.oid.as_bytes());
-        add(&[u8::from(extension.critical)]);
-        add(&extension.value);
-    }
-    identity
 }
 
 fn is_server_key(request: &EnrollRequest) -> bool {

@@ -1,7 +1,8 @@
 //! An authority behind an external command.
 //!
 //! The command gets the request (PKCS #10, PEM) on its standard input and prints the certificate (PEM; certificates
-//! above it may follow and are ignored) on its standard output. It starts with the environment of this process and
+//! above it may follow and are ignored) on its standard output. It starts with the environment of this process,
+//! without variables whose names begin with `EST_` (one may be the passphrase of another authority), and with
 //!
 //! | variable | value |
 //! |---|---|
@@ -24,7 +25,7 @@
 //! | any other, or a signal | a failure; the standard error goes into the log, the client learns nothing of it |
 //!
 //! The certificate must be for the key of the request. The command keeps the records: what it prints with status 0
-//! it has issued. It may be killed at any time, and a client that got no answer asks again with the same request; it is
+//! it has issued. It may be killed at any time, together with the processes that it started (its process group), and a client that got no answer asks again with the same request; it is
 //! up to the command to recognise it by `EST_PUBLIC_KEY_SHA256` and the request.
 
 mod run;

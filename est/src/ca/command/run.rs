@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::{CommandSettings, EnrollError, internal};
 
@@ -27,6 +27,14 @@ pub(super) async fn run(
     input: Vec<u8>,
 ) -> Result<Ran, EnrollError> {
     let mut command = Command::new(&settings.program);
+    // Nothing of ours that begins like this is for the command; the passphrase of an authority's key would be.
+    let own = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EST_"));
+    own.for_each(|(name, _)| {
+        command.env_remove(name);
+    });
+    // A group of its own, so that what the command started ends with it.
+    #[cfg(unix)]
+    command.process_group(0);
     command
         .args(&settings.arguments)
         .envs(environment)
@@ -41,6 +49,7 @@ pub(super) async fn run(
             settings.program.display()
         ))
     })?;
+    let group = Group::of(&child);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let all = async {
         let feed = async {
@@ -67,6 +76,7 @@ pub(super) async fn run(
                 ),
                 retry_after: settings.retry_after,
             })?;
+    group.has_ended();
     let status = status.map_err(|error| internal(&format!("the command's end was not seen: {error}")))?;
     let (output, output_is_whole) = output;
     if !output_is_whole {
@@ -80,6 +90,36 @@ pub(super) async fn run(
             .trim()
             .replace(char::is_control, " "),
     })
+}
+
+/// The processes of a command. When it is dropped, those that are left are killed: at the end of the time, and when
+/// the client has gone away.
+#[derive(Debug)]
+struct Group(Option<u32>);
+
+impl Group {
+    /// Only before the command was waited for: its number could be somebody else's later.
+    fn of(child: &Child) -> Self {
+        Self(child.id())
+    }
+
+    /// The command ended on its own. What it left running in the background is on purpose.
+    fn has_ended(mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        use rustix::process::{Pid, Signal, kill_process_group};
+        let leader = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(leader) = leader
+            && let Err(error) = kill_process_group(leader, Signal::KILL)
+        {
+            tracing::debug!(%error, "the processes of the command have ended already");
+        }
+    }
 }
 
 /// The first bytes, and whether that was all. The rest is read and thrown away, so that the command does not wait for

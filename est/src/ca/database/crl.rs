@@ -60,6 +60,9 @@ pub type CrlMaker = Box<dyn FnOnce(CrlContents) -> Result<SignedCrl, String> + S
 pub struct CrlOrder {
     /// Key identifier of the authority: a list signed by another key will not do.
     pub issuer_key: Vec<u8>,
+    /// The time, in seconds since the Unix epoch. A list made later than this was made under a clock that was wrong
+    /// and has been put back: its `thisUpdate` makes relying parties refuse it, so it will not do.
+    pub now: u64,
     /// A list that is due before this time (in seconds since the Unix epoch) will not do.
     pub not_due_before: u64,
     /// Makes a new list in any case.

@@ -10,21 +10,23 @@
 //! ```
 //!
 //! The entry of a request is found by what was asked, by whom and where ([`request_key`]), so that a client that
-//! asks again, also after a restart of the server or of itself, finds its own entry.
+//! asks again, also after a restart of the server or of itself, and with a proof of possession for another connection,
+//! finds its own entry.
 
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use super::record::{CertificateRecord, RequestOrigin};
+use crate::wire::csr::{CertificationRequest, PROOFS};
 
 /// A request for the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submission {
+    /// What its entry is found by: [`request_key`].
+    pub key: [u8; 32],
     /// The request, in DER.
     pub csr: Vec<u8>,
-    /// What makes it the same request when it comes again: everything that an approval is for.
-    pub identity: Vec<u8>,
     /// Its subject as RFC 4514 writes it.
     pub subject: String,
     /// Where it came from.
@@ -165,37 +167,98 @@ pub struct Decision {
     pub now: u64,
 }
 
-/// SHA-256 over the [identity](Submission::identity) of the request, the requester and the path label, each after its length so that they cannot run into
-/// one another.
-pub fn request_key(identity: &[u8], origin: &RequestOrigin) -> [u8; 32] {
+/// What the entry of a request is found by: SHA-256 over everything that matters for the certificate (subject, public
+/// key, requested extensions, attributes), the requester, the operation and the path label, each after its length so
+/// that they cannot run into one another.
+///
+/// `challengePassword` and `estIdentityLinking` do not matter: a proof of possession is bound to one TLS connection
+/// (RFC 7030 section 3.5), and the retry comes on another. Neither does the signature, which is another one each
+/// time with most kinds of keys. A retry with the same key and names is thus found whether or not the client kept its
+/// bytes.
+pub fn request_key(request: &CertificationRequest, origin: &RequestOrigin) -> [u8; 32] {
     let mut hash = Sha256::new();
-    let label = origin.label.as_deref().unwrap_or_default();
-    for part in [identity, origin.requester.as_bytes(), label.as_bytes()] {
+    let mut add = |part: &[u8]| {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(part);
+    };
+    add(request.subject_der());
+    add(request.public_key().spki_der());
+    for extension in request.requested_extensions() {
+        add(extension.oid.as_bytes());
+        add(&[u8::from(extension.critical)]);
+        add(&extension.value);
     }
+    // No part above is this long: what follows cannot be taken for extensions.
+    add(&[0; 64]);
+    let attributes = request.attributes().iter();
+    for attribute in attributes.filter(|attribute| !PROOFS.contains(&attribute.oid)) {
+        add(&attribute.to_der());
+    }
+    add(&[0; 64]);
+    add(origin.requester.as_bytes());
+    add(origin.operation.as_bytes());
+    add(origin.label.as_deref().unwrap_or_default().as_bytes());
     hash.finalize().into()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use pki_common::identity::NewKey;
 
-    #[test]
-    fn another_request_requester_or_label_is_another_entry() {
-        let origin = |requester: &str, label: Option<&str>| RequestOrigin {
+    use super::*;
+    use crate::request::{BindingAttribute, RequestKey, RequestTemplate};
+    use crate::wire::csr::{CsrLimits, UnverifiedCsr, VerificationPolicy, VerifiedCsr};
+
+    fn request(key: &RequestKey, subject: &str, name: &str, binding: Option<&str>) -> VerifiedCsr {
+        let template = RequestTemplate::new(subject.parse().unwrap(), &[name.parse().unwrap()]).unwrap();
+        let binding = binding.map(|text| (BindingAttribute::ChallengePassword, text));
+        let der = template.sign(key, binding).unwrap();
+        let read = UnverifiedCsr::from_der(&der, &CsrLimits::default()).unwrap();
+        read.verify(&VerificationPolicy::default()).unwrap()
+    }
+
+    fn origin(requester: &str, label: Option<&str>, operation: &str) -> RequestOrigin {
+        RequestOrigin {
             requester: requester.to_owned(),
             label: label.map(ToOwned::to_owned),
+            operation: operation.to_owned(),
             ..RequestOrigin::default()
-        };
-        let key = request_key(b"csr", &origin("a", Some("b")));
-        assert_eq!(key, request_key(b"csr", &origin("a", Some("b"))));
+        }
+    }
+
+    #[test]
+    fn another_request_requester_operation_or_label_is_another_entry() {
+        let own = RequestKey::generate(NewKey::EcP256).unwrap();
+        let csr = request(&own, "CN=a", "DNS:a.example", None);
+        let key = request_key(&csr, &origin("a", Some("b"), "simpleenroll"));
+        assert_eq!(key, request_key(&csr, &origin("a", Some("b"), "simpleenroll")));
         for other in [
-            request_key(b"csrs", &origin("a", Some("b"))),
-            request_key(b"csr", &origin("ab", None)),
-            request_key(b"csr", &origin("b", Some("a"))),
+            origin("ab", None, "simpleenroll"),
+            origin("b", Some("a"), "simpleenroll"),
+            origin("a", None, "simpleenroll"),
+            origin("a", Some("b"), "simplereenroll"),
         ] {
-            assert_ne!(key, other);
+            assert_ne!(key, request_key(&csr, &other), "{other:?}");
+        }
+        let another = RequestKey::generate(NewKey::EcP256).unwrap();
+        for other in [
+            request(&own, "CN=b", "DNS:a.example", None),
+            request(&own, "CN=a", "DNS:b.example", None),
+            request(&another, "CN=a", "DNS:a.example", None),
+        ] {
+            assert_ne!(key, request_key(&other, &origin("a", Some("b"), "simpleenroll")));
+        }
+    }
+
+    #[test]
+    fn a_proof_for_another_connection_is_the_same_entry() {
+        let own = RequestKey::generate(NewKey::EcP256).unwrap();
+        let alice = origin("alice", None, "simpleenroll");
+        let without = request(&own, "CN=a", "DNS:a.example", None);
+        for binding in ["Zmlyc3Q=", "c2Vjb25k"] {
+            let bound = request(&own, "CN=a", "DNS:a.example", Some(binding));
+            assert_ne!(bound.der(), without.der());
+            assert_eq!(request_key(&bound, &alice), request_key(&without, &alice));
         }
     }
 }

@@ -30,8 +30,8 @@ pub enum Approval {
     Automatic,
     /// What they accept waits in a queue (HTTP status 202) until the operator approves or rejects it.
     ///
-    /// A client that asks again with the same bytes finds its own entry, and once it is approved, always the same
-    /// certificate. A key that the server makes cannot wait, because every retry makes another one: such a request
+    /// A client that asks again for the same with the same key finds its own entry, also when its proof of possession
+    /// is for another connection, and once it is approved, always the same certificate. A key that the server makes cannot wait, because every retry makes another one: such a request
     /// is refused.
     Operator(ApprovalSettings),
 }

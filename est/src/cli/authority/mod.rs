@@ -23,7 +23,7 @@ pub(crate) use passphrase::for_opening as passphrase_for;
 use super::CliError;
 use super::files::{must_not_exist, write_public};
 use super::report::Output;
-use crate::ca::database::{CertificateLog, SqliteLog};
+use crate::ca::database::{CertificateLog, SqliteLog, SqliteSettings};
 use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, Passphrase};
 use crate::ca::issuer::{CrlSettings, IssuerError};
 use crate::ca::policy::IssuancePolicy;
@@ -120,10 +120,13 @@ fn open_log(dir: &Path) -> Result<SqliteLog, CliError> {
             "Build the program with the feature aws-lc-rs or ring.",
         )
     })?;
-    Ok(SqliteLog::open(
-        &AuthorityFiles::in_folder(dir).database,
-        provider,
-    )?)
+    // A command that issues nothing needs no reserve of serial numbers.
+    let settings = SqliteSettings {
+        reserved_serials: 1,
+        ..SqliteSettings::default()
+    };
+    let path = AuthorityFiles::in_folder(dir).database;
+    Ok(SqliteLog::open_with(path, provider, settings)?)
 }
 
 fn now() -> Result<u64, CliError> {

@@ -18,6 +18,12 @@ pub(super) const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwr
 /// `challengePassword` (RFC 2985 section 5.4.1).
 pub(super) const CHALLENGE_PASSWORD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.7");
 
+/// `id-aa-estIdentityLinking` (RFC 7894 section 3.3).
+const EST_IDENTITY_LINKING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.58");
+
+/// Attributes that prove who asks and over which connection, and say nothing of the certificate.
+pub(crate) const PROOFS: [ObjectIdentifier; 2] = [CHALLENGE_PASSWORD, EST_IDENTITY_LINKING];
+
 /// An attribute of a certification request, as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {

@@ -78,7 +78,14 @@ impl SqliteLog {
         options
             .open(path)
             .map_err(|error| storage(format!("it cannot be made: {error}")))?;
-        Self::start(path, provider, settings, true)
+        Self::start(path, provider, settings, true).inspect_err(|_| {
+            // An empty file would be in the way of the next try. The first error is the one to report.
+            for ending in ["", "-wal", "-shm"] {
+                let mut name = path.as_os_str().to_owned();
+                name.push(ending);
+                drop(std::fs::remove_file(name));
+            }
+        })
     }
 
     /// Opens a file that [`Self::create`] made.

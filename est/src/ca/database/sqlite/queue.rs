@@ -6,7 +6,7 @@ use super::insert::{insert_certificate, integer};
 use super::read;
 use super::writer::is_constraint;
 use crate::ca::database::{
-    CertificateRecord, Decision, LogError, QueueAnswer, QueueState, Submission, request_key,
+    CertificateRecord, Decision, LogError, QueueAnswer, QueueState, Submission,
 };
 use crate::ca::serial::SerialNumber;
 
@@ -23,7 +23,7 @@ struct Found {
 
 /// Finds the entry of a request, or makes one.
 pub(super) fn submit(connection: &Connection, submission: &Submission) -> rusqlite::Result<QueueAnswer> {
-    let key = request_key(&submission.identity, &submission.origin);
+    let key = submission.key;
     let now = integer(submission.now);
     let pick_up = integer(submission.rules.pick_up.as_secs());
     if let Some(found) = latest(connection, &key)? {
@@ -42,7 +42,9 @@ pub(super) fn submit(connection: &Connection, submission: &Submission) -> rusqli
                 return Ok(QueueAnswer::Expired);
             }
             QueueState::Issued if now < known_until && !found.revoked => {
-                if let Some(record) = issued_record(connection, found.serial)? {
+                if let Some(record) = issued_record(connection, found.serial)?
+                    && submission.now < middle(&record)
+                {
                     return Ok(QueueAnswer::Issued(Box::new(record)));
                 }
             }
@@ -57,6 +59,12 @@ pub(super) fn submit(connection: &Connection, submission: &Submission) -> rusqli
         }
     }
     enqueue(connection, submission, &key)
+}
+
+/// Half of a certificate's lifetime: who asks later with the same key renews, and did not lose the answer.
+fn middle(record: &CertificateRecord) -> u64 {
+    let lifetime = record.not_after.saturating_sub(record.not_before);
+    record.not_before.saturating_add(lifetime / 2)
 }
 
 fn latest(connection: &Connection, key: &[u8; 32]) -> rusqlite::Result<Option<Found>> {

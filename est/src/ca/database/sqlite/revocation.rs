@@ -61,13 +61,15 @@ pub(super) fn list(
         && *key == order.issuer_key
         && stored.last_revocation == last_revocation
         && stored.crl.next_update >= order.not_due_before
+        && stored.crl.this_update <= order.now
     {
         return Ok(Ok(stored.clone()));
     }
     let (number, last_this_update) = stored.map_or((1, 0), |(_, stored)| {
         (stored.number.saturating_add(1), stored.crl.this_update)
     });
-    let revoked = revoked(connection, last_this_update)?;
+    // Nobody can have used a list of the future to see a certificate for the last time.
+    let revoked = revoked(connection, last_this_update.min(order.now))?;
     if revoked.len() > MAX_CRL_ENTRIES {
         return Ok(Err(failed(format!(
             "more than {MAX_CRL_ENTRIES} certificates that have not expired are revoked"

@@ -1,15 +1,17 @@
 //! An embedded authority in a folder.
 
-use std::fmt::Display;
+mod file;
+mod replacement;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use der::pem::{LineEnding, encode_string};
 use pki_common::identity::{self, NewKey};
 use pki_common::tls::crypto_provider;
 use rustls::time_provider::TimeProvider;
-use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use zeroize::Zeroizing;
 
@@ -18,6 +20,8 @@ use super::embedded::{AuthorityError, EmbeddedCertificateAuthority};
 use super::issuer::{Issuer, IssuerError, authority_request};
 use super::key_file::{self, Passphrase};
 use super::policy::IssuancePolicy;
+use file::{environment, file_error, parse_certificates, read, read_key, rename, write_certificates, write_key, write_pem};
+use replacement::{Between, finish_rollover, read_rollover, replace};
 
 /// The files of an authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +34,18 @@ pub struct AuthorityFiles {
     pub database: PathBuf,
     /// Certificates of earlier generations that `cacerts` has as well, PEM; missing when there are none.
     pub rollover: PathBuf,
+    /// The rollover certificates of a renewal that goes on; takes the place of `rollover` at its end.
+    pub next_rollover: PathBuf,
     /// The request for the certificate of an intermediate authority, PEM.
     pub request: PathBuf,
-    /// The key of an intermediate authority whose new certificate has not come yet; takes the place of `key` then.
+    /// The key of an intermediate authority whose new certificate has not come yet, or of a renewal that goes on;
+    /// takes the place of `key` at its end.
     pub next_key: PathBuf,
 }
 
 impl AuthorityFiles {
-    /// `ca.pem`, `ca.key.pem`, `ca.sqlite`, `ca-rollover.pem`, `ca.csr.pem` and `ca.next.key.pem` in `folder`.
+    /// `ca.pem`, `ca.key.pem`, `ca.sqlite`, `ca-rollover.pem`, `ca.next.rollover.pem`, `ca.csr.pem` and
+    /// `ca.next.key.pem` in `folder`.
     pub fn in_folder(folder: impl AsRef<Path>) -> Self {
         let folder = folder.as_ref();
         Self {
@@ -45,6 +53,7 @@ impl AuthorityFiles {
             key: folder.join("ca.key.pem"),
             database: folder.join("ca.sqlite"),
             rollover: folder.join("ca-rollover.pem"),
+            next_rollover: folder.join("ca.next.rollover.pem"),
             request: folder.join("ca.csr.pem"),
             next_key: folder.join("ca.next.key.pem"),
         }
@@ -125,10 +134,11 @@ impl EmbeddedCertificateAuthority {
             now,
             Arc::clone(&provider),
         )?;
-        write_key(&files.key, &key, passphrase)?;
-        let log = SqliteLog::create(&files.database, provider)?;
-        // The certificate comes last: an authority exists once all of it does.
-        write_certificates(&files.certificate, [issuer.certificate()])?;
+        let log = new_log(files, provider, || {
+            write_key(&files.key, &key, passphrase)?;
+            // The certificate comes last: an authority exists once all of it does.
+            write_certificates(&files.certificate, [issuer.certificate()])
+        })?;
         tracing::info!(subject = issuer.subject_text(), "made a certificate authority");
         Ok(Self::new(issuer, policy, Arc::new(log), clock))
     }
@@ -149,9 +159,12 @@ impl EmbeddedCertificateAuthority {
         let provider = crypto_provider().map_err(environment)?;
         let key = new_key(key)?;
         let request = authority_request(subject_der, key.clone_key(), &provider)?;
-        write_key(&files.key, &key, passphrase)?;
-        drop(SqliteLog::create(&files.database, provider)?);
-        write_pem(&files.request, "CERTIFICATE REQUEST", &request)
+        let log = new_log(files, provider, || {
+            write_key(&files.key, &key, passphrase)?;
+            write_pem(&files.request, "CERTIFICATE REQUEST", &request)
+        })?;
+        drop(log);
+        Ok(())
     }
 
     /// Takes the certificate of an intermediate authority, in PEM, with the chain above it: the certificate first,
@@ -171,19 +184,22 @@ impl EmbeddedCertificateAuthority {
             let key = read_key(path, passphrase)?;
             issuer_of(certificates.clone(), key, Arc::clone(&provider))
         };
+        let all = |issuer: &Issuer| -> Vec<_> {
+            let own = issuer.certificate().clone();
+            std::iter::once(own).chain(issuer.chain().iter().cloned()).collect()
+        };
         if !files.next_key.exists() {
             let issuer = with_key(&files.key)?;
-            let all = std::iter::once(issuer.certificate()).chain(issuer.chain());
-            write_certificates(&files.certificate, all)?;
+            write_certificates(&files.certificate, all(&issuer))?;
             return Ok(issuer);
         }
+        // What an interruption left of the last import comes first.
+        open_issuer(files, passphrase)?;
         let issuer = with_key(&files.next_key)?;
-        keep_old(files)?;
         let old = parse_certificates(&files.certificate, &read(&files.certificate)?)?;
-        add_rollover(files, &old)?;
+        let above = old.get(1..).unwrap_or_default();
+        replace(files, &all(&issuer), above, &mut |_| Ok(()))?;
         rename(&files.next_key, &files.key)?;
-        let all = std::iter::once(issuer.certificate()).chain(issuer.chain());
-        write_certificates(&files.certificate, all)?;
         Ok(issuer)
     }
 
@@ -234,7 +250,8 @@ impl EmbeddedCertificateAuthority {
     /// with a new key, OldWithNew and NewWithOld join `cacerts` (RFC 4210 section 4.4), and so does the old root in
     /// any case. An intermediate authority gets a request for the authority above.
     ///
-    /// A server that runs goes on with the old certificate until it is told to read its files again ([`Self::reread`]; SIGHUP for `est serve`).
+    /// A server that runs goes on with the old certificate until it is told to read its files again ([`Self::reread`]; SIGHUP
+    /// for `est serve`). A renewal that is interrupted leaves the old authority or the new one, and never a certificate without its key.
     ///
     /// # Errors
     /// [`AuthorityError`]; before the first file is changed.
@@ -244,6 +261,17 @@ impl EmbeddedCertificateAuthority {
         change: KeyChange,
         validity: Duration,
         clock: &dyn TimeProvider,
+    ) -> Result<Renewed, AuthorityError> {
+        Self::renew_with(files, passphrase, change, validity, clock, &mut |_| Ok(()))
+    }
+
+    fn renew_with(
+        files: &AuthorityFiles,
+        passphrase: Option<&Passphrase>,
+        change: KeyChange,
+        validity: Duration,
+        clock: &dyn TimeProvider,
+        between: Between<'_>,
     ) -> Result<Renewed, AuthorityError> {
         let old = open_issuer(files, passphrase)?;
         let key = match change {
@@ -259,21 +287,18 @@ impl EmbeddedCertificateAuthority {
             });
         }
         let now = time_of(clock)?;
-        let mut rollover = vec![old.certificate().clone()];
-        let issuer = match change {
-            KeyChange::Keep => old.renewed(key.clone_key(), validity, now)?,
+        let (issuer, links) = match change {
+            KeyChange::Keep => (old.renewed(key, validity, now)?, Vec::new()),
             KeyChange::New(_) => {
                 let rolled = old.roll_over(key.clone_key(), validity, now)?;
-                rollover.extend([rolled.old_with_new, rolled.new_with_old]);
-                rolled.issuer
+                write_key(&files.next_key, &key, passphrase)?;
+                (rolled.issuer, vec![rolled.old_with_new, rolled.new_with_old])
             }
         };
-        let kept_as = keep_old(files)?;
-        add_rollover(files, &rollover)?;
+        let kept_as = replace(files, &[issuer.certificate().clone()], &links, between)?;
         if change != KeyChange::Keep {
-            write_key(&files.key, &key, passphrase)?;
+            rename(&files.next_key, &files.key)?;
         }
-        write_certificates(&files.certificate, [issuer.certificate()])?;
         Ok(Renewed::Root { kept_as })
     }
 
@@ -292,9 +317,21 @@ fn open_issuer(files: &AuthorityFiles, passphrase: Option<&Passphrase>) -> Resul
         let problem = "it is not there yet; have ca.csr.pem signed and import the certificate";
         return Err(file_error(&files.certificate, problem));
     }
+    finish_rollover(files)?;
     let certificates = parse_certificates(&files.certificate, &read(&files.certificate)?)?;
-    let key = read_key(&files.key, passphrase)?;
-    issuer_of(certificates, key, provider)
+    let with_key = |path: &Path| -> Result<Issuer, AuthorityError> {
+        let key = read_key(path, passphrase)?;
+        issuer_of(certificates.clone(), key, Arc::clone(&provider))
+    };
+    match with_key(&files.key) {
+        Err(AuthorityError::Issuer(IssuerError::KeyMismatch { .. })) if files.next_key.exists() => {
+            let issuer = with_key(&files.next_key)?;
+            tracing::warn!(path = %files.key.display(), "finishing a renewal that was interrupted");
+            rename(&files.next_key, &files.key)?;
+            Ok(issuer)
+        }
+        other => other,
+    }
 }
 
 fn issuer_of(
@@ -309,45 +346,23 @@ fn issuer_of(
     Ok(Issuer::new(own, key, provider)?.with_chain(certificates.collect())?)
 }
 
-fn parse_certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, AuthorityError> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let found = found.map_err(|error| file_error(path, format!("no certificate in PEM: {error}")))?;
-    if found.is_empty() {
-        return Err(file_error(path, "no certificate in PEM"));
+/// A new log, and around it the files that `write` makes. The log is first: of two that begin at the same time, one
+/// makes it. When something fails, what was made goes away again, so that the next try is not told that files exist.
+fn new_log(
+    files: &AuthorityFiles,
+    provider: Arc<rustls::crypto::CryptoProvider>,
+    write: impl FnOnce() -> Result<(), AuthorityError>,
+) -> Result<SqliteLog, AuthorityError> {
+    let log = SqliteLog::create(&files.database, provider)?;
+    if let Err(error) = write() {
+        drop(log);
+        for path in [&files.certificate, &files.request, &files.key, &files.database] {
+            // The first error is the one to report; most of these files were never made.
+            drop(std::fs::remove_file(path));
+        }
+        return Err(error);
     }
-    Ok(found)
-}
-
-fn read_rollover(files: &AuthorityFiles) -> Result<Vec<CertificateDer<'static>>, AuthorityError> {
-    if !files.rollover.exists() {
-        return Ok(Vec::new());
-    }
-    parse_certificates(&files.rollover, &read(&files.rollover)?)
-}
-
-/// The latest first, so that a client with a bound on their number misses the oldest.
-fn add_rollover(files: &AuthorityFiles, new: &[CertificateDer<'static>]) -> Result<(), AuthorityError> {
-    let earlier = read_rollover(files)?;
-    let earlier = earlier.iter().filter(|certificate| !new.contains(certificate));
-    write_certificates(&files.rollover, new.iter().chain(earlier))
-}
-
-/// Copies certificate and key to names that are free: `ca.old-1.pem` and `ca.old-1.key.pem`.
-fn keep_old(files: &AuthorityFiles) -> Result<PathBuf, AuthorityError> {
-    let name = |number: u32, ending: &str| {
-        files
-            .certificate
-            .with_file_name(format!("ca.old-{number}{ending}"))
-    };
-    let number = (1..=u32::MAX)
-        .find(|number| !name(*number, ".pem").exists() && !name(*number, ".key.pem").exists())
-        .unwrap_or(u32::MAX);
-    let key = Zeroizing::new(read(&files.key)?);
-    let path = name(number, ".key.pem");
-    identity::write_private(&path, &key).map_err(|error| file_error(&path, error))?;
-    let path = name(number, ".pem");
-    identity::write_public(&path, &read(&files.certificate)?).map_err(|error| file_error(&path, error))?;
-    Ok(name(number, ""))
+    Ok(log)
 }
 
 fn none_exists(files: &AuthorityFiles) -> Result<(), AuthorityError> {
@@ -368,59 +383,8 @@ fn new_key(kind: NewKey) -> Result<PrivateKeyDer<'static>, AuthorityError> {
     ))
 }
 
-fn read_key(path: &Path, passphrase: Option<&Passphrase>) -> Result<PrivateKeyDer<'static>, AuthorityError> {
-    let pem = Zeroizing::new(read(path)?);
-    key_file::decode(&pem, passphrase).map_err(|error| file_error(path, error))
-}
-
-fn write_key(
-    path: &Path,
-    key: &PrivateKeyDer<'_>,
-    passphrase: Option<&Passphrase>,
-) -> Result<(), AuthorityError> {
-    let pem = key_file::encode(key, passphrase).map_err(|error| file_error(path, error))?;
-    identity::write_private(path, pem.as_bytes()).map_err(|error| file_error(path, error))
-}
-
-fn write_certificates<C: AsRef<[u8]>>(
-    path: &Path,
-    certificates: impl IntoIterator<Item = C>,
-) -> Result<(), AuthorityError> {
-    let mut text = String::new();
-    for certificate in certificates {
-        text.push_str(
-            &encode_string("CERTIFICATE", LineEnding::LF, certificate.as_ref()).map_err(environment)?,
-        );
-    }
-    identity::write_public(path, text.as_bytes()).map_err(|error| file_error(path, error))
-}
-
-fn write_pem(path: &Path, label: &str, der: &[u8]) -> Result<(), AuthorityError> {
-    let pem = encode_string(label, LineEnding::LF, der).map_err(environment)?;
-    identity::write_public(path, pem.as_bytes()).map_err(|error| file_error(path, error))
-}
-
-fn rename(from: &Path, to: &Path) -> Result<(), AuthorityError> {
-    std::fs::rename(from, to).map_err(|error| file_error(to, error))
-}
-
 fn time_of(clock: &dyn TimeProvider) -> Result<UnixTime, AuthorityError> {
     clock
         .current_time()
         .ok_or_else(|| environment("this machine does not tell the time"))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, AuthorityError> {
-    std::fs::read(path).map_err(|error| file_error(path, error))
-}
-
-fn file_error(path: &Path, problem: impl Display) -> AuthorityError {
-    AuthorityError::File {
-        path: path.to_owned(),
-        problem: problem.to_string(),
-    }
-}
-
-fn environment(problem: impl Display) -> AuthorityError {
-    AuthorityError::Environment(problem.to_string())
 }
