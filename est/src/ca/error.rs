@@ -85,6 +85,8 @@ pub enum PolicyRule {
     SubjectKeyIdentifier,
     /// Any other requested extension.
     Extension,
+    /// Which attributes a request may have, in its subject or beside it.
+    Attribute,
     /// How long certificates are valid.
     Validity,
     /// Whose certificate it is to be, against who asks.
@@ -106,6 +108,7 @@ impl fmt::Display for PolicyRule {
             Self::ExtendedKeyUsage => "extended-key-usage",
             Self::SubjectKeyIdentifier => "subject-key-identifier",
             Self::Extension => "extension",
+            Self::Attribute => "attribute",
             Self::Validity => "validity",
             Self::Requester => "requester",
             Self::Approval => "approval",

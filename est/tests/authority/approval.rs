@@ -267,3 +267,54 @@ fn a_request_that_is_tied_to_each_new_connection_finds_its_entry_and_another_key
     assert!(matches!(ask(&other, "dGhpcmQ="), EnrollOutcome::Pending { .. }));
     assert!(matches!(ask(&one, "dGhpcmQ="), EnrollOutcome::Issued(_)));
 }
+
+/// A retry on a new connection has a new proof of possession, and thereby other bytes.
+#[test]
+fn a_retry_with_the_proof_of_another_connection_finds_its_entry() {
+    use est::request::{RequestKey, RequestTemplate};
+
+    let folder = tempfile::tempdir().unwrap();
+    let authority = root(folder.path()).with_policy(policy());
+    let key = RequestKey::generate(pki_common::identity::NewKey::EcP256).unwrap();
+    let template = RequestTemplate::new("CN=ap7".parse().unwrap(), &[]).unwrap();
+    let request = |attribute, binding| {
+        let der = template.sign(&key, Some((attribute, binding))).unwrap();
+        let read = UnverifiedCsr::from_der(&der, &CsrLimits::default()).unwrap();
+        let mut request = request_of("p256", "alice");
+        request.csr = read.verify(&VerificationPolicy::default()).unwrap();
+        request
+    };
+    let (password, linking) = (
+        BindingAttribute::ChallengePassword,
+        BindingAttribute::EstIdentityLinking,
+    );
+    for (attribute, binding) in [(password, "b25l"), (password, "dHdv"), (linking, "dGhyZWU=")] {
+        let outcome = enroll(&authority, request(attribute, binding));
+        assert!(
+            matches!(outcome, Ok(EnrollOutcome::Pending { .. })),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(authority.log().queue(None, 0, 10).unwrap().len(), 1);
+    decide(folder.path(), 1, true, 0).unwrap();
+    let first = enroll(&authority, request(password, "Zm91cg==")).unwrap();
+    assert!(matches!(first, EnrollOutcome::Issued(_)), "{first:?}");
+    assert_eq!(enroll(&authority, request(linking, "Zml2ZQ==")).unwrap(), first);
+    // The log has the request that the certificate was made of.
+    let certificates = authority.log().certificates(0, 10).unwrap();
+    assert_eq!(certificates.len(), 1);
+}
+
+#[test]
+fn a_certificate_past_half_of_its_life_is_renewed_and_not_handed_out_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut short = policy();
+    short.validity.validity = std::time::Duration::from_secs(2 * DAY);
+    let authority = root(folder.path()).with_policy(short.clone());
+    waits(&authority, "alice");
+    decide(folder.path(), 1, true, 0).unwrap();
+    let first = enroll(&authority, request_of("p256", "alice")).unwrap();
+    assert!(matches!(first, EnrollOutcome::Issued(_)), "{first:?}");
+    drop(authority);
+    waits(&reopened(folder.path(), &short, DAY + 1), "alice");
+}

@@ -156,3 +156,40 @@ async fn a_program_that_is_not_there_is_the_operators_fault() {
     assert!(matches!(&outcome, Err(EnrollError::Internal { reason }) if reason.contains("/nowhere/program")));
     assert!(CommandCertificateAuthority::new(CommandSettings::new("x"), vec![]).is_err());
 }
+
+#[tokio::test]
+async fn what_the_command_started_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    let mut settings = shell(&format!("sleep 600 & echo $! > {}; wait", pid.display()));
+    settings.time = Duration::from_secs(2);
+    let outcome = authority(settings).enroll(request_of("p256", "alice")).await;
+    assert!(
+        matches!(outcome, Err(EnrollError::Unavailable { .. })),
+        "{outcome:?}"
+    );
+    let pid = std::fs::read_to_string(&pid).unwrap();
+    let process = Path::new("/proc").join(pid.trim()).join("status");
+    let mut rounds = 0;
+    while std::fs::read_to_string(&process).is_ok_and(|status| !status.contains("State:\tZ")) {
+        rounds += 1;
+        assert!(rounds < 3000, "the process goes on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A subject is never a word of a command line, and a shell that expands it as one variable does not run it.
+#[tokio::test]
+async fn a_hostile_subject_stays_a_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let trap = folder.path().join("trap");
+    let mut request = request_of("p256", "alice");
+    request.requester.name = format!("$(touch {0}); `touch {0}`; '\" | touch {0}", trap.display());
+    let settings = shell(r#"case "$EST_REQUESTER" in '$(touch '*) exit 75;; *) exit 1;; esac"#);
+    let outcome = authority(settings).enroll(request).await;
+    assert!(
+        matches!(outcome, Ok(EnrollOutcome::Pending { .. })),
+        "{outcome:?}"
+    );
+    assert!(!trap.exists());
+}

@@ -10,11 +10,17 @@
 #![allow(clippy::print_stdout, reason = "a skipped check says so")]
 
 mod approval;
+#[cfg(feature = "cli")]
+mod cli;
 #[cfg(all(feature = "tokio", unix))]
 mod command;
 mod intermediate;
 mod migration;
 mod policy;
+mod policy_names;
+#[cfg(feature = "cli")]
+#[path = "../support/process.rs"]
+mod process;
 mod revocation;
 mod rollover;
 #[path = "../issuance/support.rs"]

@@ -145,3 +145,28 @@ fn says_why_a_certificate_cannot_be_revoked() {
     // Nobody asked for a list.
     assert_eq!(block_on(authority.revocation_list()), Ok(None));
 }
+
+#[test]
+fn a_list_made_under_a_clock_that_was_wrong_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let authority = publishing(root_with(folder, NewKey::EcP256));
+    let issued = issue(&authority, "p256");
+    block_on(authority.revoke(revocation(issued.serial, RevocationReason::SUPERSEDED))).unwrap();
+    drop(authority);
+    let policy = IssuancePolicy::default();
+    // For a moment the machine believes it is years later: the certificate has expired, the list begins then.
+    let future = list(&publishing(reopened(folder, &policy, 1000 * DAY)));
+    let now = list(&publishing(reopened(folder, &policy, 60)));
+    assert_ne!(now, future);
+    let serial = issued.serial.as_bytes();
+    assert!(now.windows(serial.len()).any(|window| window == serial));
+    let crl = write_pem(&folder.join("crl.pem"), "X509 CRL", &[&now]);
+    let leaf = write_pem(&folder.join("leaf.pem"), "CERTIFICATE", &[&issued.certificate]);
+    let ca = folder.join("ca.pem").to_str().unwrap().to_owned();
+    let Some((good, text)) = openssl_verifies(&["-crl_check", "-CAfile", &ca, "-CRLfile", &crl, &leaf])
+    else {
+        return;
+    };
+    assert!(!good && text.contains("certificate revoked"), "{text}");
+}

@@ -91,3 +91,62 @@ fn a_second_rollover_keeps_the_certificates_of_the_first() {
     let authority = reopened(folder, &IssuancePolicy::default(), 0);
     assert_eq!(block_on(authority.ca_certificates()).unwrap().len(), 7);
 }
+
+/// The list is signed with the new key. Who trusts the old root only gets to it by NewWithOld, which is in `cacerts`
+/// (RFC 5280 section 6.3.3 (f)); `openssl` looks for such a path with `-extended_crl`.
+#[test]
+fn a_relying_party_with_either_root_can_use_the_list_after_a_rollover() {
+    use est::ca::issuer::CrlSettings;
+    use est::ca::{Requester, RevocationReason, RevokeRequest};
+
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let authority = root(folder);
+    let old_root = authority.ca_certificate().clone();
+    let old_leaf = issue(&authority, "p256");
+    drop(authority);
+    renew(folder, KeyChange::New(NewKey::EcP256));
+    let authority = reopened(folder, &IssuancePolicy::default(), 0);
+    let authority = authority.with_revocation_list(CrlSettings::default()).unwrap();
+    let new_root = authority.ca_certificate().clone();
+    let new_leaf = issue(&authority, "p384");
+    let all = block_on(authority.ca_certificates()).unwrap();
+    let links: Vec<&[u8]> = all[2..].iter().map(AsRef::as_ref).collect();
+    let links = write_pem(&folder.join("links.pem"), "CERTIFICATE", &links);
+    for is_revoked in [false, true] {
+        if is_revoked {
+            for leaf in [&old_leaf, &new_leaf] {
+                let request = RevokeRequest {
+                    serial: leaf.serial,
+                    reason: RevocationReason::SUPERSEDED,
+                    invalidity_date: None,
+                    requester: Requester::operator(),
+                    label: None,
+                };
+                block_on(authority.revoke(request)).unwrap();
+            }
+        }
+        let list = block_on(authority.revocation_list()).unwrap().unwrap();
+        let crl = write_pem(&folder.join("crl.pem"), "X509 CRL", &[&list]);
+        for trusted in [&old_root, &new_root] {
+            for leaf in [&old_leaf, &new_leaf] {
+                let trusted = write_pem(&folder.join("trusted.pem"), "CERTIFICATE", &[trusted]);
+                let leaf = write_pem(&folder.join("leaf.pem"), "CERTIFICATE", &[&leaf.certificate]);
+                let arguments = [
+                    "-crl_check",
+                    "-extended_crl",
+                    "-CAfile",
+                    &trusted,
+                    "-untrusted",
+                    &links,
+                ];
+                let arguments = [&arguments[..], &["-CRLfile", &crl, &leaf]].concat();
+                let Some((good, text)) = openssl_verifies(&arguments) else {
+                    return;
+                };
+                assert_eq!(good, !is_revoked, "{text}");
+                assert_eq!(text.contains("certificate revoked"), is_revoked, "{text}");
+            }
+        }
+    }
+}

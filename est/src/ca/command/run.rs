@@ -113,7 +113,10 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         use rustix::process::{Pid, Signal, kill_process_group};
-        let leader = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let leader = self
+            .0
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
         if let Some(leader) = leader
             && let Err(error) = kill_process_group(leader, Signal::KILL)
         {

@@ -12,7 +12,10 @@ use zeroize::Zeroizing;
 use crate::ca::embedded::AuthorityError;
 use crate::ca::key_file::{self, Passphrase};
 
-pub(super) fn parse_certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, AuthorityError> {
+pub(super) fn parse_certificates(
+    path: &Path,
+    pem: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, AuthorityError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|error| file_error(path, format!("no certificate in PEM: {error}")))?;
     if found.is_empty() {
@@ -21,7 +24,10 @@ pub(super) fn parse_certificates(path: &Path, pem: &[u8]) -> Result<Vec<Certific
     Ok(found)
 }
 
-pub(super) fn read_key(path: &Path, passphrase: Option<&Passphrase>) -> Result<PrivateKeyDer<'static>, AuthorityError> {
+pub(super) fn read_key(
+    path: &Path,
+    passphrase: Option<&Passphrase>,
+) -> Result<PrivateKeyDer<'static>, AuthorityError> {
     let pem = Zeroizing::new(read(path)?);
     key_file::decode(&pem, passphrase).map_err(|error| file_error(path, error))
 }

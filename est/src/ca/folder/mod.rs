@@ -20,7 +20,10 @@ use super::embedded::{AuthorityError, EmbeddedCertificateAuthority};
 use super::issuer::{Issuer, IssuerError, authority_request};
 use super::key_file::{self, Passphrase};
 use super::policy::IssuancePolicy;
-use file::{environment, file_error, parse_certificates, read, read_key, rename, write_certificates, write_key, write_pem};
+use file::{
+    environment, file_error, parse_certificates, read, read_key, rename, write_certificates, write_key,
+    write_pem,
+};
 use replacement::{Between, finish_rollover, read_rollover, replace};
 
 /// The files of an authority.
@@ -186,7 +189,9 @@ impl EmbeddedCertificateAuthority {
         };
         let all = |issuer: &Issuer| -> Vec<_> {
             let own = issuer.certificate().clone();
-            std::iter::once(own).chain(issuer.chain().iter().cloned()).collect()
+            std::iter::once(own)
+                .chain(issuer.chain().iter().cloned())
+                .collect()
         };
         if !files.next_key.exists() {
             let issuer = with_key(&files.key)?;

@@ -70,7 +70,10 @@ fn a_renewal_that_is_interrupted_anywhere_leaves_the_old_authority_or_the_new_on
                 assert_ne!(all.first(), Some(&old), "{change:?} {moment:?}");
                 assert_eq!(all.get(1), Some(&old), "{change:?} {moment:?}");
                 assert_eq!(all.len(), 2 + links, "{change:?} {moment:?}");
-                assert!(!files.next_key.exists() && !files.next_rollover.exists(), "{moment:?}");
+                assert!(
+                    !files.next_key.exists() && !files.next_rollover.exists(),
+                    "{moment:?}"
+                );
             } else {
                 assert_eq!(all, [old.clone()], "{change:?} {moment:?}");
             }

@@ -29,6 +29,7 @@ use super::{
 ///     copied-extensions = ["1.3.6.1.5.5.7.1.24"]
 ///     required-extensions = ["2.5.29.17"]
 ///     forbidden-extensions = ["1.3.6.1.4.1.311.20.2"]
+///     forbidden-attributes = ["1.2.840.113549.1.9.2"]    # in the subject or beside it
 ///     drop-unlisted-extensions = false
 ///     crl-distribution-points = ["http://est.example/ca.crl"]
 ///     ca-issuers = ["http://est.example/ca.cer"]
@@ -66,6 +67,7 @@ pub struct PolicyConfig {
     copied_extensions: Vec<String>,
     required_extensions: Vec<String>,
     forbidden_extensions: Vec<String>,
+    forbidden_attributes: Vec<String>,
     drop_unlisted_extensions: bool,
     crl_distribution_points: Vec<String>,
     ca_issuers: Vec<String>,
@@ -211,6 +213,8 @@ impl PolicyConfig {
         rules.copied = identifiers("copied-extensions", &self.copied_extensions)?;
         rules.required = identifiers("required-extensions", &self.required_extensions)?;
         rules.forbidden = identifiers("forbidden-extensions", &self.forbidden_extensions)?;
+        policy.attributes.forbidden = identifiers("forbidden-attributes", &self.forbidden_attributes)?;
+        let rules = &mut policy.extensions;
         if let Some(both) = rules.required.iter().find(|oid| rules.forbidden.contains(oid)) {
             let problem = format!("{both} is forbidden as well: nothing could be issued");
             return Err(PolicyConfigError {

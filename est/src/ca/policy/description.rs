@@ -5,8 +5,8 @@ use std::fmt::{Debug, Display, Write as _};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    AddedExtensions, AlternativeNamePolicy, Approval, ApprovalSettings, ExtensionPolicy, IssuancePolicy,
-    KeyPolicy, SubjectPolicy, ValidityPolicy,
+    AddedExtensions, AlternativeNamePolicy, Approval, ApprovalSettings, AttributePolicy, ExtensionPolicy,
+    IssuancePolicy, KeyPolicy, SubjectPolicy, ValidityPolicy,
 };
 
 impl IssuancePolicy {
@@ -18,6 +18,7 @@ impl IssuancePolicy {
             subject,
             validity,
             alternative_names,
+            attributes: AttributePolicy { forbidden },
             extensions,
             added,
             requester,
@@ -33,6 +34,7 @@ impl IssuancePolicy {
         text.line("subject.allow-empty", allow_empty);
         text.validity(validity);
         text.alternative_names(alternative_names);
+        text.list("attributes.forbidden", forbidden);
         text.extensions(extensions);
         text.added(added);
         text.line("requester", format_args!("{requester:?}"));

@@ -19,6 +19,7 @@
 mod added;
 mod alternative_name;
 mod approval;
+mod attribute;
 mod config;
 mod description;
 mod extension;
@@ -34,6 +35,7 @@ pub use approval::{
     Approval, ApprovalSettings, DEFAULT_APPROVAL_RETRY, DEFAULT_APPROVAL_WAIT, DEFAULT_MAX_PENDING,
     DEFAULT_MAX_PENDING_OF_ONE, DEFAULT_PICK_UP,
 };
+pub use attribute::AttributePolicy;
 pub use config::{PolicyConfig, PolicyConfigError};
 pub use extension::{
     DEFAULT_MAX_EXTENSION_LENGTH, ExtensionPolicy, ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH, UnlistedExtensions,
@@ -64,6 +66,8 @@ pub struct IssuancePolicy {
     pub validity: ValidityPolicy,
     /// Which alternative names are certified.
     pub alternative_names: AlternativeNamePolicy,
+    /// Which attributes a request may have.
+    pub attributes: AttributePolicy,
     /// Which other extensions are in the certificate.
     pub extensions: ExtensionPolicy,
     /// What the authority adds on its own.
@@ -113,6 +117,7 @@ impl IssuancePolicy {
     pub(crate) fn extensions(&self, request: &CertificationRequest) -> Result<Vec<Extension>, PolicyRefusal> {
         self.key.check(request.public_key().kind())?;
         self.subject.check(request)?;
+        self.attributes.check(request)?;
         extension::select(self, request)
     }
 }

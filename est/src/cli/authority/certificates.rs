@@ -10,7 +10,7 @@ use super::shown::{certificate_json, certificate_line, moment};
 use super::{each, now, open_log, passphrase};
 use crate::ca::database::{CertificateEntry, CertificateFilter, CertificateLog, SqliteLog};
 use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority};
-use crate::ca::issuer::CrlSettings;
+use crate::ca::issuer::{CrlSettings, IssuerError};
 use crate::ca::policy::IssuancePolicy;
 use crate::ca::serial::SerialPrefix;
 use crate::ca::{CertificateAuthority as _, Requester, RevokeRequest};
@@ -64,23 +64,27 @@ pub(super) fn revoke(arguments: &RevokeArguments, output: Output) -> Result<(), 
     let passphrase = passphrase::without_asking(&files, &arguments.passphrase)?;
     let locked = passphrase.is_none() && EmbeddedCertificateAuthority::key_is_encrypted(&files)?;
     let runtime = crate::cli::runtime()?;
-    if locked {
-        runtime.block_on(record_only(&log, &request))?;
+    let authority = if locked {
+        None
     } else {
-        let clock = Arc::new(DefaultTimeProvider);
-        let authority = EmbeddedCertificateAuthority::open_with(
-            &files,
-            passphrase.as_ref(),
-            IssuancePolicy::default(),
-            clock,
-        )?;
-        let authority = authority.with_revocation_list(CrlSettings::default())?;
-        runtime.block_on(authority.revoke(request.clone()))?;
+        let (clock, policy) = (Arc::new(DefaultTimeProvider), IssuancePolicy::default());
+        let authority = EmbeddedCertificateAuthority::open_with(&files, passphrase.as_ref(), policy, clock)?;
+        match authority.with_revocation_list(CrlSettings::default()) {
+            Err(IssuerError::NotACa { .. }) => None,
+            other => Some(other?),
+        }
+    };
+    let listed = authority.is_some();
+    match authority {
+        Some(authority) => runtime.block_on(authority.revoke(request.clone()))?,
+        None => runtime.block_on(record_only(&log, &request))?,
     }
-    let next = if locked {
+    let next = if listed {
+        " and put it on a new revocation list"
+    } else if locked {
         "; a server that runs puts it on its list within a second (this command has no passphrase to do so)"
     } else {
-        " and put it on a new revocation list"
+        "; the certificate of the authority does not allow revocation lists, so there is none"
     };
     let text = format!(
         "revoked {} of {} for the reason {}{next}",
@@ -92,7 +96,7 @@ pub(super) fn revoke(arguments: &RevokeArguments, output: Output) -> Result<(), 
         "serial": request.serial.to_string(),
         "subject": found.record.subject,
         "reason": request.reason.to_string(),
-        "listed": !locked,
+        "listed": listed,
     });
     output.print(&text, &value)
 }

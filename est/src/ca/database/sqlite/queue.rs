@@ -5,9 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::insert::{insert_certificate, integer};
 use super::read;
 use super::writer::is_constraint;
-use crate::ca::database::{
-    CertificateRecord, Decision, LogError, QueueAnswer, QueueState, Submission,
-};
+use crate::ca::database::{CertificateRecord, Decision, LogError, QueueAnswer, QueueState, Submission};
 use crate::ca::serial::SerialNumber;
 
 /// The latest entry of a request.
