@@ -75,7 +75,7 @@ fn a_forbidden_attribute_or_extension_is_refused_with_its_name() {
             "forbidden-attributes",
             "1.2.840.113549.1.9.1",
             PolicyRule::Attribute,
-            &["emailAddress", "1.2.840.113549.1.9.1", "in the subject"],
+            &["email (1.2.840.113549.1.9.1)", "in the subject"],
         ),
         (
             "forbidden-extensions",
