@@ -275,7 +275,7 @@ fn a_retry_with_the_proof_of_another_connection_finds_its_entry() {
 
     let folder = tempfile::tempdir().unwrap();
     let authority = root(folder.path()).with_policy(policy());
-    let key = RequestKey::generate(pki_common::identity::NewKey::EcP256).unwrap();
+    let key = RequestKey::generate(NewKey::EcP256).unwrap();
     let template = RequestTemplate::new("CN=ap7".parse().unwrap(), &[]).unwrap();
     let request = |attribute, binding| {
         let der = template.sign(&key, Some((attribute, binding))).unwrap();
