@@ -18,8 +18,8 @@ use super::issue;
 use super::issuer::{CrlSettings, Issuer, IssuerError};
 use super::policy::{Approval, ApprovalSettings, IssuancePolicy};
 use super::{
-    CaFuture, CertificateAuthority, EnrollError, EnrollOperation, EnrollOutcome,
-    EnrollRequest, IssuedCertificate, PolicyRefusal, PolicyRule, RevokeRequest,
+    CaFuture, CertificateAuthority, EnrollError, EnrollOperation, EnrollOutcome, EnrollRequest,
+    IssuedCertificate, PolicyRefusal, PolicyRule, RevokeRequest,
 };
 use crate::wire::csr::VerifiedCsr;
 

@@ -15,20 +15,20 @@ fn clock() -> Arc<FixedClock> {
     ))))
 }
 
-fn new_root(files: &AuthorityFiles, passphrase: Option<&Passphrase>) -> CertificateDer<'static> {
+fn new_root(files: &AuthorityFiles) -> CertificateDer<'static> {
     let new = NewAuthority {
         subject: "CN=Lab Root".to_owned(),
         key: NewKey::EcP256,
         validity: YEAR,
     };
     let policy = IssuancePolicy::default();
-    let made = EmbeddedCertificateAuthority::create_with(files, &new, passphrase, policy, clock());
+    let made = EmbeddedCertificateAuthority::create(files, &new, policy, clock());
     made.unwrap().ca_certificate().clone()
 }
 
 /// The certificates that `cacerts` has after a restart.
-fn reopened(files: &AuthorityFiles, passphrase: Option<&Passphrase>) -> Vec<CertificateDer<'static>> {
-    let issuer = open_issuer(files, passphrase).unwrap();
+fn reopened(files: &AuthorityFiles) -> Vec<CertificateDer<'static>> {
+    let issuer = open_issuer(files, None).unwrap();
     let mut all = vec![issuer.certificate().clone()];
     all.extend(read_rollover(files).unwrap());
     all
@@ -36,7 +36,6 @@ fn reopened(files: &AuthorityFiles, passphrase: Option<&Passphrase>) -> Vec<Cert
 
 #[test]
 fn a_renewal_that_is_interrupted_anywhere_leaves_the_old_authority_or_the_new_one() {
-    let passphrase = Passphrase::new("correct horse");
     for change in [KeyChange::New(NewKey::EcP256), KeyChange::Keep] {
         for (moment, is_new) in [
             (Moment::OldIsKept, false),
@@ -46,11 +45,11 @@ fn a_renewal_that_is_interrupted_anywhere_leaves_the_old_authority_or_the_new_on
         ] {
             let folder = tempfile::tempdir().unwrap();
             let files = AuthorityFiles::in_folder(folder.path());
-            let old = new_root(&files, passphrase.as_ref());
+            let old = new_root(&files);
             let renew = |between: Between<'_>| {
                 EmbeddedCertificateAuthority::renew_with(
                     &files,
-                    passphrase.as_ref(),
+                    None,
                     change,
                     YEAR * 2,
                     clock().as_ref(),
@@ -64,7 +63,7 @@ fn a_renewal_that_is_interrupted_anywhere_leaves_the_old_authority_or_the_new_on
                 Ok(())
             });
             assert!(interrupted.is_err(), "{moment:?}");
-            let all = reopened(&files, passphrase.as_ref());
+            let all = reopened(&files);
             let links = if change == KeyChange::Keep { 0 } else { 2 };
             if is_new {
                 assert_ne!(all.first(), Some(&old), "{change:?} {moment:?}");
@@ -79,7 +78,7 @@ fn a_renewal_that_is_interrupted_anywhere_leaves_the_old_authority_or_the_new_on
             }
             // The next try is a whole one.
             renew(&mut |_| Ok(())).unwrap();
-            let all = reopened(&files, passphrase.as_ref());
+            let all = reopened(&files);
             let generations = if is_new { 2 } else { 1 };
             assert_eq!(all.len(), 1 + generations * (1 + links), "{change:?} {moment:?}");
             let newest = Certificate::from_der(all.first().unwrap()).unwrap();
