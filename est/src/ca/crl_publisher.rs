@@ -77,6 +77,7 @@ impl CrlPublisher {
     }
 
     /// When lists are made.
+    #[cfg(feature = "sqlite")]
     pub(super) fn settings(&self) -> CrlSettings {
         self.work.settings
     }

@@ -26,23 +26,7 @@ pub(super) async fn run(
     environment: Vec<(&'static str, String)>,
     input: Vec<u8>,
 ) -> Result<Ran, EnrollError> {
-    let mut command = Command::new(&settings.program);
-    // Nothing of ours that begins like this is for the command; the passphrase of an authority's key would be.
-    let own = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EST_"));
-    own.for_each(|(name, _)| {
-        command.env_remove(name);
-    });
-    // A group of its own, so that what the command started ends with it.
-    #[cfg(unix)]
-    command.process_group(0);
-    command
-        .args(&settings.arguments)
-        .envs(environment)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // Also when the client has gone away and nobody waits for the answer.
-        .kill_on_drop(true);
+    let mut command = command(settings, environment);
     let mut child = command.spawn().map_err(|error| {
         internal(&format!(
             "the command {} cannot be started: {error}",
@@ -90,6 +74,27 @@ pub(super) async fn run(
             .trim()
             .replace(char::is_control, " "),
     })
+}
+
+fn command(settings: &CommandSettings, environment: Vec<(&'static str, String)>) -> Command {
+    let mut command = Command::new(&settings.program);
+    // Nothing of ours that begins like this is for the command; the passphrase of an authority's key would be.
+    let own = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EST_"));
+    own.for_each(|(name, _)| {
+        command.env_remove(name);
+    });
+    // A group of its own, so that what the command started ends with it.
+    #[cfg(unix)]
+    command.process_group(0);
+    command
+        .args(&settings.arguments)
+        .envs(environment)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // Also when the client has gone away and nobody waits for the answer.
+        .kill_on_drop(true);
+    command
 }
 
 /// The processes of a command. When it is dropped, those that are left are killed: at the end of the time, and when

@@ -74,7 +74,7 @@ fn a_renewal_that_is_interrupted_anywhere_leaves_the_old_authority_or_the_new_on
                     "{moment:?}"
                 );
             } else {
-                assert_eq!(all, [old.clone()], "{change:?} {moment:?}");
+                assert_eq!(all, std::slice::from_ref(&old), "{change:?} {moment:?}");
             }
             // The next try is a whole one.
             renew(&mut |_| Ok(())).unwrap();
