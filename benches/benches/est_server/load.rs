@@ -98,7 +98,7 @@ pub(crate) fn enrolments(count: usize, user: &str, password: &str, first: usize)
             let subject: Subject = format!("DC=com,DC=example,OU=eng,OU=lab,CN=device-{number}")
                 .parse()
                 .expect("a valid subject");
-            let request = KeyAndRequest::for_key(subject, Vec::new(), key.clone_key().into()).expect("a valid request");
+            let request = KeyAndRequest::for_key(subject, Vec::new(), key.clone_key()).expect("a valid request");
             let mut body = base64::encode(request.csr_der(), Base64Layout::SingleLine);
             body.push('\n'); // libest reads nothing without it
             format!(

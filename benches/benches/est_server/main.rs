@@ -10,6 +10,10 @@
 //! rate that the clients see stands the rate per second of processor time that the server used: it does not change
 //! when something else runs on the machine.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a mistake in a benchmark ends the benchmark"
+)]
 #![allow(missing_docs, reason = "a program without a documented interface of its own")]
 
 mod cryptography;

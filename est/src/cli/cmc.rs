@@ -142,16 +142,7 @@ pub(crate) async fn run(arguments: CmcArguments, output: Output) -> Result<ExitC
         };
         return server.in_time(work).await;
     }
-    let destination = Destination {
-        certificate: out_certificate.ok_or_else(|| {
-            CliError::local(
-                "there is no --out-certificate",
-                "Give a file for the certificate.",
-            )
-        })?,
-        key: out_key,
-    };
-    destination.check()?;
+    let destination = destination(out_certificate, out_key)?;
     let work = async {
         let client = server.client(config).await?;
         let request = match (existing_key, csr) {
@@ -180,6 +171,18 @@ pub(crate) async fn run(arguments: CmcArguments, output: Output) -> Result<ExitC
         }
     };
     server.in_time(work).await
+}
+
+fn destination(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Destination, CliError> {
+    let certificate = certificate.ok_or_else(|| {
+        CliError::local(
+            "there is no --out-certificate",
+            "Give a file for the certificate.",
+        )
+    })?;
+    let destination = Destination { certificate, key };
+    destination.check()?;
+    Ok(destination)
 }
 
 impl MessageArguments {

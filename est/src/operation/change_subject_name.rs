@@ -109,7 +109,9 @@ mod tests {
     const NAME: &[u8] = &[0x30, 12, 0x31, 10, 0x30, 8, 6, 3, 85, 4, 3, 0x0c, 1, b'x'];
     const NAMES: &[u8] = &[0x30, 3, 0x82, 1, b'h'];
 
-    fn parse(fields: &[&[u8]]) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), WireError> {
+    type Names = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+    fn parse(fields: &[&[u8]]) -> Result<Names, WireError> {
         NewNames::parse(&asn1::encode(tag::SEQUENCE, fields))
             .map(|found| (found.subject, found.alternative_names))
     }

@@ -172,7 +172,7 @@ fn of_two_certificates_for_the_key_the_newer_is_taken() {
         let certificates = order.into_iter().cloned().collect();
         let (found, others) = find_by_key(certificates, old.spki_der()).unwrap();
         assert_eq!(found, new);
-        assert_eq!(others, [old.clone()]);
+        assert_eq!(others, std::slice::from_ref(&old));
     }
     let error = find_by_key(vec![old], root.certificate.spki_der()).unwrap_err();
     assert_eq!(error, ClientError::NoCertificateForKey { found: 1 });

@@ -48,7 +48,7 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let mut parameters = parameters(name);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = read(&parameters.signed_by(&key, &self.issuer).unwrap());
+        let certificate = read(&parameters.signed_by(key, &self.issuer).unwrap());
         Self {
             certificate,
             issuer: Issuer::new(parameters.clone(), key),
@@ -71,15 +71,15 @@ impl Authority {
         self.leaf_for(
             name,
             &["localhost".to_owned(), "127.0.0.1".to_owned()],
-            KeyPair::generate().unwrap(),
+            &KeyPair::generate().unwrap(),
         )
     }
 
-    pub(crate) fn leaf_for(&self, name: &str, names: &[String], key: KeyPair) -> Leaf {
+    pub(crate) fn leaf_for(&self, name: &str, names: &[String], key: &KeyPair) -> Leaf {
         let mut parameters = CertificateParams::new(names.to_vec()).unwrap();
         parameters.distinguished_name = rcgen::DistinguishedName::new();
         parameters.distinguished_name.push(DnType::CommonName, name);
-        let certificate = read(&parameters.signed_by(&key, &self.issuer).unwrap());
+        let certificate = read(&parameters.signed_by(key, &self.issuer).unwrap());
         Leaf {
             certificate,
             key: PrivatePkcs8KeyDer::from(key.serialize_der()),

@@ -303,10 +303,12 @@ fn a_bearer_token_goes_out_at_once_and_not_twice() {
 
 #[test]
 fn a_202_is_waited_for_within_its_bounds_and_then_handed_back() {
-    let mut settings = ExchangeSettings::default();
-    settings.pending = PendingPolicy {
-        attempts: 2,
-        total: Duration::from_secs(100),
+    let settings = ExchangeSettings {
+        pending: PendingPolicy {
+            attempts: 2,
+            total: Duration::from_secs(100),
+        },
+        ..ExchangeSettings::default()
     };
     let pending = |seconds: &str| response(202, &[("Retry-After", seconds)], b"");
     let mut exchange = post(settings.clone());

@@ -355,7 +355,7 @@ async fn has_the_server_make_a_key_in_the_clear_and_encrypted_in_every_way() {
         let key = generate_key(kind).unwrap();
         let pair = KeyPair::try_from(key.secret_pkcs8_der()).unwrap();
         let certificate = authority
-            .leaf_for(name, &["device.example".to_owned()], pair)
+            .leaf_for(name, &["device.example".to_owned()], &pair)
             .certificate;
         recipients.push(RecipientCertificate {
             identifier: name.as_bytes().to_vec(),

@@ -42,7 +42,7 @@ fn a_new_root_is_trusted_when_the_old_key_vouches_for_it() {
     ] {
         let rollover = compare(&[&old.certificate], &answer, source);
         assert_eq!(added(&rollover), [("/CN=new", Grounds::Chained)], "{source:?}");
-        assert_eq!(rollover.kept, [old.certificate.clone()]);
+        assert_eq!(rollover.kept, std::slice::from_ref(&old.certificate));
         assert_eq!(rollover.others.len(), 2);
         assert!(rollover.refused.is_empty() && rollover.missing.is_empty());
         let anchors = rollover.anchors(&known(&[&old.certificate])).unwrap();
@@ -70,7 +70,7 @@ fn a_root_that_nobody_vouches_for_needs_an_authenticated_server() {
     for source in [TrustSource::Fingerprint, TrustSource::Implicit] {
         let rollover = compare(&[&old.certificate], &answer, source);
         assert!(added(&rollover).is_empty(), "{source:?}");
-        assert_eq!(rollover.refused, [stranger.certificate.clone()]);
+        assert_eq!(rollover.refused, std::slice::from_ref(&stranger.certificate));
         assert!(rollover.is_unchanged());
     }
     let rollover = compare(&[&old.certificate], &answer, TrustSource::Explicit);

@@ -342,7 +342,7 @@ async fn enrolling(
     answer: impl Fn(&Authority, &Certificate, &Received) -> Reply + Send + Sync + 'static,
 ) -> (Scripted, PrivatePkcs8KeyDer<'static>) {
     let authority = Authority::root("Scripted Root");
-    let leaf = authority.leaf_for(subject, names, KeyPair::generate().unwrap());
+    let leaf = authority.leaf_for(subject, names, &KeyPair::generate().unwrap());
     let authority = std::sync::Arc::new(authority);
     let copy = std::sync::Arc::clone(&authority);
     let certificate = leaf.certificate;

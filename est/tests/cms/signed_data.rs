@@ -185,7 +185,7 @@ fn a_digest_and_content_that_fit_each_other_do_not_replace_the_signature() {
     let (from, to) = (digests(&one), digests(&other));
     let forged = replace(&one, &from, |bytes| bytes.copy_from_slice(&to));
     let forged = replace(&forged, b"content one", |bytes| {
-        bytes.copy_from_slice(b"content two")
+        bytes.copy_from_slice(b"content two");
     });
     let outcome = parse(&forged).verify(&[], strict());
     let Err(CmsError::Signature { cause, .. }) = outcome else {

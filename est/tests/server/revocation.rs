@@ -1,5 +1,6 @@
 //! Revoked certificates: the list that is served, and clients that hold one.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use est::auth::Users;
@@ -109,6 +110,20 @@ fn lists_of_other_authorities_come_from_files_and_again_at_sighup() {
     assert!(said.contains("certificate revoked"), "{said}");
 }
 
+/// The revocation list from the server at `base`, verified and explained by OpenSSL.
+fn fetched(folder: &Path, base: &str) -> String {
+    let url = format!("{base}/crl/ca.crl");
+    let arguments = ["-sS", "--fail", "--cacert", "ca/ca.pem", "-o", "got.crl", &url];
+    let output = run(folder, "curl", &arguments);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let explain = "crl -inform DER -in got.crl -CAfile ca/ca.pem -noout -text";
+    openssl(folder, &explain.split(' ').collect::<Vec<_>>())
+}
+
 #[test]
 fn the_list_is_served_over_both_protocols_and_openssl_verifies_it() {
     if !installed() {
@@ -125,33 +140,7 @@ fn the_list_is_served_over_both_protocols_and_openssl_verifies_it() {
         .strip_prefix("revocation lists at ")
         .unwrap()
         .to_owned();
-    let fetched = |base: &str| {
-        let url = format!("{base}/crl/ca.crl");
-        let output = run(
-            folder,
-            "curl",
-            &["-sS", "--fail", "--cacert", "ca/ca.pem", "-o", "got.crl", &url],
-        );
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        openssl(
-            folder,
-            &[
-                "crl",
-                "-inform",
-                "DER",
-                "-in",
-                "got.crl",
-                "-CAfile",
-                "ca/ca.pem",
-                "-noout",
-                "-text",
-            ],
-        )
-    };
+    let fetched = |base: &str| fetched(folder, base);
     for base in [plain.as_str(), &server.url] {
         let text = fetched(base);
         assert!(
@@ -170,7 +159,7 @@ fn the_list_is_served_over_both_protocols_and_openssl_verifies_it() {
         );
     }
     let of_server = serial(folder, "server.pem");
-    let arguments = [
+    let revoke = [
         "ca",
         "revoke",
         "--dir",
@@ -179,7 +168,7 @@ fn the_list_is_served_over_both_protocols_and_openssl_verifies_it() {
         "superseded",
         &of_server,
     ];
-    succeeds(folder, &arguments, "");
+    succeeds(folder, &revoke, "");
     let text = eventually(|| fetched(&plain), |text| text.contains("Superseded"));
     assert!(text.to_ascii_lowercase().contains(&of_server), "{text}");
     for (path, expected) in [

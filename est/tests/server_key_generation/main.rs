@@ -3,7 +3,12 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a helper that fails fails the test, as it should"
+)]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the support of the CMS tests and the common one look for peers by the same file"
 )]
 
 mod answer;
