@@ -48,7 +48,7 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let mut parameters = parameters(name);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = read(&parameters.signed_by(key, &self.issuer).unwrap());
+        let certificate = read(&parameters.signed_by(&key, &self.issuer).unwrap());
         Self {
             certificate,
             issuer: Issuer::new(parameters.clone(), key),

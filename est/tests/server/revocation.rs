@@ -30,7 +30,7 @@ use crate::support::raw::{base64, csr as new_csr, post, read_answer};
 
 const BY_CERTIFICATE: [&str; 4] = ["--cert", "x.pem", "--key", "x.key"];
 
-fn serial(folder: &std::path::Path, pem: &str) -> String {
+fn serial(folder: &Path, pem: &str) -> String {
     let printed = openssl(folder, &["x509", "-in", pem, "-noout", "-serial"]);
     printed
         .trim()
