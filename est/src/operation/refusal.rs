@@ -14,6 +14,7 @@ use super::response::{OperationResponse, text_plain};
 use crate::auth::{AuthenticationRequirement, Challenges, CredentialsError};
 
 /// When a client should come back after an answer that took too long.
+#[cfg(feature = "tokio")]
 const SLOW_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// Why a request gets no certificate. `Display` is the `text/plain` body that the client gets: it says what was
@@ -187,6 +188,7 @@ fn body_type(operation: Operation) -> &'static str {
 
 impl Refusal {
     /// The authority or the authenticator took longer than an answer may.
+    #[cfg(feature = "tokio")]
     pub(crate) fn slow(limit: Duration) -> Self {
         Self::Unavailable {
             retry_after: SLOW_RETRY_AFTER,
