@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the seeds of the corpora that other programs can make: openssl (3.0 was used) and curl (7.88 was used).
+# Makes the seeds of the corpora that other programs can make: openssl (3.0 was used) and the email package of Python.
 # Keys are random: a new run makes other bytes. The files are committed, this script tells how they came to be.
 set -eu
 cd "$(dirname "$0")/corpus"
