@@ -29,6 +29,10 @@ use load::{Load, PASSWORD, Requests, Target, USER, Until};
 use pki_common::tls::TlsVersions;
 use server_role::{Role, RunningServer};
 
+/// The one of the `est` command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rounds a comparison is repeated for.
 const ROUNDS: usize = 5;
 /// Clients that keep their connections: so many that the server never waits for one of them.
