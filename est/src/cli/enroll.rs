@@ -352,10 +352,31 @@ pub(super) fn kept_request(csr: &Path, key: &Path) -> Result<KeyAndRequest, CliE
     )?)
 }
 
+/// Of a PEM file the part that is the request: a key may stand before or behind it. Any other file as it is.
+fn request_block(file: &[u8]) -> &[u8] {
+    const END: &str = "CERTIFICATE REQUEST-----";
+    let Ok(text) = core::str::from_utf8(file) else {
+        return file;
+    };
+    let begin = [
+        "-----BEGIN CERTIFICATE REQUEST-----",
+        "-----BEGIN NEW CERTIFICATE REQUEST-----",
+    ]
+    .iter()
+    .filter_map(|line| text.find(line))
+    .min();
+    let block = begin.and_then(|begin| text.get(begin..)).and_then(|rest| {
+        let end = rest.find("-----END ")?;
+        let length = end + rest.get(end..)?.find(END)? + END.len();
+        rest.get(..length)
+    });
+    block.map_or(file, str::as_bytes)
+}
+
 /// A request from a file, in any form a server would take, in DER.
 pub(super) fn read_csr(path: &Path) -> Result<Vec<u8>, CliError> {
     let bytes = super::files::read_limited(path, crate::inspect::MAX_FILE)?;
-    let csr = UnverifiedCsr::from_body(&bytes, &CsrLimits::default())
+    let csr = UnverifiedCsr::from_body(request_block(&bytes), &CsrLimits::default())
         .or_else(|error| UnverifiedCsr::from_der(&bytes, &CsrLimits::default()).map_err(|_| error))
         .map_err(|error| {
             CliError::local(

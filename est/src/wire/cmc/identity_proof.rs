@@ -204,9 +204,9 @@ mod tests {
 
     #[test]
     fn names_an_algorithm_that_is_not_supported() {
-        let proof = with_algorithms("1.2.3", "1.2.840.113549.2.9", "00");
+        let proof = with_algorithms("1.2.3.4", "1.2.840.113549.2.9", "00");
         let error = verify(&proof, b"", SECRET, None).unwrap_err();
-        assert!(error.to_string().contains("1.2.3"), "{error}");
+        assert!(error.to_string().contains("1.2.3.4"), "{error}");
         let proof = with_algorithms("1.3.14.3.2.26", "1.2.840.113549.2.99", "00");
         assert!(matches!(
             verify(&proof, b"", SECRET, None),
