@@ -323,7 +323,7 @@ fn the_csr_attributes_of_the_label_are_enforced() {
         });
     });
     let der = unsigned(Vec::new(), vec![tagged(pkcs10("CN=x"))]);
-    let text = "failed (badRequest): the request is not what the CSR attributes of this server ask for: the key is EC P-256, wanted is RSA-4096";
+    let text = "failed (badRequest): the certificate authority's policy refuses the request: rule csr-attributes: the request is not what the CSR attributes of this server ask for: the key is EC P-256, wanted is RSA-4096";
     expect(&world, &der, BAD_REQUEST, text);
 }
 
