@@ -36,15 +36,20 @@ pub(crate) struct ServerArguments {
     #[arg(
         long = "trust-anchors",
         visible_alias = "cacert",
-        required_unless_present_any = ["fingerprint", "ask"]
+        required_unless_present_any = ["fingerprint", "ask", "system_anchors"]
     )]
     pub(crate) trust_anchors: Vec<PathBuf>,
+    /// The server's certificate may also lead to an anchor of the operating system, or of SSL_CERT_FILE and SSL_CERT_DIR
+    /// (implicit trust anchors, RFC 7030 section 3.6.2). An issued certificate leads to --trust-anchors or to a root of
+    /// the server's cacerts.
+    #[arg(long)]
+    pub(crate) system_anchors: bool,
     /// First contact without anchors: trust the authority whose certificate has this SHA-256 fingerprint, which you got
     /// by another way; `est inspect ca.pem` prints it.
     #[arg(long, value_name = "SHA256", value_parser = sha256_fingerprint)]
     pub(crate) fingerprint: Option<Fingerprint>,
     /// First contact without anchors and without a fingerprint: shows the fingerprints and asks on the terminal.
-    #[arg(long, conflicts_with_all = ["fingerprint", "trust_anchors"])]
+    #[arg(long, conflicts_with_all = ["fingerprint", "trust_anchors", "system_anchors"])]
     pub(crate) ask: bool,
     /// Seconds allowed for each step: connection, TLS handshake, response.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
@@ -140,6 +145,9 @@ impl ServerArguments {
         };
         let mut config = ClientConfig::new(self.url.clone(), Arc::new(anchors));
         config.label.clone_from(&self.label);
+        if self.system_anchors {
+            config.implicit_anchors = Some(Arc::new(TrustStore::system("implicit trust anchors")?));
+        }
         config.timeouts = ClientTimeouts::per_step(Duration::from_secs(self.timeout));
         if let Some(seconds) = self.connect_timeout {
             config.timeouts.connect = Duration::from_secs(seconds);

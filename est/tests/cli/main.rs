@@ -6,6 +6,7 @@
     reason = "a failed step of a test is a failed test; clippy sees only functions marked as tests"
 )]
 
+mod anchors;
 mod batch;
 mod cmc;
 mod inspect;
