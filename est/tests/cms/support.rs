@@ -83,6 +83,11 @@ pub(crate) const RSA: &str = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
 pub(crate) const P256: &str = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
 pub(crate) const P384: &str = "-algorithm EC -pkeyopt ec_paramgen_curve:P-384";
 pub(crate) const P521: &str = "-algorithm EC -pkeyopt ec_paramgen_curve:P-521";
+/// Whether the crypto provider has the key: ring signs with no P-521.
+pub(crate) fn has_key(kind: &str) -> bool {
+    kind != P521 || cfg!(feature = "aws-lc-rs")
+}
+
 pub(crate) const ED25519: &str = "-algorithm ED25519";
 
 pub(crate) fn signing_key(identity: &Identity) -> Arc<dyn SigningKey> {

@@ -8,7 +8,7 @@ use est::wire::csr::Attribute;
 use est::wire::server_key::{asymmetric_decrypt_key_identifier, decrypt_key_identifier, smime_capabilities};
 
 use crate::exchange::Exchange;
-use crate::lab::{P256, P384, P521, RSA, certificate};
+use crate::lab::{P256, P384, P521, RSA, certificate, has_key};
 
 const SHARED_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -99,7 +99,8 @@ async fn under_a_shared_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn for_the_certificate_of_a_recipient() {
-    let recipients = [("rsa", RSA), ("p256", P256), ("p384", P384), ("p521", P521)];
+    let mut recipients = vec![("rsa", RSA), ("p256", P256), ("p384", P384), ("p521", P521)];
+    recipients.retain(|(_, kind)| has_key(kind));
     let opened = Exchange::open(|lab, settings| {
         settings.recipients = recipients
             .iter()
