@@ -254,11 +254,15 @@ fn a_damaged_message_gives_one_error_for_every_damage() {
         for place in [message.len() - 1, message.len() - 17, in_key, in_key - 100] {
             let mut damaged = message.clone();
             damaged[place] ^= 0x80;
-            assert_eq!(
-                parse(&damaged).decrypt(&key),
-                Err(CmsError::Decryption),
-                "{transport:?} {place}"
-            );
+            // CBC authenticates nothing: one damage in 256 leaves what looks like a padding. One bit of the padding
+            // itself never does.
+            match parse(&damaged).decrypt(&key) {
+                Err(error) => assert_eq!(error, CmsError::Decryption, "{transport:?} {place}"),
+                Ok(content) => assert!(
+                    *content != CONTENT && place != message.len() - 17,
+                    "{transport:?} {place}"
+                ),
+            }
         }
     }
 }
