@@ -2,7 +2,9 @@
 
 use est::ca::policy::{IssuancePolicy, RequesterRule, Template};
 use est::ca::{Authentication, PolicyRule, Requester};
-use est::wire::csr::VerifiedCsr;
+use est::request::KeyAndRequest;
+use est::wire::csr::{CsrLimits, UnverifiedCsr, VerificationPolicy, VerifiedCsr};
+use pki_common::identity::NewKey;
 
 use crate::support::{csr, issue_with, openssl, refusal};
 use crate::write_pem;
@@ -29,6 +31,33 @@ fn a_user_gets_certificates_in_the_own_name_only() {
         assert_eq!(rule.check(&Requester::operator(), &request), Ok(()));
     }
     assert_eq!(RequesterRule::Anyone.check(&user("mallory"), &request), Ok(()));
+}
+
+#[test]
+fn alternative_names_of_others_are_refused_whatever_their_kind() {
+    let request = |names: &[&str]| -> VerifiedCsr {
+        let names = names.iter().map(|name| name.parse().unwrap()).collect();
+        let made = KeyAndRequest::generate("CN=phone-7".parse().unwrap(), names, NewKey::EcP256).unwrap();
+        UnverifiedCsr::from_der(made.csr_der(), &CsrLimits::default())
+            .unwrap()
+            .verify(&VerificationPolicy::default())
+            .unwrap()
+    };
+    for rule in [RequesterRule::CommonName, RequesterRule::AnyName] {
+        assert_eq!(rule.check(&user("phone-7"), &request(&["DNS:Phone-7"])), Ok(()));
+        for other in [
+            "DNS:phone-8",
+            "IP:192.0.2.1",
+            "URI:urn:phone-8",
+            "email:phone-7@example.com",
+        ] {
+            let refusal = rule
+                .check(&user("phone-7"), &request(&["DNS:phone-7", other]))
+                .unwrap_err();
+            assert_eq!(refusal.rule, PolicyRule::Requester, "{other}");
+            assert!(refusal.text.contains("alternative"), "{other}: {refusal}");
+        }
+    }
 }
 
 #[test]

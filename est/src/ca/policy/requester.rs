@@ -21,10 +21,11 @@ pub enum RequesterRule {
     /// Any: the requester is a registrar, or the network decides who gets here.
     #[default]
     Anyone,
-    /// One whose only common name is the requester's name, byte for byte.
+    /// One whose only common name is the requester's name, byte for byte. Alternative names may only be that name, too.
     CommonName,
     /// One that has the requester's name as its only common name, or as a DNS name or e-mail address among its
-    /// alternative names. Every DNS name and e-mail address must be the requester's.
+    /// alternative names. Every alternative name must be the requester's; a URI, an IP address and other kinds are
+    /// nobody's.
     AnyName,
 }
 
@@ -44,22 +45,26 @@ impl RequesterRule {
         let common_names = common_names(request)
             .ok_or_else(|| refusal("the common name of the subject cannot be read as text".to_owned()))?;
         let is_common_name = common_names.len() == 1 && common_names.iter().all(|found| found == name);
+        let others = alternative_names(request);
+        let own = |other: &Option<String>| {
+            other
+                .as_ref()
+                .is_some_and(|other| other.eq_ignore_ascii_case(name))
+        };
         let allowed = !name.is_empty()
+            && others.iter().all(own)
             && match self {
                 Self::Anyone => true,
                 Self::CommonName => is_common_name,
-                Self::AnyName => {
-                    let others = alternative_names(request);
-                    let own = |other: &String| other.eq_ignore_ascii_case(name);
-                    (is_common_name || common_names.is_empty() && !others.is_empty())
-                        && others.iter().all(own)
-                }
+                Self::AnyName => is_common_name || common_names.is_empty() && !others.is_empty(),
             };
         if allowed {
             return Ok(());
         }
+        let strange = others.iter().filter(|other| !own(other)).count();
         Err(refusal(format!(
-            "{name:?} asked, and the names of the certificate would be {}; it may only be the requester's own name",
+            "{name:?} asked, and the names of the certificate would be {} and {strange} alternative names of others; it \
+             may only be the requester's own name",
             request.subject_text()
         )))
     }
@@ -80,15 +85,16 @@ fn common_names(request: &CertificationRequest) -> Option<Vec<String>> {
         .collect()
 }
 
-/// DNS names and e-mail addresses that are asked for. Whether the extension can be read is another rule's business.
-fn alternative_names(request: &CertificationRequest) -> Vec<String> {
+/// The alternative names that are asked for, `None` for one that is neither a DNS name nor an e-mail address. Whether
+/// the extension can be read is another rule's business.
+fn alternative_names(request: &CertificationRequest) -> Vec<Option<String>> {
     request
         .requested_extensions()
         .iter()
         .filter(|extension| extension.oid == SUBJECT_ALT_NAME)
         .filter_map(|extension| SubjectAltName::from_der(&extension.value).ok())
         .flat_map(|names| names.0)
-        .filter_map(|name| match name {
+        .map(|name| match name {
             GeneralName::DnsName(name) => Some(name.as_str().to_owned()),
             GeneralName::Rfc822Name(name) => Some(name.as_str().to_owned()),
             _ => None,
