@@ -185,11 +185,7 @@ impl BearerTokens {
     pub fn parse(text: &str) -> Result<Self, Vec<SecretLineFault>> {
         let mut tokens = Self::new();
         let mut faults = Vec::new();
-        for (line, number) in text.lines().zip(1..) {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
+        for (line, number) in super::entries(text) {
             if let Err(fault) = tokens.read_line(line) {
                 faults.push(SecretLineFault { line: number, fault });
             }

@@ -108,3 +108,9 @@ impl Diagnose for AuthenticatorUnavailable {
         Failure::new(Rung::Upstream, format!("{self}."), remedy)
     }
 }
+
+/// The lines of an account file that say something, each with its number: blank lines and comments do not.
+fn entries(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    let lines = text.lines().map(str::trim).zip(1..);
+    lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#'))
+}

@@ -109,11 +109,7 @@ impl Users {
     pub fn parse(text: &str) -> Result<Self, Vec<UserFileFault>> {
         let mut users = Self::new();
         let mut faults = Vec::new();
-        for (line, number) in text.lines().zip(1..) {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
+        for (line, number) in super::entries(text) {
             if let Err(fault) = users.read_line(line) {
                 faults.push(UserFileFault { line: number, fault });
             }

@@ -48,11 +48,7 @@ impl DigestSecrets {
     pub fn parse(text: &str) -> Result<Self, Vec<SecretLineFault>> {
         let mut secrets = Self::new();
         let mut faults = Vec::new();
-        for (line, number) in text.lines().zip(1..) {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
+        for (line, number) in super::super::entries(text) {
             if let Err(fault) = secrets.read_line(line) {
                 faults.push(SecretLineFault { line: number, fault });
             }
