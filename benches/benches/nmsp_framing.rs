@@ -112,6 +112,7 @@ fn measurement(station: u8) -> Measurement {
         class: StationClass::CLIENT,
         timestamp: Timestamp(1_792_592_434_309),
         access_points,
+        state: None,
     }
 }
 
@@ -163,7 +164,7 @@ fn decode_typed(profile: &WireProfile, stream: &[u8]) -> (usize, i64) {
         for station in notification.stations() {
             sum += station
                 .access_points()
-                .map(|reading| i64::from(reading.reading.rssi_dbm))
+                .map(|reading| i64::from(reading.rssi_dbm))
                 .sum::<i64>();
         }
         messages += 1;

@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         station,
         class,
         timestamp,
-        access_points: Vec::new(),
+        ..Measurement::default()
     })?;
     if let Some(Event::Measurement(frame)) = client.next().await? {
         assert!(

@@ -33,6 +33,7 @@ fn floor() -> Vec<Measurement> {
         class: StationClass::CLIENT,
         timestamp: Timestamp(1_433_612_873_000),
         access_points: (0..ACCESS_POINTS).map(reading).collect(),
+        state: None,
     };
     (0..STATIONS).map(station).collect()
 }

@@ -371,7 +371,8 @@ fn converts_authlists_and_names_every_bad_line() {
 #[test]
 fn prints_the_profile_and_tells_usage_from_failure() {
     assert!(
-        succeed(&["profile"]).contains("| 15 | Measurement Notification | controller | decoded | recalled |")
+        succeed(&["profile"])
+            .contains("| 15 | Measurement Notification | controller | Measurements | recalled |")
     );
     assert_eq!(run(&["serve"]).status.code(), Some(2));
     assert_eq!(run(&["no-such-command"]).status.code(), Some(2));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use nmsp::proto::{CloseReason, Connection, ConnectionConfig, Event, ProtocolError, RequestError, Role};
 use nmsp::wire::frame::{Header, encode_message};
-use nmsp::wire::message::{Capability, Measurement, Timestamp};
+use nmsp::wire::message::{Capability, Measurement, ServiceSubscribeResponse, Timestamp};
 use nmsp::wire::{
     MessageId, MessageType, Service, Services, StationClass, SubscribeStatus, WireProfile, Writer,
 };
@@ -143,7 +143,7 @@ fn body(stations: u8) -> Vec<u8> {
             station: MacAddr::from([2, 0, 0, 0, 0, last]),
             class: StationClass::CLIENT,
             timestamp: Timestamp(1_000 + u64::from(last)),
-            access_points: Vec::new(),
+            ..Measurement::default()
         };
         measurement
             .encode(&mut Writer::new(&mut out, WireProfile::built_in()))
@@ -154,7 +154,7 @@ fn body(stations: u8) -> Vec<u8> {
 
 fn established(events: &[Event]) -> Option<Capability> {
     events.iter().find_map(|event| match event {
-        Event::Established(capability) => Some(*capability),
+        Event::Established(capability) => Some(capability.clone()),
         _ => None,
     })
 }
@@ -298,7 +298,7 @@ fn a_request_without_an_answer_times_out_once_and_its_late_answer_is_ignored() {
         Header::new(MessageId(31), transaction),
         WireProfile::built_in(),
         &mut late,
-        |w| outcome.encode(w),
+        |w| ServiceSubscribeResponse::from(outcome).encode(w),
     )
     .unwrap();
     network
@@ -334,15 +334,19 @@ fn a_second_subscription_replaces_the_first_and_the_empty_one_unsubscribes() {
 
 #[test]
 fn an_unknown_message_is_counted_and_surfaced_and_the_connection_lives() {
-    for (id, name) in [(40_000, None), (16, Some(MessageType::InformationRequest))] {
+    let services = [0, 2, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1];
+    for (id, body, name) in [
+        (40_000, &b"whatever"[..], None),
+        (16, &services, Some(MessageType::InformationRequest)),
+    ] {
         let (mut controller, now) = lone(Role::Controller);
-        controller.handle_input(now, &raw(id, b"whatever"));
+        controller.handle_input(now, &raw(id, body));
         let events = events_of(&mut controller);
         let [Event::Unsupported(unsupported)] = &events[..] else {
             panic!("{events:?}")
         };
         assert_eq!((unsupported.id(), unsupported.message), (MessageId(id), name));
-        assert_eq!(&unsupported.frame.body[..], b"whatever");
+        assert_eq!(&unsupported.frame.body[..], body);
         assert_eq!(controller.counters().snapshot().unsupported_msg_count, 1);
         assert!(!controller.is_closed());
     }

@@ -20,11 +20,16 @@ use crate::ladder::{Diagnose, Failure, Rung};
 /// assert_eq!(mac.to_format(MacFormat::Bare), "0050569c3489");
 /// # Ok::<(), pki_common::MacParseError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MacAddr([u8; 6]);
 
 impl MacAddr {
+    /// From six octets in transmission order.
+    pub const fn new(octets: [u8; 6]) -> Self {
+        Self(octets)
+    }
+
     /// The six octets in transmission order.
     pub const fn octets(self) -> [u8; 6] {
         self.0

@@ -227,6 +227,7 @@ fn measure(floor: &mut Floor, station: usize) -> Option<Measurement> {
         class: StationClass::CLIENT,
         timestamp: Timestamp(u64::try_from(now).unwrap_or(u64::MAX)),
         access_points,
+        state: None,
     })
 }
 

@@ -147,8 +147,8 @@ impl Client {
 
     /// What the controller said it can do at the start.
     #[must_use]
-    pub const fn capability(&self) -> Capability {
-        self.capability
+    pub const fn capability(&self) -> &Capability {
+        &self.capability
     }
 
     /// The counters of the connection.

@@ -14,8 +14,12 @@ use super::{
     ProtocolError, RequestError, UnsupportedMessage, after,
 };
 use crate::wire::frame::{Header, OwnedFrame, encode_message};
-use crate::wire::message::{Capability, ServiceSubscribeRequest, SubscribeOutcome};
-use crate::wire::{EncodeError, FrameBuffer, Message, MessageType, Services, WireProfile, Writer};
+use crate::wire::message::{
+    Capability, Sender, ServiceSubscribeRequest, ServiceSubscribeResponse, SubscribeOutcome,
+};
+use crate::wire::{
+    DecodeError, EncodeError, FrameBuffer, Message, MessageType, Services, WireProfile, Writer,
+};
 
 /// Which end of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,11 @@ impl fmt::Display for Role {
             Self::LocationServer => "location server",
         })
     }
+}
+
+/// A body that was accepted and cannot be read: never, as long as check and reading agree.
+fn decode_error(error: DecodeError) -> CloseReason {
+    ProtocolError::Decode { message: None, error }.into()
 }
 
 /// One NMSP connection, without I/O.
@@ -89,6 +98,7 @@ impl Connection {
         let capability = Capability {
             version: PROTOCOL_VERSION,
             services: connection.config.services,
+            ..Capability::default()
         };
         let transaction = connection.take_transaction();
         let sent = connection.send(MessageType::CapabilityNotification, transaction, |w| {
@@ -198,7 +208,11 @@ impl Connection {
         }
         let transaction = self.take_transaction();
         self.send(MessageType::ServiceSubscribeRequest, transaction, |w| {
-            ServiceSubscribeRequest::write(services, w)
+            let request = ServiceSubscribeRequest {
+                services,
+                ..ServiceSubscribeRequest::default()
+            };
+            request.encode(w)
         })?;
         self.requests.add(transaction, now, self.config.request_timeout);
         Ok(transaction)
@@ -243,8 +257,8 @@ impl Connection {
 
     /// What the peer said it can do, once it has.
     #[must_use]
-    pub const fn peer(&self) -> Option<Capability> {
-        self.peer
+    pub const fn peer(&self) -> Option<&Capability> {
+        self.peer.as_ref()
     }
 
     /// What is subscribed.
@@ -281,46 +295,53 @@ impl Connection {
         profile: &Arc<WireProfile>,
     ) -> Result<(), CloseReason> {
         let transaction = frame.header.transaction;
-        match (self.role, message) {
-            (_, Message::Unknown(unknown)) => {
-                self.counters.unsupported();
-                let message = unknown.message;
-                self.events.push_back(Event::Unsupported(UnsupportedMessage {
-                    message,
-                    frame: frame.clone(),
-                }));
+        self.check_direction(message)?;
+        match message {
+            Message::CapabilityNotification(notification) => {
+                self.handle_capability(notification.read().map_err(decode_error)?);
             }
-            (_, Message::CapabilityNotification(notification)) => {
-                self.handle_capability(notification.capability);
-            }
-            (Role::Controller, Message::EchoRequest(_)) => {
+            Message::EchoRequest(_) => {
                 self.send(MessageType::EchoResponse, transaction, |w| {
                     w.bytes(&frame.body);
                     Ok(())
                 })?;
             }
-            (Role::Controller, Message::ServiceSubscribeRequest(request)) => {
+            Message::ServiceSubscribeRequest(request) => {
+                let request = request.read().map_err(decode_error)?;
                 self.handle_subscribe(transaction, request.services)?;
             }
-            (Role::LocationServer, Message::EchoResponse(_)) => self.handle_echo_response(now, transaction),
-            (Role::LocationServer, Message::ServiceSubscribeResponse(response)) => {
-                self.handle_subscribe_response(transaction, response.outcome);
+            Message::EchoResponse(_) => self.handle_echo_response(now, transaction),
+            Message::ServiceSubscribeResponse(response) => {
+                let response = response.read().map_err(decode_error)?;
+                self.handle_subscribe_response(transaction, SubscribeOutcome::from(&response));
             }
-            (Role::LocationServer, Message::MeasurementNotification(_)) => {
-                self.handle_measurement(frame, profile);
-            }
-            _ => {
-                let from = self.role.other();
-                if let Some(message) = message.message_type() {
-                    return Err(ProtocolError::WrongDirection { message, from }.into());
-                }
+            Message::MeasurementNotification(_) => self.handle_measurement(frame, profile),
+            other => {
+                self.counters.unsupported();
+                self.events.push_back(Event::Unsupported(UnsupportedMessage {
+                    message: other.message_type(),
+                    frame: frame.clone(),
+                }));
             }
         }
         Ok(())
     }
 
+    fn check_direction(&self, message: &Message<'_>) -> Result<(), CloseReason> {
+        let Some(message) = message.message_type() else {
+            return Ok(());
+        };
+        let from = self.role.other();
+        match (message.sender(), from) {
+            (Sender::Both, _)
+            | (Sender::Controller, Role::Controller)
+            | (Sender::LocationServer, Role::LocationServer) => Ok(()),
+            _ => Err(ProtocolError::WrongDirection { message, from }.into()),
+        }
+    }
+
     fn handle_capability(&mut self, capability: Capability) {
-        let event = match self.peer.replace(capability) {
+        let event = match self.peer.replace(capability.clone()) {
             None => Event::Established(capability),
             Some(_) => Event::CapabilityChanged(capability),
         };
@@ -330,7 +351,7 @@ impl Connection {
     fn handle_subscribe(&mut self, transaction: u32, wanted: Services) -> Result<(), EncodeError> {
         let outcome = SubscribeOutcome::of(wanted, self.config.services);
         self.send(MessageType::ServiceSubscribeResponse, transaction, |w| {
-            outcome.encode(w)
+            ServiceSubscribeResponse::from(outcome).encode(w)
         })?;
         self.subscription = outcome.accepted;
         let event = Event::SubscriptionChanged {

@@ -42,7 +42,7 @@ pub enum Event {
     },
     /// Location server: measurements of one or more stations.
     Measurement(MeasurementFrame),
-    /// A message that this crate has no type for.
+    /// A message without a name, or one that the connection itself has no use for.
     Unsupported(UnsupportedMessage),
     /// The last event of a connection.
     Closed(CloseReason),
@@ -71,7 +71,8 @@ impl MeasurementFrame {
     }
 }
 
-/// A received message that this crate has no type for.
+/// A received message without a name, or one that the connection itself has no use for.
+/// [`Message::decode`](crate::wire::Message::decode) gives it its type.
 #[derive(Clone, Debug)]
 pub struct UnsupportedMessage {
     /// Its name, if the profile knows the identifier.

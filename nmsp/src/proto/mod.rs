@@ -9,7 +9,7 @@
 //! |---|---|
 //! | a broken header, a broken body | [`ProtocolError::Decode`], the connection is closed |
 //! | a message that only the other role sends | [`ProtocolError::WrongDirection`], the connection is closed |
-//! | an id the profile does not know, or a body this crate does not know | counted, [`Event::Unsupported`], the connection lives |
+//! | an id the profile does not know, or a message that the connection has no use for | counted, [`Event::Unsupported`], the connection lives |
 //! | a second subscription | replaces the first; the empty set unsubscribes |
 //! | a response nobody waits for (late, duplicate) | counted, ignored |
 //! | a measurement without a subscription | counted, ignored |

@@ -128,6 +128,17 @@ pub enum EncodeError {
         /// The width of the field in bytes.
         width: u8,
     },
+    /// A number is outside of what the field can mean.
+    #[error("{field} is not within ±{limit}")]
+    NotWithin {
+        /// The field.
+        field: &'static str,
+        /// The greatest amount.
+        limit: u32,
+    },
+    /// A received body that is to be encoded again was never checked.
+    #[error("the body cannot be encoded again: {0}")]
+    NotDecoded(DecodeError),
 }
 
 impl Diagnose for EncodeError {
@@ -138,6 +149,8 @@ impl Diagnose for EncodeError {
             }
             Self::NotInProfile(_) => "give it a number in the wire profile, or do not send it",
             Self::OutOfRange { .. } => "use a smaller value, or widen the field in the wire profile",
+            Self::NotWithin { .. } => "give a value within the range",
+            Self::NotDecoded(_) => "decode the message before it is encoded again",
         };
         Failure::new(Rung::Local, self.to_string(), remedy)
     }

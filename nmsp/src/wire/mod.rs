@@ -8,24 +8,32 @@
 //! From the outside in: [`frame`] cuts a byte stream into messages, [`message`] gives each message its type,
 //! [`tlv`] walks the elements of a body. Decoding borrows from the input and allocates nothing.
 
+pub mod elements;
 pub mod frame;
 pub mod message;
 pub mod numbers;
 pub mod oracle;
 pub mod profile;
+pub mod schema;
 pub mod services;
 pub mod tlv;
 
 mod error;
 mod reader;
+mod text;
+mod timestamp;
 mod writer;
 
+pub use elements::{AccessPointReading, Measurement};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use frame::{DEFAULT_MAX_MESSAGE_LENGTH, Frame, FrameBuffer, Header};
-pub use message::{Message, MessageType};
+pub use message::{Message, MessageType, OwnedMessage};
 pub use numbers::{Band, MessageId, StationClass, SubscribeStatus, TlvType};
 pub use profile::{Provenance, WireProfile};
 pub use reader::Reader;
+pub use schema::Element;
 pub use services::{Service, Services};
-pub use tlv::{Element, Tlv};
+pub use text::{Octets, Text};
+pub use timestamp::Timestamp;
+pub use tlv::Tlv;
 pub use writer::Writer;

@@ -56,6 +56,12 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    /// The next `N` bytes, which stay where they are; `None` if fewer are left.
+    #[inline]
+    pub(crate) fn peek<const N: usize>(&self) -> Option<[u8; N]> {
+        self.bytes.first_chunk().copied()
+    }
+
     /// A reader for the next `length` bytes alone.
     ///
     /// # Errors
@@ -133,6 +139,55 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Four bytes in the profile's byte order.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    #[inline]
+    pub fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
+        let bytes = self.array(field)?;
+        Ok(match self.order {
+            ByteOrder::BigEndian => u32::from_be_bytes(bytes),
+            ByteOrder::LittleEndian => u32::from_le_bytes(bytes),
+        })
+    }
+
+    /// Two bytes in the profile's byte order, in two's complement.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    #[inline]
+    pub fn i16(&mut self, field: &'static str) -> Result<i16, DecodeError> {
+        Ok(i16::from_be_bytes(self.u16(field)?.to_be_bytes()))
+    }
+
+    /// Four bytes in the profile's byte order, in two's complement.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    #[inline]
+    pub fn i32(&mut self, field: &'static str) -> Result<i32, DecodeError> {
+        Ok(i32::from_be_bytes(self.u32(field)?.to_be_bytes()))
+    }
+
+    /// A number of 1 to 8 bytes in the profile's byte order.
+    pub(crate) fn unsigned(&mut self, width: u8, field: &'static str) -> Result<u64, DecodeError> {
+        let bytes = self.take(usize::from(width), field)?;
+        let join = |value: u64, byte: &u8| (value << 8) | u64::from(*byte);
+        Ok(match self.order {
+            ByteOrder::BigEndian => bytes.iter().fold(0, join),
+            ByteOrder::LittleEndian => bytes.iter().rev().fold(0, join),
+        })
+    }
+
+    /// A number of 1 to 8 bytes in the profile's byte order, in two's complement.
+    pub(crate) fn signed(&mut self, width: u8, field: &'static str) -> Result<i64, DecodeError> {
+        let value = self.unsigned(width, field)?;
+        let unused = 64_u32.saturating_sub(8 * u32::from(width));
+        let shifted = value.checked_shl(unused).unwrap_or_default();
+        Ok(i64::from_be_bytes(shifted.to_be_bytes()) >> unused.min(63))
+    }
+
     /// A number of `width` bytes (1 to 4, as the profile has it) in the profile's byte order.
     ///
     /// # Errors
@@ -151,8 +206,12 @@ impl<'a> Reader<'a> {
         Ok(MacAddr::from(self.array::<6>(field)?))
     }
 
+    /// The next `N` bytes.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
     #[inline]
-    fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
+    pub fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
         let Some((array, rest)) = self.bytes.split_first_chunk::<N>() else {
             let available = self.bytes.len();
             return Err(self.error(field, DecodeErrorKind::Truncated { needed: N, available }));

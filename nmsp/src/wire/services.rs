@@ -224,6 +224,36 @@ impl fmt::Display for Services {
     }
 }
 
+/// In JSON a list of names; a bit without a name is its number.
+impl serde::Serialize for Services {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let unnamed = (0_u8..64)
+            .filter(|bit| self.unnamed_bits() & (1 << bit) != 0)
+            .map(|bit| bit.to_string());
+        serializer.collect_seq(
+            self.iter()
+                .map(|service| service.name().to_owned())
+                .chain(unnamed),
+        )
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Services {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        names.iter().try_fold(Self::NONE, |set, name| {
+            let bit = name.parse::<u8>().ok().filter(|bit| *bit < 64);
+            match bit {
+                Some(bit) => Ok(set | Self(1 << bit)),
+                None => name
+                    .parse::<Service>()
+                    .map(|service| set | service.into())
+                    .map_err(serde::de::Error::custom),
+            }
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,5 +273,8 @@ mod tests {
         assert_eq!(set.iter().collect::<Vec<_>>(), [Service::RssiMs, Service::ApInfo]);
         assert_eq!(set.to_string(), "rssi-ms, ap-info, 0x10000000000");
         assert_eq!(Services::NONE.to_string(), "none");
+        let json = serde_json::to_string(&set).unwrap();
+        assert_eq!(json, r#"["rssi-ms","ap-info","40"]"#);
+        assert_eq!(serde_json::from_str::<Services>(&json).unwrap(), set);
     }
 }

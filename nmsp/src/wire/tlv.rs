@@ -4,70 +4,9 @@ use core::fmt;
 
 use super::error::{DecodeError, DecodeErrorKind};
 use super::numbers::TlvType;
-use super::profile::{LengthCounts, Numbered, WireProfile};
+use super::profile::{LengthCounts, WireProfile};
 use super::reader::Reader;
-
-/// Defines the elements once: dense index, list, name.
-macro_rules! elements {
-    ($($(#[$doc:meta])* $variant:ident, $name:literal;)+) => {
-        /// An element that this crate gives a meaning to. Its number belongs to the profile.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum Element {
-            $($(#[$doc])* $variant,)+
-        }
-
-        impl Element {
-            /// Every element with a meaning.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The name used in `PROTOCOL.md`.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
-            }
-        }
-    };
-}
-
-impl Numbered for Element {
-    #[expect(
-        clippy::as_conversions,
-        reason = "the discriminant of a fieldless enum, exact by definition"
-    )]
-    fn index(self) -> usize {
-        self as usize
-    }
-
-    fn name(self) -> &'static str {
-        self.name()
-    }
-}
-
-elements! {
-    /// Protocol version of the sender, unsigned 16 bits.
-    ProtocolVersion, "Protocol Version";
-    /// Service mask, 64 bits: offered, asked for, or accepted, depending on the message.
-    Services, "Services";
-    /// Service mask, 64 bits: what was asked for and is not offered.
-    ServicesRejected, "Services Rejected";
-    /// Outcome of a subscription, unsigned 16 bits.
-    SubscribeStatus, "Subscribe Status";
-    /// One measured station: fixed fields, then elements.
-    StationMeasurement, "Station Measurement";
-    /// What one antenna of one access point heard of a station: fixed fields, then elements.
-    AccessPointReading, "Access Point Reading";
-    /// Signal-to-noise ratio in dB, signed 8 bits.
-    SignalToNoise, "Signal To Noise";
-    /// Antenna number, unsigned 8 bits.
-    Antenna, "Antenna";
-}
-
-impl fmt::Display for Element {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use super::schema::Element;
 
 /// One element as it stands in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +28,21 @@ impl<'a> Tlv<'a> {
     /// If type, length or value are cut short, or the length is less than the TLV header it counts.
     #[inline]
     pub fn read(reader: &mut Reader<'a>, profile: &WireProfile) -> Result<Self, DecodeError> {
-        let layout = profile.tlv();
         let offset = reader.offset();
+        if profile.has_common_tlvs()
+            && let Some(head) = reader.peek::<4>()
+        {
+            let [type_0, type_1, length_0, length_1] = head;
+            reader.take(4, "TLV type")?;
+            let length = usize::from(u16::from_be_bytes([length_0, length_1]));
+            return Ok(Self {
+                number: TlvType(u16::from_be_bytes([type_0, type_1])),
+                value_offset: reader.offset(),
+                value: reader.take(length, "TLV value")?,
+                offset,
+            });
+        }
+        let layout = profile.tlv();
         let number = reader.uint(layout.type_width, "TLV type")?;
         let length_offset = reader.offset();
         let announced = reader.uint(layout.length_width, "TLV length")?;
@@ -134,29 +86,6 @@ pub struct Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
-    /// Takes the rest of the reader as elements and shows each of them to `visit`.
-    ///
-    /// # Errors
-    /// If an element is cut short, or the error of `visit`.
-    #[inline]
-    pub(crate) fn read(
-        reader: &mut Reader<'a>,
-        profile: &'a WireProfile,
-        mut visit: impl FnMut(Option<Element>, &Tlv<'a>) -> Result<(), DecodeError>,
-    ) -> Result<Self, DecodeError> {
-        let mut ahead = reader.clone();
-        while !ahead.is_empty() {
-            let tlv = Tlv::read(&mut ahead, profile)?;
-            visit(profile.element(tlv.number), &tlv)?;
-        }
-        let offset = reader.offset();
-        Ok(Self {
-            bytes: reader.rest(),
-            offset,
-            profile,
-        })
-    }
-
     /// Elements that have been checked before, looked at again.
     pub(crate) const fn checked(bytes: &'a [u8], offset: usize, profile: &'a WireProfile) -> Self {
         Self {
@@ -167,19 +96,19 @@ impl<'a> Elements<'a> {
     }
 
     /// The elements in the order of the wire, each with its meaning under the profile.
+    #[must_use]
     #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = (Option<Element>, Tlv<'a>)> + use<'a> {
-        let profile = self.profile;
-        let mut reader = Reader::new(self.bytes, self.offset, profile.byte_order());
-        // They were checked, so the end of the iteration is the end of the bytes.
-        core::iter::from_fn(move || {
-            let tlv = if reader.is_empty() {
-                None
-            } else {
-                Tlv::read(&mut reader, profile).ok()
-            }?;
-            Some((profile.element(tlv.number), tlv))
-        })
+    pub const fn iter(&self) -> ElementsIter<'a> {
+        ElementsIter {
+            reader: self.reader(),
+            profile: self.profile,
+        }
+    }
+
+    /// A reader over them.
+    #[inline]
+    pub(crate) const fn reader(&self) -> Reader<'a> {
+        Reader::new(self.bytes, self.offset, self.profile.byte_order())
     }
 
     /// The elements that this crate or the profile has no meaning for, in the order of the wire.
@@ -200,6 +129,27 @@ impl<'a> Elements<'a> {
     }
 }
 
+/// The elements of a run, see [`Elements::iter`].
+#[derive(Clone, Debug)]
+pub struct ElementsIter<'a> {
+    reader: Reader<'a>,
+    profile: &'a WireProfile,
+}
+
+impl<'a> Iterator for ElementsIter<'a> {
+    type Item = (Option<Element>, Tlv<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.reader.is_empty() {
+            return None;
+        }
+        // They were checked, so the end of the iteration is the end of the bytes.
+        let tlv = Tlv::read(&mut self.reader, self.profile).ok()?;
+        Some((self.profile.element(tlv.number), tlv))
+    }
+}
+
 impl PartialEq for Elements<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.bytes == other.bytes
@@ -209,28 +159,5 @@ impl PartialEq for Elements<'_> {
 impl fmt::Debug for Elements<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
-    }
-}
-
-/// Remembers which single-occurrence elements have been seen in one body, one bit per element.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Once(u64);
-
-impl Once {
-    /// Notes an element.
-    ///
-    /// # Errors
-    /// [`DecodeErrorKind::DuplicateTlv`] at the second occurrence.
-    pub(crate) fn note(&mut self, element: Element, tlv: &Tlv<'_>) -> Result<(), DecodeError> {
-        let bit = 1_u64 << element.index();
-        if self.0 & bit != 0 {
-            return Err(DecodeError::new(
-                tlv.offset,
-                element.name(),
-                DecodeErrorKind::DuplicateTlv(tlv.number),
-            ));
-        }
-        self.0 |= bit;
-        Ok(())
     }
 }

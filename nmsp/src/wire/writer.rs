@@ -6,7 +6,8 @@ use pki_common::MacAddr;
 
 use super::error::EncodeError;
 use super::profile::{ByteOrder, LengthCounts, WireProfile, field_maximum};
-use super::tlv::{Element, Tlv};
+use super::schema::{Element, ElementValue};
+use super::tlv::Tlv;
 
 /// Appends to a buffer under a profile. The buffer is the caller's and is reused, so writing does not allocate once
 /// the buffer has grown.
@@ -46,6 +47,28 @@ impl<'a> Writer<'a> {
             .tlv_type(element)
             .ok_or(EncodeError::NotInProfile(element.name()))?;
         self.tlv_numbered(number.0, value)
+    }
+
+    /// Writes an element with this value.
+    ///
+    /// # Errors
+    /// As [`tlv`](Self::tlv).
+    pub fn element<T: ElementValue>(&mut self, element: Element, value: &T) -> Result<(), EncodeError> {
+        self.tlv(element, |writer| value.write_value(writer))
+    }
+
+    /// Appends a head and records of a fixed length. Room for all of them is made once.
+    #[inline]
+    pub(crate) fn records<const N: usize>(
+        &mut self,
+        head: &[u8],
+        records: impl ExactSizeIterator<Item = [u8; N]>,
+    ) {
+        self.out.reserve(head.len() + records.len() * N);
+        self.out.put_slice(head);
+        for record in records {
+            self.out.put_slice(&record);
+        }
     }
 
     /// Writes a TLV as it was received, with whatever number it has.
@@ -116,6 +139,16 @@ impl<'a> Writer<'a> {
         self.out.put_slice(low_bytes.unwrap_or_default());
     }
 
+    /// The low bytes of a number, 1 to 8, in the profile's byte order.
+    pub(crate) fn unsigned(&mut self, value: u64, width: usize) {
+        let (big, little) = (value.to_be_bytes(), value.to_le_bytes());
+        let low_bytes = match self.profile.byte_order() {
+            ByteOrder::BigEndian => big.get(big.len().saturating_sub(width)..),
+            ByteOrder::LittleEndian => little.get(..width),
+        };
+        self.out.put_slice(low_bytes.unwrap_or_default());
+    }
+
     /// Bytes as they are.
     #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
@@ -141,6 +174,27 @@ impl<'a> Writer<'a> {
             ByteOrder::BigEndian => self.out.put_u16(value),
             ByteOrder::LittleEndian => self.out.put_u16_le(value),
         }
+    }
+
+    /// Four bytes in the profile's byte order.
+    #[inline]
+    pub fn u32(&mut self, value: u32) {
+        match self.profile.byte_order() {
+            ByteOrder::BigEndian => self.out.put_u32(value),
+            ByteOrder::LittleEndian => self.out.put_u32_le(value),
+        }
+    }
+
+    /// Two bytes in the profile's byte order, in two's complement.
+    #[inline]
+    pub fn i16(&mut self, value: i16) {
+        self.u16(u16::from_be_bytes(value.to_be_bytes()));
+    }
+
+    /// Four bytes in the profile's byte order, in two's complement.
+    #[inline]
+    pub fn i32(&mut self, value: i32) {
+        self.u32(u32::from_be_bytes(value.to_be_bytes()));
     }
 
     /// Eight bytes in the profile's byte order.
@@ -174,15 +228,15 @@ mod tests {
         let mut out = BytesMut::new();
         let mut writer = Writer::new(&mut out, WireProfile::built_in());
         writer
-            .tlv(Element::StationMeasurement, |outer| {
+            .tlv(Element::STATION_MEASUREMENT, |outer| {
                 outer.u8(9);
-                outer.tlv(Element::Antenna, |inner| {
+                outer.tlv(Element::STATION_STATE, |inner| {
                     inner.u8(1);
                     Ok::<(), EncodeError>(())
                 })
             })
             .unwrap();
-        assert_eq!(hex::encode(&out), "001000060900130001 01".replace(' ', ""));
+        assert_eq!(hex::encode(&out), "001000060900110001 01".replace(' ', ""));
     }
 
     #[test]
@@ -190,7 +244,7 @@ mod tests {
         let mut out = BytesMut::from(&b"before"[..]);
         let mut writer = Writer::new(&mut out, WireProfile::built_in());
         let error = writer
-            .tlv(Element::Services, |value| {
+            .tlv(Element::SERVICES, |value| {
                 value.bytes(&vec![0; 65_536]);
                 Ok::<(), EncodeError>(())
             })

@@ -136,6 +136,7 @@ pub(crate) fn measurement(last: u8, class: StationClass) -> Measurement {
             snr_db: None,
             antenna: None,
         }],
+        state: None,
     }
 }
 

@@ -1,46 +1,159 @@
-//! Measurement Notification: what access points heard of stations.
+//! Measurement Notification, the bulk of all traffic: what decoding, visiting and encoding do without the general code.
 //!
-//! The body is a run of Station Measurement elements, one per station. Each begins with fixed fields and ends with
-//! elements, among them one Access Point Reading per access point and antenna.
-
-use core::fmt;
-
-use serde::{Deserialize, Serialize};
+//! The shortcuts give the same results as the general code, tests compare them. They apply when the profile has TLVs of
+//! two big-endian bytes each, and a station has nothing behind its readings.
 
 use pki_common::MacAddr;
 
-use super::value;
+use super::bodies::Measurements;
+use super::view::View;
+use crate::wire::elements::{AccessPointReading, Measurement};
 use crate::wire::error::{DecodeError, EncodeError};
-use crate::wire::numbers::{Band, StationClass};
+use crate::wire::frame::Frame;
+use crate::wire::numbers::{StationClass, StationState};
 use crate::wire::profile::WireProfile;
-use crate::wire::reader::Reader;
-use crate::wire::tlv::{Element, Elements, Once, Tlv};
+use crate::wire::schema::{Element, FieldType};
+use crate::wire::timestamp::Timestamp;
+use crate::wire::tlv::{Elements, ElementsIter, Tlv};
 use crate::wire::writer::Writer;
 
-/// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Timestamp(pub u64);
+/// A received Measurement Notification.
+pub type MeasurementNotification<'a> = View<'a, Measurements>;
 
-impl fmt::Display for Timestamp {
-    /// Seconds and milliseconds, `1792592434.309`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}.{:03}", self.0 / 1000, self.0 % 1000))
+/// Station MAC address, class, timestamp and count.
+const FIXED: usize = 17;
+/// Type and length in the common layout.
+const TLV_HEADER: usize = 4;
+const READING: usize = AccessPointReading::LENGTH;
+
+impl<'a> View<'a, Measurements> {
+    pub(super) fn of_measurements(frame: &Frame<'a>, profile: &'a WireProfile) -> Result<Self, DecodeError> {
+        match profile.common_tlv_type(Element::STATION_MEASUREMENT) {
+            Some(number) if is_common(frame.body, number) => {
+                Ok(Self::checked(frame.body, frame.body_offset, profile))
+            }
+            _ => Self::decode(frame, profile),
+        }
+    }
+
+    /// The measured stations, in the order of the wire. Nothing is copied or allocated.
+    #[must_use]
+    pub fn stations(&self) -> Stations<'a> {
+        Stations {
+            profile: self.elements().profile(),
+            elements: self.elements().iter(),
+        }
     }
 }
 
-/// One station as several access points heard it. The form in which an application hands measurements to a server
-/// and keeps received ones; the JSON form of `nmsp serve` and `nmsp connect` has the same fields.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Measurement {
+/// Whether a body consists of Station Measurements with nothing behind their readings, all complete. Anything else is for
+/// the general check to judge.
+fn is_common(mut body: &[u8], number: u16) -> bool {
+    while let Some((head, rest)) = body.split_first_chunk::<{ TLV_HEADER + FIXED }>() {
+        let [type_0, type_1, length_0, length_1, .., count_0, count_1] = *head;
+        let length = usize::from(u16::from_be_bytes([length_0, length_1]));
+        let readings = usize::from(u16::from_be_bytes([count_0, count_1])) * READING;
+        if u16::from_be_bytes([type_0, type_1]) != number || length != FIXED + readings {
+            return false;
+        }
+        let Some((_, next)) = rest.split_at_checked(readings) else {
+            return false;
+        };
+        body = next;
+    }
+    body.is_empty()
+}
+
+/// The stations of a received notification.
+#[derive(Clone, Debug)]
+pub struct Stations<'a> {
+    profile: &'a WireProfile,
+    elements: ElementsIter<'a>,
+}
+
+impl<'a> Iterator for Stations<'a> {
+    type Item = StationMeasurementRef<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (meaning, tlv) = self.elements.next()?;
+            if meaning == Some(Element::STATION_MEASUREMENT) {
+                // It was checked, so this is always a station.
+                return StationMeasurementRef::read(&tlv, self.profile);
+            }
+        }
+    }
+}
+
+/// One station of a received notification.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StationMeasurementRef<'a> {
     /// The station's MAC address.
     pub station: MacAddr,
     /// What kind of station it is.
     pub class: StationClass,
-    /// When it was heard, milliseconds since 1970 UTC.
+    /// When it was heard.
     pub timestamp: Timestamp,
-    /// One reading per access point and antenna.
-    pub access_points: Vec<AccessPointReading>,
+    readings: &'a [[u8; READING]],
+    elements: Elements<'a>,
+}
+
+impl<'a> StationMeasurementRef<'a> {
+    #[inline]
+    fn read(tlv: &Tlv<'a>, profile: &'a WireProfile) -> Option<Self> {
+        let (head, rest) = tlv.value.split_first_chunk::<FIXED>()?;
+        let [a, b, c, d, e, f, class, time @ .., count_0, count_1] = *head;
+        let order = profile.byte_order();
+        let count = usize::from(order.u16([count_0, count_1]));
+        let (readings, behind) = rest.split_at_checked(count * READING)?;
+        let (readings, _) = readings.as_chunks();
+        let offset = tlv.value_offset + FIXED + count * READING;
+        Some(Self {
+            station: MacAddr::new([a, b, c, d, e, f]),
+            class: StationClass(class),
+            timestamp: Timestamp(order.u64(time)),
+            readings,
+            elements: Elements::checked(behind, offset, profile),
+        })
+    }
+
+    /// What each access point heard, in the order of the wire. Each is read when it is asked for.
+    #[inline]
+    pub fn access_points(&self) -> impl ExactSizeIterator<Item = AccessPointReading> + use<'a> {
+        self.readings
+            .iter()
+            .map(|bytes| AccessPointReading::from_bytes(*bytes))
+    }
+
+    /// How far the station has come, if the controller says.
+    #[must_use]
+    pub fn state(&self) -> Option<StationState> {
+        let profile = self.elements.profile();
+        let (_, tlv) = self
+            .elements
+            .iter()
+            .find(|(meaning, _)| *meaning == Some(Element::STATION_STATE))?;
+        StationState::read(&mut tlv.reader(profile), profile, "station state").ok()
+    }
+
+    /// The elements behind the readings.
+    #[must_use]
+    pub const fn elements(&self) -> Elements<'a> {
+        self.elements
+    }
+
+    /// A copy that does not borrow. Elements without a meaning are not part of it.
+    #[must_use]
+    pub fn to_owned(&self) -> Measurement {
+        Measurement {
+            station: self.station,
+            class: self.class,
+            timestamp: self.timestamp,
+            access_points: self.access_points().collect(),
+            state: self.state(),
+        }
+    }
 }
 
 impl Measurement {
@@ -49,13 +162,16 @@ impl Measurement {
     /// # Errors
     /// If there are more readings than fit one element.
     pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        write_measurement(
-            writer,
-            self.station,
-            self.class,
-            self.timestamp,
-            &self.access_points,
-        )
+        match self.state {
+            None => write_measurement(
+                writer,
+                self.station,
+                self.class,
+                self.timestamp,
+                &self.access_points,
+            ),
+            Some(_) => writer.element(Element::STATION_MEASUREMENT, self),
+        }
     }
 }
 
@@ -70,280 +186,31 @@ pub fn write_measurement(
     timestamp: Timestamp,
     readings: &[AccessPointReading],
 ) -> Result<(), EncodeError> {
-    writer.tlv(Element::StationMeasurement, |writer| {
-        write_station(writer, station, class, timestamp);
-        readings.iter().try_for_each(|reading| reading.encode(writer))
-    })
-}
-
-fn write_station(writer: &mut Writer<'_>, station: MacAddr, class: StationClass, timestamp: Timestamp) {
-    writer.mac(station);
-    writer.u8(class.0);
-    writer.u64(timestamp.0);
-}
-
-/// What one antenna of one access point heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccessPointReading {
-    /// The access point's MAC address.
-    pub access_point: MacAddr,
-    /// Received signal strength in dBm, -128 to 127.
-    pub rssi_dbm: i8,
-    /// The radio band.
-    pub band: Band,
-    /// The channel number within the band.
-    pub channel: u8,
-    /// Signal-to-noise ratio in dB, if known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snr_db: Option<i8>,
-    /// The antenna, if the access point tells them apart.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub antenna: Option<u8>,
-}
-
-impl AccessPointReading {
-    fn encode(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        writer.tlv(Element::AccessPointReading, |writer| {
-            self.write_fixed(writer);
-            self.snr_db.map_or(Ok(()), |snr| write_snr(writer, snr))?;
-            self.antenna
-                .map_or(Ok(()), |antenna| write_antenna(writer, antenna))
-        })
+    let number = writer.profile().common_tlv_type(Element::STATION_MEASUREMENT);
+    let length = u16::try_from(FIXED + readings.len().saturating_mul(READING));
+    if let (Some(number), Ok(length), Ok(count)) = (number, length, u16::try_from(readings.len())) {
+        let ([t, u], [l, m], [n, o]) = (number.to_be_bytes(), length.to_be_bytes(), count.to_be_bytes());
+        let [a, b, c, d, e, f] = station.octets();
+        let [p, q, r, s, v, w, x, y] = timestamp.0.to_be_bytes();
+        let head: [u8; TLV_HEADER + FIXED] = [
+            t, u, l, m, a, b, c, d, e, f, class.0, p, q, r, s, v, w, x, y, n, o,
+        ];
+        writer.records(&head, readings.iter().map(AccessPointReading::to_bytes));
+        return Ok(());
     }
-
-    fn write_fixed(&self, writer: &mut Writer<'_>) {
-        writer.mac(self.access_point);
-        writer.i8(self.rssi_dbm);
-        writer.u8(self.band.0);
-        writer.u8(self.channel);
-    }
-}
-
-fn write_snr(writer: &mut Writer<'_>, snr_db: i8) -> Result<(), EncodeError> {
-    writer.tlv(Element::SignalToNoise, |value| {
-        value.i8(snr_db);
+    writer.tlv(Element::STATION_MEASUREMENT, |writer| {
+        writer.mac(station);
+        writer.u8(class.0);
+        writer.u64(timestamp.0);
+        let count = u16::try_from(readings.len()).map_err(|_| EncodeError::TooLong {
+            what: "readings",
+            length: readings.len().saturating_mul(READING),
+            width: 2,
+        })?;
+        writer.u16(count);
+        for reading in readings {
+            writer.bytes(&reading.to_bytes());
+        }
         Ok(())
     })
-}
-
-fn write_antenna(writer: &mut Writer<'_>, antenna: u8) -> Result<(), EncodeError> {
-    writer.tlv(Element::Antenna, |value| {
-        value.u8(antenna);
-        Ok(())
-    })
-}
-
-/// A received Measurement Notification.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MeasurementNotification<'a> {
-    elements: Elements<'a>,
-}
-
-impl<'a> MeasurementNotification<'a> {
-    pub(super) fn decode(mut reader: Reader<'a>, profile: &'a WireProfile) -> Result<Self, DecodeError> {
-        let elements = Elements::read(&mut reader, profile, |meaning, tlv| {
-            if meaning == Some(Element::StationMeasurement) {
-                StationMeasurementRef::decode(tlv, profile)?;
-            }
-            Ok(())
-        })?;
-        Ok(Self { elements })
-    }
-
-    /// Looks again at a body that [`decode`](super::Message::decode) has accepted before.
-    pub(crate) const fn checked(body: &'a [u8], body_offset: usize, profile: &'a WireProfile) -> Self {
-        Self {
-            elements: Elements::checked(body, body_offset, profile),
-        }
-    }
-
-    pub(super) fn encode(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        let profile = self.elements.profile();
-        self.elements.iter().try_for_each(|(meaning, tlv)| {
-            let station = match meaning {
-                Some(Element::StationMeasurement) => StationMeasurementRef::decode(&tlv, profile).ok(),
-                _ => None,
-            };
-            match station {
-                Some(station) => station.encode(writer),
-                None => writer.unchanged(&tlv),
-            }
-        })
-    }
-
-    /// The measured stations, in the order of the wire.
-    pub fn stations(&self) -> impl Iterator<Item = StationMeasurementRef<'a>> + use<'a> {
-        let profile = self.elements.profile();
-        self.elements
-            .iter()
-            .filter(|(meaning, _)| *meaning == Some(Element::StationMeasurement))
-            .filter_map(move |(_, tlv)| StationMeasurementRef::fixed(&tlv, profile).ok())
-            .map(|(station, _)| station)
-    }
-
-    /// The elements of the body.
-    #[must_use]
-    pub const fn elements(&self) -> Elements<'a> {
-        self.elements
-    }
-}
-
-/// One station of a received notification.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StationMeasurementRef<'a> {
-    /// The station's MAC address.
-    pub station: MacAddr,
-    /// What kind of station it is.
-    pub class: StationClass,
-    /// When it was heard.
-    pub timestamp: Timestamp,
-    elements: Elements<'a>,
-}
-
-impl<'a> StationMeasurementRef<'a> {
-    /// Reads the fixed fields; the elements behind them are not looked at.
-    fn fixed(tlv: &Tlv<'a>, profile: &'a WireProfile) -> Result<(Self, Reader<'a>), DecodeError> {
-        let mut reader = tlv.reader(profile);
-        let station = reader.mac("station MAC address")?;
-        let class = StationClass(reader.u8("station class")?);
-        let timestamp = Timestamp(reader.u64("timestamp")?);
-        let rest = reader.clone();
-        let offset = reader.offset();
-        let elements = Elements::checked(reader.rest(), offset, profile);
-        Ok((
-            Self {
-                station,
-                class,
-                timestamp,
-                elements,
-            },
-            rest,
-        ))
-    }
-
-    fn decode(tlv: &Tlv<'a>, profile: &'a WireProfile) -> Result<Self, DecodeError> {
-        let (station, mut rest) = Self::fixed(tlv, profile)?;
-        Elements::read(&mut rest, profile, |meaning, tlv| {
-            if meaning == Some(Element::AccessPointReading) {
-                AccessPointReadingRef::decode(tlv, profile)?;
-            }
-            Ok(())
-        })?;
-        Ok(station)
-    }
-
-    fn encode(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        let profile = self.elements.profile();
-        writer.tlv(Element::StationMeasurement, |writer| {
-            write_station(writer, self.station, self.class, self.timestamp);
-            self.elements.iter().try_for_each(|(meaning, tlv)| {
-                let reading = match meaning {
-                    Some(Element::AccessPointReading) => AccessPointReadingRef::decode(&tlv, profile).ok(),
-                    _ => None,
-                };
-                match reading {
-                    Some(reading) => reading.encode(writer),
-                    None => writer.unchanged(&tlv),
-                }
-            })
-        })
-    }
-
-    /// What each access point heard, in the order of the wire.
-    pub fn access_points(&self) -> impl Iterator<Item = AccessPointReadingRef<'a>> + use<'a> {
-        let profile = self.elements.profile();
-        self.elements
-            .iter()
-            .filter(|(meaning, _)| *meaning == Some(Element::AccessPointReading))
-            .filter_map(move |(_, tlv)| AccessPointReadingRef::decode(&tlv, profile).ok())
-    }
-
-    /// The elements behind the fixed fields.
-    #[must_use]
-    pub const fn elements(&self) -> Elements<'a> {
-        self.elements
-    }
-
-    /// A copy that does not borrow. Elements without a meaning are not part of it.
-    #[must_use]
-    pub fn to_owned(&self) -> Measurement {
-        Measurement {
-            station: self.station,
-            class: self.class,
-            timestamp: self.timestamp,
-            access_points: self.access_points().map(|reading| reading.reading).collect(),
-        }
-    }
-}
-
-/// One reading of a received notification.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AccessPointReadingRef<'a> {
-    /// The values.
-    pub reading: AccessPointReading,
-    elements: Elements<'a>,
-}
-
-impl<'a> AccessPointReadingRef<'a> {
-    fn decode(tlv: &Tlv<'a>, profile: &'a WireProfile) -> Result<Self, DecodeError> {
-        let mut reader = tlv.reader(profile);
-        let access_point = reader.mac("access point MAC address")?;
-        let rssi_dbm = reader.i8("RSSI")?;
-        let band = Band(reader.u8("band")?);
-        let channel = reader.u8("channel")?;
-        let (mut snr_db, mut antenna, mut once) = (None, None, Once::default());
-        let elements = Elements::read(&mut reader, profile, |meaning, tlv| {
-            match meaning {
-                Some(element @ Element::SignalToNoise) => {
-                    once.note(element, tlv)?;
-                    snr_db = Some(value(tlv, element, profile, Reader::i8)?);
-                }
-                Some(element @ Element::Antenna) => {
-                    once.note(element, tlv)?;
-                    antenna = Some(value(tlv, element, profile, Reader::u8)?);
-                }
-                _ => {}
-            }
-            Ok(())
-        })?;
-        let reading = AccessPointReading {
-            access_point,
-            rssi_dbm,
-            band,
-            channel,
-            snr_db,
-            antenna,
-        };
-        Ok(Self { reading, elements })
-    }
-
-    fn encode(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        writer.tlv(Element::AccessPointReading, |writer| {
-            self.reading.write_fixed(writer);
-            self.elements
-                .iter()
-                .try_for_each(|(meaning, tlv)| match (meaning, &self.reading) {
-                    (
-                        Some(Element::SignalToNoise),
-                        AccessPointReading {
-                            snr_db: Some(snr), ..
-                        },
-                    ) => write_snr(writer, *snr),
-                    (
-                        Some(Element::Antenna),
-                        AccessPointReading {
-                            antenna: Some(antenna),
-                            ..
-                        },
-                    ) => write_antenna(writer, *antenna),
-                    _ => writer.unchanged(&tlv),
-                })
-        })
-    }
-
-    /// The elements behind the fixed fields.
-    #[must_use]
-    pub const fn elements(&self) -> Elements<'a> {
-        self.elements
-    }
 }

@@ -1,44 +1,14 @@
-//! The built-in profile: every number of the protocol, in one place.
+//! The built-in profile. The numbers of messages and elements stand in their declarations.
 
 use super::{
     ByteOrder, ElementNumber, FieldLayout, HeaderLayout, LengthCounts, MessageNumber, ProfileDefinition,
     Provenance, ServiceBit, TlvLayout,
 };
-use crate::wire::message::MessageType as M;
+use crate::wire::message::MessageType;
+use crate::wire::schema::Element;
 use crate::wire::services::Service;
-use crate::wire::tlv::Element as E;
 
-use Provenance::{Known, Ours, Recalled};
-
-/// Numbers printed by `show nmsp statistics connection` in the Catalyst 9800 configuration guide.
-const MESSAGES: [(M, u16, Provenance); 15] = [
-    (M::EchoRequest, 1, Recalled),
-    (M::EchoResponse, 2, Recalled),
-    (M::CapabilityNotification, 7, Recalled),
-    (M::MeasurementRequest, 13, Recalled),
-    (M::MeasurementResponse, 14, Recalled),
-    (M::MeasurementNotification, 15, Recalled),
-    (M::InformationRequest, 16, Recalled),
-    (M::InformationResponse, 17, Recalled),
-    (M::InformationNotification, 18, Recalled),
-    (M::StatisticsRequest, 20, Recalled),
-    (M::StatisticsResponse, 21, Recalled),
-    (M::StatisticsNotification, 22, Recalled),
-    (M::ServiceSubscribeRequest, 30, Recalled),
-    (M::ServiceSubscribeResponse, 31, Recalled),
-    (M::ApInfoNotification, 67, Recalled),
-];
-
-const ELEMENTS: [(E, u16, Provenance); 8] = [
-    (E::ProtocolVersion, 0x01, Ours),
-    (E::Services, 0x02, Ours),
-    (E::ServicesRejected, 0x03, Ours),
-    (E::SubscribeStatus, 0x04, Ours),
-    (E::StationMeasurement, 0x10, Ours),
-    (E::AccessPointReading, 0x11, Ours),
-    (E::SignalToNoise, 0x12, Ours),
-    (E::Antenna, 0x13, Ours),
-];
+use Provenance::{Known, Ours};
 
 pub(super) fn definition() -> ProfileDefinition {
     ProfileDefinition {
@@ -76,20 +46,20 @@ pub(super) fn definition() -> ProfileDefinition {
             length_counts: LengthCounts::Payload,
             provenance: Ours,
         },
-        messages: MESSAGES
-            .into_iter()
-            .map(|(message, number, provenance)| MessageNumber {
+        messages: MessageType::ALL
+            .iter()
+            .map(|&message| MessageNumber {
                 message,
-                number,
-                provenance,
+                number: message.built_in_number(),
+                provenance: message.provenance(),
             })
             .collect(),
-        elements: ELEMENTS
-            .into_iter()
-            .map(|(element, number, provenance)| ElementNumber {
+        elements: Element::ALL
+            .iter()
+            .map(|&element| ElementNumber {
                 element,
-                number,
-                provenance,
+                number: element.built_in_number().into(),
+                provenance: element.schema().provenance,
             })
             .collect(),
         services: Service::ALL

@@ -1,7 +1,8 @@
 //! A profile as tables for people. `PROTOCOL.md` contains them word for word, and a test keeps it so.
 
 use super::{LengthCounts, ProfileDefinition, Provenance};
-use crate::wire::numbers::{Band, StationClass, SubscribeStatus};
+use crate::wire::message::MessageType;
+use crate::wire::schema::{Child, Element, FieldSchema, Kind};
 
 pub(super) fn tables(profile: &ProfileDefinition) -> String {
     let mut out = String::new();
@@ -10,13 +11,26 @@ pub(super) fn tables(profile: &ProfileDefinition) -> String {
     messages(profile, &mut out);
     elements(profile, &mut out);
     services(profile, &mut out);
+    bodies(&mut out);
+    values_of_elements(&mut out);
     values(&mut out);
     out
 }
 
-fn table(out: &mut String, title: &str, columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+fn table(out: &mut String, title: &str, columns: &[&str], lines: impl IntoIterator<Item = Vec<String>>) {
+    section(out, title, "");
+    rows(out, columns, lines);
+}
+
+fn section(out: &mut String, title: &str, meaning: &str) {
     out.push_str(&format!("### {title}\n\n"));
+    if !meaning.is_empty() {
+        out.push_str(&format!("{}\n\n", meaning.trim()));
+    }
+}
+
+fn rows(out: &mut String, columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     out.push_str(&line(
         &columns
             .iter()
@@ -95,12 +109,7 @@ fn messages(profile: &ProfileDefinition, out: &mut String) {
             entry.number.to_string(),
             entry.message.name().to_owned(),
             entry.message.sender().to_string(),
-            if entry.message.has_body() {
-                "decoded"
-            } else {
-                "kept as bytes"
-            }
-            .to_owned(),
+            entry.message.body_name().to_owned(),
             entry.provenance.to_string(),
         ]
     };
@@ -110,18 +119,26 @@ fn messages(profile: &ProfileDefinition, out: &mut String) {
 
 fn elements(profile: &ProfileDefinition, out: &mut String) {
     let row = |entry: &super::ElementNumber| {
+        let schema = entry.element.schema();
+        let value = match schema.fields {
+            [field] if schema.exact => form(&field.kind),
+            _ => "see below".to_owned(),
+        };
+        let unit = match schema.fields {
+            [field] if schema.exact => field.unit.to_owned(),
+            _ => String::new(),
+        };
         vec![
             format!("{:#04x}", entry.number),
-            entry.element.name().to_owned(),
+            schema.name.to_owned(),
+            value,
+            unit,
+            schema.meaning.trim().to_owned(),
             entry.provenance.to_string(),
         ]
     };
-    table(
-        out,
-        "TLVs",
-        &["type", "element", "type is"],
-        profile.elements.iter().map(row),
-    );
+    let columns = ["type", "element", "value", "unit, range", "meaning", "type is"];
+    table(out, "TLVs", &columns, profile.elements.iter().map(row));
 }
 
 fn services(profile: &ProfileDefinition, out: &mut String) {
@@ -140,28 +157,153 @@ fn services(profile: &ProfileDefinition, out: &mut String) {
     );
 }
 
+/// One table for each kind of number and flags, in the order of their first use.
 fn values(out: &mut String) {
-    let named = |what: &'static str, value: u16, name: Option<&'static str>| {
+    let mut done = Vec::new();
+    for field in all_fields() {
+        let (what, names, bits) = match field.kind {
+            Kind::Number { what, names, .. } => (what, names, false),
+            Kind::Flags { what, names, .. } => (what, names, true),
+            _ => continue,
+        };
+        if done.contains(&what) {
+            continue;
+        }
+        done.push(what);
+        let row = |(value, name): &(u16, &str)| {
+            let value = if bits {
+                format!("{value:#06x}")
+            } else {
+                value.to_string()
+            };
+            vec![value, (*name).to_owned(), Provenance::Ours.to_string()]
+        };
+        let columns = [if bits { "mask" } else { "value" }, "meaning", "value is"];
+        table(out, &capitalised(what), &columns, names.iter().map(row));
+    }
+}
+
+/// Every field of every element, those of records too.
+fn all_fields() -> impl Iterator<Item = &'static FieldSchema> {
+    Element::ALL
+        .iter()
+        .flat_map(|element| element.schema().fields)
+        .flat_map(|field| {
+            let inner = match field.kind {
+                Kind::Records(record) => record.fields,
+                _ => &[],
+            };
+            core::iter::once(field).chain(inner)
+        })
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}
+
+/// One section for each body.
+fn bodies(out: &mut String) {
+    let mut done = Vec::new();
+    for message in MessageType::ALL {
+        if !done.contains(&message.body_name()) {
+            done.push(message.body_name());
+            children(
+                out,
+                &format!("Body {}", message.body_name()),
+                "",
+                message.elements(),
+            );
+        }
+    }
+}
+
+/// One section for each element that has more than one field, and for each record.
+fn values_of_elements(out: &mut String) {
+    let mut records = Vec::new();
+    for element in Element::ALL {
+        let schema = element.schema();
+        for field in schema.fields {
+            if let Kind::Records(record) = field.kind
+                && !records.iter().any(|(name, _)| *name == record.name)
+            {
+                records.push((record.name, record));
+            }
+        }
+        if schema.exact {
+            continue;
+        }
+        fields(out, schema.name, schema.meaning, schema.fields);
+        if !schema.children.is_empty() {
+            children_table(out, schema.children);
+        }
+    }
+    for (_, record) in records {
+        let title = format!("{} ({} bytes)", capitalised(record.name), record.length);
+        fields(out, &title, "", record.fields);
+    }
+}
+
+fn fields(out: &mut String, title: &str, meaning: &str, fields: &[FieldSchema]) {
+    let row = |field: &FieldSchema| {
         vec![
-            what.to_owned(),
-            value.to_string(),
-            name.unwrap_or_default().to_owned(),
-            Provenance::Ours.to_string(),
+            field.name.to_owned(),
+            form(&field.kind),
+            field.unit.to_owned(),
+            field.meaning.trim().to_owned(),
         ]
     };
-    let bands = Band::NAMED
-        .iter()
-        .map(|band| named("band", u16::from(band.0), band.name()));
-    let classes = StationClass::NAMED
-        .iter()
-        .map(|class| named("station class", u16::from(class.0), class.name()));
-    let statuses = SubscribeStatus::NAMED
-        .iter()
-        .map(|status| named("subscribe status", status.0, status.name()));
-    table(
+    section(out, title, meaning);
+    rows(
         out,
-        "Values",
-        &["field", "value", "meaning", "value is"],
-        bands.chain(classes).chain(statuses),
+        &["field", "form", "unit, range", "meaning"],
+        fields.iter().map(row),
     );
+}
+
+fn children(out: &mut String, title: &str, meaning: &str, children: &[Child]) {
+    section(out, title, meaning);
+    if children.is_empty() {
+        out.push_str("No element is defined.\n\n");
+    } else {
+        children_table(out, children);
+    }
+}
+
+fn children_table(out: &mut String, children: &[Child]) {
+    let row = |child: &Child| {
+        vec![
+            child.element.name().to_owned(),
+            child.occurrence.to_string(),
+            child.meaning.trim().to_owned(),
+        ]
+    };
+    rows(out, &["element", "occurs", "meaning"], children.iter().map(row));
+}
+
+/// The form of a field, for people.
+fn form(kind: &Kind) -> String {
+    let bits = |width: u8| 8 * u16::from(width);
+    match kind {
+        Kind::Mac => "MAC address, 6 bytes".to_owned(),
+        Kind::Unsigned(width) => format!("unsigned {} bits", bits(*width)),
+        Kind::Signed(width) => format!("signed {} bits", bits(*width)),
+        Kind::Timestamp => "time, unsigned 64 bits".to_owned(),
+        Kind::Ipv4 => "IPv4 address, 4 bytes".to_owned(),
+        Kind::Ipv6 => "IPv6 address, 16 bytes".to_owned(),
+        Kind::Services => "service mask, 64 bits".to_owned(),
+        Kind::Number { width, what, .. } => format!("{what}, {} bits", bits(*width)),
+        Kind::Flags { width, what, .. } => format!("{what}, {} flags", bits(*width)),
+        Kind::Text => "text to the end".to_owned(),
+        Kind::Octets => "bytes to the end".to_owned(),
+        Kind::Records(record) => format!(
+            "count (16 bits), then {} records of {} bytes",
+            record.name, record.length
+        ),
+        Kind::Civic => "civic address, RFC 4776".to_owned(),
+        Kind::Geodetic => "geodetic location, RFC 6225, 16 bytes".to_owned(),
+    }
 }

@@ -12,6 +12,22 @@ pub enum ByteOrder {
 }
 
 impl ByteOrder {
+    #[inline]
+    pub(crate) const fn u16(self, bytes: [u8; 2]) -> u16 {
+        match self {
+            Self::BigEndian => u16::from_be_bytes(bytes),
+            Self::LittleEndian => u16::from_le_bytes(bytes),
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn u64(self, bytes: [u8; 8]) -> u64 {
+        match self {
+            Self::BigEndian => u64::from_be_bytes(bytes),
+            Self::LittleEndian => u64::from_le_bytes(bytes),
+        }
+    }
+
     /// The number that up to four bytes stand for. Two and four bytes, the usual widths, are one load.
     #[inline]
     pub(crate) fn uint(self, bytes: &[u8]) -> u32 {

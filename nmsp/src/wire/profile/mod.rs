@@ -17,8 +17,8 @@ pub(crate) use numbering::Numbered;
 
 use super::message::MessageType;
 use super::numbers::{MessageId, TlvType};
+use super::schema::Element;
 use super::services::{Service, Services};
-use super::tlv::Element;
 use numbering::Numbering;
 
 /// How well a number is known.
@@ -222,6 +222,8 @@ pub struct WireProfile {
     bit_to_wire: [u8; 64],
     wire_to_bit: [u8; 64],
     bits_in_place: bool,
+    /// Whether TLVs have types and lengths of two big-endian bytes each, and the length counts the value.
+    common_tlvs: bool,
 }
 
 impl WireProfile {
@@ -261,11 +263,16 @@ impl WireProfile {
                 .iter()
                 .map(|entry| (entry.element, entry.number)),
         )?;
-        messages.require(MessageType::WITH_BODY)?;
-        elements.require(Element::ALL)?;
+        messages.require(MessageType::NEEDED)?;
+        elements.require(Element::NEEDED)?;
         let (bit_to_wire, wire_to_bit) = service_permutation(&definition.services)?;
         let bits_in_place = bit_to_wire.iter().zip(0_u8..).all(|(wire, bit)| *wire == bit);
+        let common_tlvs = definition.byte_order == ByteOrder::BigEndian
+            && definition.tlv.type_width == 2
+            && definition.tlv.length_width == 2
+            && definition.tlv.length_counts == LengthCounts::Payload;
         Ok(Self {
+            common_tlvs,
             definition,
             messages,
             elements,
@@ -336,6 +343,21 @@ impl WireProfile {
     #[must_use]
     pub fn describe(&self) -> String {
         describe::tables(&self.definition)
+    }
+
+    #[inline]
+    pub(crate) const fn has_common_tlvs(&self) -> bool {
+        self.common_tlvs
+    }
+
+    /// The number of an element, if TLVs have the common layout.
+    #[inline]
+    pub(crate) fn common_tlv_type(&self, element: Element) -> Option<u16> {
+        if self.common_tlvs {
+            self.elements.number(element)
+        } else {
+            None
+        }
     }
 
     #[inline]
@@ -515,7 +537,7 @@ mod tests {
         assert!(refuse(|d| d.header.version_spoken = 256).contains("version 256"));
         assert!(refuse(|d| d.tlv.length_width = 0).contains("TLV length"));
         assert!(refuse(|d| d.messages[0].number = 2).contains("given twice"));
-        assert!(refuse(|d| d.elements.remove(0).number = 2).contains("has no number"));
+        assert!(refuse(|d| d.elements.retain(|e| e.number != 1)).contains("has no number"));
         assert!(refuse(|d| d.services[3].bit = 64).contains("does not fit"));
         assert!(refuse(|d| d.services[3].bit = 2).contains("given twice"));
     }
