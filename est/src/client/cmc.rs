@@ -11,7 +11,7 @@ use crate::error::WireError;
 use crate::exchange::{ClientError, Expectation, Issued, Outcome, RequestBody, answer};
 use crate::operation::Operation;
 use crate::request::KeyAndRequest;
-use crate::request::cmc::{AnswerCheck, CmcAnswer, CmcAnswerError, CmcRequest};
+use crate::request::cmc::{AnswerCheck, CmcAnswer, CmcAnswerError, CmcRequest, read_simple};
 use crate::wire::certs_only::DEFAULT_MAX_LENGTH;
 use crate::wire::media_type::MediaType;
 
@@ -20,10 +20,13 @@ use crate::wire::media_type::MediaType;
 pub enum CmcOutcome<T = CmcAnswer> {
     /// What the server answers. It may well be a refusal: see [`CmcAnswer::granted`] and [`CmcAnswer::done`].
     Answer(T),
-    /// The request waits for approval; send it again after this time.
+    /// The request waits for approval (HTTP status 202). After this time, send it again, or ask for its outcome by the
+    /// control `queryPending` with the token of the answer.
     Pending {
         /// The time to wait.
         retry_after: Duration,
+        /// What the server answers, when there is a CMC message in the body: [`CmcAnswer::pend_info`] has the token.
+        answer: Option<T>,
     },
 }
 
@@ -35,13 +38,34 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; [`ClientError::Cmc`] when the answer cannot be accepted.
     pub async fn fullcmc(&self, request: &CmcRequest) -> Result<CmcOutcome, ClientError> {
-        let message = match self.fullcmc_message(request.der()).await? {
-            CmcOutcome::Answer(message) => message,
-            CmcOutcome::Pending { retry_after } => return Ok(CmcOutcome::Pending { retry_after }),
-        };
+        let outcome = self.fullcmc_message(request.der()).await?;
+        self.read_cmc(outcome, |message, check| request.read(message, check))
+    }
+
+    /// Sends a Simple PKI Request, which is a PKCS #10 request in DER, and reads the answer: certificates alone, or a
+    /// Full PKI Response that says why there are none.
+    ///
+    /// # Errors
+    /// As [`Client::fullcmc`].
+    pub async fn fullcmc_simple(&self, csr_der: &[u8]) -> Result<CmcOutcome, ClientError> {
+        let outcome = self.fullcmc_message(csr_der).await?;
+        self.read_cmc(outcome, read_simple)
+    }
+
+    fn read_cmc(
+        &self,
+        outcome: CmcOutcome<Vec<u8>>,
+        read: impl Fn(&[u8], &AnswerCheck<'_>) -> Result<CmcAnswer, CmcAnswerError>,
+    ) -> Result<CmcOutcome, ClientError> {
         let anchors = self.config().server_anchors()?;
-        let read = request.read(&message, &AnswerCheck::new(&anchors, now()))?;
-        Ok(CmcOutcome::Answer(read))
+        let check = AnswerCheck::new(&anchors, now());
+        Ok(match outcome {
+            CmcOutcome::Answer(message) => CmcOutcome::Answer(read(&message, &check)?),
+            CmcOutcome::Pending { retry_after, answer } => CmcOutcome::Pending {
+                retry_after,
+                answer: answer.map(|message| read(&message, &check)).transpose()?,
+            },
+        })
     }
 
     /// The certificate that a CMC answer grants for this request: found by its key, verified against the anchors and
@@ -72,7 +96,17 @@ impl Client {
                 let empty = || CmcAnswerError::Content(WireError::Empty { what: "CMC response" });
                 Ok(CmcOutcome::Answer(found.ok_or_else(empty)?))
             }
-            Outcome::Pending { retry_after } => Ok(CmcOutcome::Pending { retry_after }),
+            Outcome::Pending {
+                retry_after,
+                response,
+            } => Ok(CmcOutcome::Pending {
+                retry_after,
+                // A server without CMC messages for this says it by the status alone, or with a text for people.
+                answer: answer::binary(&response, DEFAULT_MAX_LENGTH, is_cmc_response)
+                    .ok()
+                    .flatten()
+                    .filter(|_| answer::is_pkcs7(response.headers())),
+            }),
             other => Err(unexpected(&other)),
         }
     }

@@ -318,7 +318,7 @@ impl Client {
             Outcome::Answer(response) => {
                 answer::certificates(&response).map(SimpleEnrollResponse::Certificates)
             }
-            Outcome::Pending { retry_after } => Ok(SimpleEnrollResponse::Pending { retry_after }),
+            Outcome::Pending { retry_after, .. } => Ok(SimpleEnrollResponse::Pending { retry_after }),
             other => Err(unexpected(&other)),
         }
     }

@@ -94,7 +94,7 @@ impl Client {
     ) -> Result<ServerKeyOutcome, ClientError> {
         let response = match self.ask(Operation::ServerKeyGen, body_of(&request)).await? {
             Outcome::Answer(response) => response,
-            Outcome::Pending { retry_after } => {
+            Outcome::Pending { retry_after, .. } => {
                 let request = Box::new(request);
                 return Ok(ServerKeyOutcome::Pending { request, retry_after });
             }

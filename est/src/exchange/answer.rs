@@ -86,7 +86,7 @@ pub fn is_cut_off(headers: &HeaderMap, body: &[u8]) -> bool {
 }
 
 /// Whether the body is labelled as a CMS message.
-pub(super) fn is_pkcs7(headers: &HeaderMap) -> bool {
+pub(crate) fn is_pkcs7(headers: &HeaderMap) -> bool {
     let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = text.and_then(|text| MediaType::parse(text).ok());
     media_type.is_some_and(|found| {

@@ -141,6 +141,9 @@ pub enum Outcome {
     Pending {
         /// The time to wait.
         retry_after: Duration,
+        /// The answer with status 202: that to a CMC request says in its body what it waits for (RFC 5272 section
+        /// 6.1.1).
+        response: Response<Bytes>,
     },
     /// The certificates of a first contact, one of which has the fingerprint that was expected or confirmed.
     Trusted {
@@ -167,9 +170,9 @@ impl fmt::Debug for Outcome {
         match self {
             Self::Answer(response) => shown(f, "Answer", response),
             Self::Nothing => f.write_str("Nothing"),
-            Self::Pending { retry_after } => {
+            Self::Pending { retry_after, .. } => {
                 let mut pending = f.debug_struct("Pending");
-                pending.field("retry_after", retry_after).finish()
+                pending.field("retry_after", retry_after).finish_non_exhaustive()
             }
             Self::Trusted { anchor, .. } => {
                 let mut trusted = f.debug_struct("Trusted");
@@ -572,7 +575,10 @@ impl<'a> Exchange<'a> {
         let policy = self.settings.pending;
         let total = self.waited.saturating_add(wait);
         if self.waits >= policy.attempts || total > policy.total {
-            return Action::Done(Outcome::Pending { retry_after: wait });
+            return Action::Done(Outcome::Pending {
+                retry_after: wait,
+                response: response.clone(),
+            });
         }
         self.waits += 1;
         self.waited = total;

@@ -38,6 +38,7 @@ mod operations;
 mod path;
 mod proof_of_possession;
 mod refusal;
+mod registrar;
 mod response;
 mod revocation_list;
 mod server_key_generation;
@@ -71,7 +72,8 @@ pub use server_key_generation::{
     PendingKeys, RecipientCertificate, ServerKeyGenerationSettings, ServerKeyKind, SharedKeysError,
     parse_shared_keys,
 };
-pub use simple_reenroll::{CMC_REGISTRATION_AUTHORITY, ReenrollmentPolicy};
+pub use registrar::CMC_REGISTRATION_AUTHORITY;
+pub use simple_reenroll::ReenrollmentPolicy;
 
 use crate::auth::Client;
 use crate::wire::label::PathLabel;

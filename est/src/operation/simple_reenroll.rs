@@ -1,21 +1,15 @@
 //! `simplereenroll`: a certificate for a subject that has one (RFC 7030, section 4.2.2).
 
-use const_oid::ObjectIdentifier;
 use pki_common::Certificate;
 
 use super::certificate_names::{
     SUBJECT_ALT_NAME, describe_alternative_names, extension, requested_names, same_alternative_names,
     same_subject,
 };
+use super::registrar::is_registrar;
 use super::{LabelService, OperationRequest, OperationResponse, Refusal, change_subject_name, enrollment};
 use crate::ca::EnrollOperation;
-use crate::wire::asn1::{Reader, Rules, tag};
 use crate::wire::csr::{CertificationRequest, VerifiedCsr, subject_text_of};
-
-const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
-
-/// `id-kp-cmcRA` (RFC 6402, section 2.10): the extended key usage of a registration authority.
-pub const CMC_REGISTRATION_AUTHORITY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.28");
 
 /// What a re-enrolment demands.
 ///
@@ -113,22 +107,4 @@ impl ReenrollmentPolicy {
         }
         Ok(())
     }
-}
-
-/// Whether a certificate has the extended key usage `id-kp-cmcRA`. `anyExtendedKeyUsage` does not count: it says that
-/// the key may be used for anything, not that its holder is a registration authority.
-pub(super) fn is_registrar(certificate: &Certificate) -> bool {
-    let Some(value) = extension(certificate.der(), &EXTENDED_KEY_USAGE) else {
-        return false;
-    };
-    let Ok(usages) = Reader::new(&value, Rules::Der).sequence("extKeyUsage") else {
-        return false;
-    };
-    let mut usages = usages.reader(Rules::Der);
-    while let Ok(usage) = usages.expect(tag::OBJECT_IDENTIFIER, "an OBJECT IDENTIFIER", "extKeyUsage") {
-        if usage.content == CMC_REGISTRATION_AUTHORITY.as_bytes() {
-            return true;
-        }
-    }
-    false
 }

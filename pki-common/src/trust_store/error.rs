@@ -19,6 +19,9 @@ pub enum Usage {
     Client,
     /// The peer is a TLS server: `id-kp-serverAuth`.
     Server,
+    /// The peer signs CMC responses: `id-kp-cmcCA` or `id-kp-cmcRA` (RFC 6402 section 2.10), or `id-kp-serverAuth`,
+    /// because an EST server may sign with its own certificate (RFC 7030 section 4.3.2).
+    CmcResponder,
 }
 
 impl fmt::Display for Usage {
@@ -26,6 +29,7 @@ impl fmt::Display for Usage {
         f.write_str(match self {
             Self::Client => "TLS client authentication (clientAuth)",
             Self::Server => "TLS server authentication (serverAuth)",
+            Self::CmcResponder => "the signing of CMC responses (id-kp-cmcCA, id-kp-cmcRA or serverAuth)",
         })
     }
 }

@@ -1,10 +1,41 @@
-//! Extended key usage, for certificates that rustls-webpki does not look at.
+//! Extended key usage: what each [`Usage`] accepts.
 
 use rustls_pki_types::CertificateDer;
+use webpki::{ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, KeyUsage};
 use x509_parser::extensions::ExtendedKeyUsage;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::{TrustError, Usage};
+
+/// `id-kp-serverAuth`, `id-kp-cmcCA` and `id-kp-cmcRA`, the contents of their encodings.
+const CMC_RESPONDER: [&[u8]; 3] = [
+    b"\x2b\x06\x01\x05\x05\x07\x03\x01",
+    b"\x2b\x06\x01\x05\x05\x07\x03\x1b",
+    b"\x2b\x06\x01\x05\x05\x07\x03\x1c",
+];
+
+/// For rustls-webpki, which asks it about the peer's certificate and those of its issuers.
+impl ExtendedKeyUsageValidator for Usage {
+    fn validate(&self, mut usages: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        match self {
+            Self::Client => KeyUsage::client_auth().validate(usages),
+            Self::Server => KeyUsage::server_auth().validate(usages),
+            Self::CmcResponder => {
+                let accepted = CMC_RESPONDER.map(KeyPurposeId::new);
+                let mut absent = true;
+                let found = usages.try_fold(false, |found, usage| {
+                    absent = false;
+                    usage.map(|usage| found || accepted.contains(&usage))
+                })?;
+                if found || absent {
+                    return Ok(());
+                }
+                // The usages that are there are told by the caller, who has the whole certificate.
+                KeyUsage::required(CMC_RESPONDER[1]).validate(usages)
+            }
+        }
+    }
+}
 
 /// Refuses a certificate whose extended key usage is present and does not include `usage`.
 pub(super) fn check_purpose(der: &CertificateDer<'_>, subject: &str, usage: Usage) -> Result<(), TrustError> {
@@ -19,6 +50,11 @@ pub(super) fn check_purpose(der: &CertificateDer<'_>, subject: &str, usage: Usag
     let included = match usage {
         Usage::Client => extension.value.client_auth,
         Usage::Server => extension.value.server_auth,
+        Usage::CmcResponder => {
+            let others = extension.value.other.iter();
+            extension.value.server_auth
+                || others.into_iter().any(|oid| CMC_RESPONDER.contains(&oid.as_bytes()))
+        }
     };
     if included || extension.value.any {
         return Ok(());

@@ -83,10 +83,6 @@ impl TrustStore {
         let provider = crypto_provider().map_err(|error| TrustError::CannotVerify {
             detail: error.to_string(),
         })?;
-        let key_usage = match usage {
-            Usage::Client => webpki::KeyUsage::client_auth(),
-            Usage::Server => webpki::KeyUsage::server_auth(),
-        };
         let explain = |error: webpki::Error| self.explain(&error, end_entity, intermediates, usage);
         let parsed = EndEntityCert::try_from(end_entity.der()).map_err(explain)?;
         let verified = parsed
@@ -95,7 +91,7 @@ impl TrustStore {
                 &self.webpki_anchors,
                 intermediates,
                 now,
-                key_usage,
+                usage,
                 None,
                 None,
             )

@@ -38,7 +38,9 @@ use super::{LabelService, Operation, OperationRequest, OperationResponse, Refusa
 use crate::ca::EnrollOperation;
 use crate::wire::asn1::{Reader, Rules, tag};
 use crate::wire::base64;
-use crate::wire::cmc::{BodyPartId, CmcFailInfo, CmcLimits, CmcStatusInfo, ID_CCT_PKI_DATA, PkiData};
+use crate::wire::cmc::{
+    BodyPartId, CmcFailInfo, CmcLimits, CmcStatusInfo, ID_CCT_PKI_DATA, PkiData, TaggedRequest,
+};
 use crate::wire::cms::signed_data::SignedData;
 use crate::wire::cms::{self, CmsLimits, ID_SIGNED_DATA};
 use crate::wire::csr::UnverifiedCsr;
@@ -154,7 +156,12 @@ async fn simple(exchange: &Exchange<'_>, message: &[u8]) -> Result<OperationResp
     let outcome = match checked {
         Ok(checked) => {
             let requester = enrollment::requester(exchange.request);
-            requests::enroll(exchange, checked, requester, id, message).await
+            // As the token of a Full PKI Request, by which the client may ask for the outcome.
+            let token = TaggedRequest::Pkcs10 {
+                id,
+                request: message.to_vec(),
+            };
+            requests::enroll(exchange, checked, requester, id, &token.to_der()).await
         }
         Err(status) => requests::Outcome::Status(status),
     };

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use const_oid::ObjectIdentifier;
 use der::Decode as _;
-use pki_common::Certificate;
 use rustls_pki_types::CertificateDer;
-use x509_cert::Certificate as ParsedCertificate;
-use x509_cert::ext::pkix::ExtendedKeyUsage;
 
 use super::controls::Plan;
 use super::identity::Identification;
@@ -17,6 +14,8 @@ use crate::ca::{
     ChannelBindingState, EnrollError, EnrollOutcome, EnrollRequest, PolicyRefusal, PolicyRule, Requester,
 };
 use crate::error::{CsrError, WireError};
+use crate::operation::certificate_names::{SUBJECT_ALT_NAME, extension};
+use crate::operation::registrar::is_registrar;
 use crate::wire::cmc::{
     BodyPartId, CmcFailInfo, CmcStatusInfo, MacProof, PendInfo, ProofOfPossession, TaggedRequest,
     identity_proof, oid,
@@ -25,10 +24,9 @@ use crate::wire::csr::{CertificationRequest, UnverifiedCsr, VerifiedCsr};
 
 /// `id-alg-noSignature` (RFC 5272 appendix C.1): a request whose maker cannot sign.
 const NO_SIGNATURE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.6.2");
-/// `id-kp-cmcRA` (RFC 6402 section 2.10).
-const ID_KP_CMC_RA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.28");
-const EXT_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
-const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+
+/// What a query is told whose token was made elsewhere.
+pub(super) const UNKNOWN_TOKEN: &str = "the token is not one of this server";
 
 /// What became of one request.
 #[derive(Debug)]
@@ -80,8 +78,7 @@ pub(super) async fn query(context: &Context<'_>, token: &[u8], id: BodyPartId) -
     match TaggedRequest::from_der(token) {
         Ok(request) if !matches!(request, TaggedRequest::Other(_)) => process(context, &request, id).await,
         _ => {
-            let text = "the token is not one of this server";
-            Outcome::Status(CmcStatusInfo::failed(&[id], CmcFailInfo::BAD_REQUEST, text))
+            Outcome::Status(CmcStatusInfo::failed(&[id], CmcFailInfo::BAD_REQUEST, UNKNOWN_TOKEN))
         }
     }
 }
@@ -239,27 +236,11 @@ fn check_subject(context: &Context<'_>, csr: &VerifiedCsr, id: BodyPartId) -> Re
         .iter()
         .find(|extension| extension.oid == SUBJECT_ALT_NAME)
         .map(|extension| extension.value.clone());
-    if asked != extension_value(certificate, SUBJECT_ALT_NAME) {
+    if asked != extension(certificate.der(), &SUBJECT_ALT_NAME) {
         let text = "the subject alternative names are not those of the certificate that signed the request";
         return Err(failed(text.to_owned()));
     }
     Ok(())
-}
-
-/// Whether the certificate is for a registration authority.
-pub(super) fn is_registrar(certificate: &Certificate) -> bool {
-    extension_value(certificate, EXT_KEY_USAGE)
-        .and_then(|value| ExtendedKeyUsage::from_der(&value).ok())
-        .is_some_and(|usages| usages.0.contains(&ID_KP_CMC_RA))
-}
-
-fn extension_value(certificate: &Certificate, oid: ObjectIdentifier) -> Option<Vec<u8>> {
-    let parsed = ParsedCertificate::from_der(certificate.der()).ok()?;
-    let extensions = parsed.tbs_certificate.extensions?;
-    let extension = extensions
-        .into_iter()
-        .find(|extension| extension.extn_id == oid)?;
-    Some(extension.extn_value.into_bytes())
 }
 
 fn signature_algorithm(request: &CertificationRequest) -> Option<ObjectIdentifier> {

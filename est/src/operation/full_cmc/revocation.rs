@@ -7,6 +7,7 @@ use super::signature::SignedBy;
 use super::{Exchange, requests};
 use crate::ca::serial::SerialNumber;
 use crate::ca::{RevocationReason, RevokeRequest};
+use crate::operation::registrar::is_registrar;
 use crate::wire::cmc::{BodyPartId, CmcFailInfo, CmcStatusInfo, RevokeRequestControl};
 
 /// Revokes a certificate for its holder or a registrar, who has signed the request.
@@ -25,13 +26,13 @@ pub(super) async fn revoke(
         let text = "a revocation must be signed with the certificate itself or by a registrar";
         return failed(CmcFailInfo::BAD_IDENTITY, text);
     };
-    let registrar = exchange.settings.accept_registrars && requests::is_registrar(signer);
+    let registrar = exchange.settings.accept_registrars && is_registrar(signer);
     if !registrar && !is_the_signers(request, signer) {
         let text = "the certificate to be revoked is not the one that signed the request";
         return failed(CmcFailInfo::BAD_IDENTITY, text);
     }
     match exchange.service.authority.ca_certificates().await {
-        Ok(certificates) if is_issuer(&certificates, &request.issuer) => {}
+        Ok(certificates) if is_issuer(certificates.first(), &request.issuer) => {}
         Ok(_) => {
             let text = "the certificate was not issued by this authority";
             return failed(CmcFailInfo::BAD_CERT_ID, text);
@@ -66,12 +67,11 @@ fn is_the_signers(request: &RevokeRequestControl, signer: &Certificate) -> bool 
     request.issuer == signer.issuer_der() && magnitude(&request.serial) == magnitude(signer.serial_number())
 }
 
-/// Whether one of the authority's certificates has this subject.
-fn is_issuer(certificates: &[rustls_pki_types::CertificateDer<'_>], issuer: &[u8]) -> bool {
-    certificates
-        .iter()
-        .filter_map(|der| Certificate::from_der(der).ok())
-        .any(|certificate| certificate.subject_der() == issuer)
+/// Whether the authority's own certificate has this subject. What stands above it has issued nothing that is on record
+/// here, and the same serial number may be there for another certificate.
+fn is_issuer(own: Option<&rustls_pki_types::CertificateDer<'_>>, issuer: &[u8]) -> bool {
+    own.and_then(|der| Certificate::from_der(der).ok())
+        .is_some_and(|certificate| certificate.subject_der() == issuer)
 }
 
 /// An INTEGER's octets without the leading zeros.

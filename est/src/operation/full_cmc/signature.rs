@@ -3,6 +3,7 @@
 use pki_common::Certificate;
 use pki_common::trust_store::Usage;
 
+use super::requests::UNKNOWN_TOKEN;
 use super::{Exchange, FullCmcSettings, requests};
 use crate::wire::cmc::{BodyPartId, CmcFailInfo, CmcStatusInfo, Control, PkiData, TaggedRequest, oid};
 use crate::wire::cms::CertificateIdentifier;
@@ -47,6 +48,9 @@ pub(super) fn verify(
                 .map_err(|error| failed(CmcFailInfo::BAD_MESSAGE_CHECK, error.to_string()));
         }
     }
+    if let Some(id) = unreadable_token(data) {
+        return Err(CmcStatusInfo::failed(&[id], CmcFailInfo::BAD_REQUEST, UNKNOWN_TOKEN));
+    }
     let text = format!(
         "the signer with {} has no certificate in the message, and no request in it has this key",
         signer.identifier()
@@ -81,6 +85,19 @@ fn candidates(exchange: &Exchange<'_>, data: &PkiData) -> Vec<CertificationReque
         .filter_map(|request| requests::read(exchange, &request).ok())
         .map(|csr| csr.unverified_contents().clone())
         .collect()
+}
+
+/// A query whose token was not made here: nothing in it tells the key that may have signed.
+fn unreadable_token(data: &PkiData) -> Option<BodyPartId> {
+    data.controls()
+        .iter()
+        .filter(|control| control.oid == oid::QUERY_PENDING)
+        .find(|control| match control.control() {
+            Ok(Control::QueryPending(token)) => TaggedRequest::from_der(&token)
+                .map_or(true, |request| matches!(request, TaggedRequest::Other(_))),
+            _ => false,
+        })
+        .map(|control| control.id)
 }
 
 /// By the identifier that the request asks for in its extension, or the one that RFC 5280 computes.

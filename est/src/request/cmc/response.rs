@@ -1,12 +1,16 @@
 //! What a server answers to a CMC request.
 
+use const_oid::AssociatedOid as _;
+use der::Decode as _;
 use pki_common::signature::SignaturePolicy;
 use pki_common::trust_store::{TrustError, TrustStore, Usage};
 use pki_common::{Certificate, Diagnose, Escaped, Failure, Rung};
 use rustls_pki_types::{CertificateDer, UnixTime};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage};
 
 use super::CmcRequest;
 use crate::error::WireError;
+use crate::request::issued;
 use crate::wire::cmc::{
     BodyPartId, BodyPartReference, CmcLimits, CmcStatus, CmcStatusInfo, Control, ID_CCT_PKI_RESPONSE,
     PendInfo, PkiResponse, oid,
@@ -17,8 +21,9 @@ use crate::wire::cms::{CmsError, CmsLimits, ID_DATA};
 /// What an answer is checked against.
 #[derive(Clone, Copy, Debug)]
 pub struct AnswerCheck<'a> {
-    /// Who may have signed it: the authority itself, or somebody certified by it. A signer's extended key usage, if
-    /// there is one, must include `serverAuth`.
+    /// Who may have signed it: the authority itself, or somebody certified by it whose extended key usage says that it
+    /// speaks for the authority (`id-kp-cmcCA`, RFC 6402 section 2.10), that it is a registration authority
+    /// (`id-kp-cmcRA`, which RFC 7030 section 3.6.1 asks of EST servers) or a TLS server.
     pub anchors: &'a TrustStore,
     /// Which signatures are accepted.
     pub policy: SignaturePolicy,
@@ -57,6 +62,12 @@ pub enum CmcAnswerError {
     /// Somebody signed whom we do not trust.
     #[error("the signer of the CMC response is not trusted: {0}")]
     Signer(TrustError),
+    /// The signer is certified, but nothing says that it speaks for an authority.
+    #[error("the certificate {} may not sign CMC responses: it is no authority and has no extended key usage", Escaped::new(subject))]
+    NotAuthorized {
+        /// The subject of the signer's certificate.
+        subject: String,
+    },
     /// The answer to another request: its transaction identifier or nonce is another one, or missing.
     #[error("the CMC response belongs to another request: its {0} is not the one that was sent")]
     OtherExchange(&'static str),
@@ -111,6 +122,10 @@ impl Diagnose for CmcAnswerError {
                 Rung::Body,
                 "Trust the authority that certified the signer, or ask another server.",
             ),
+            Self::NotAuthorized { .. } => (
+                Rung::Body,
+                "Let the server sign with a certificate for id-kp-cmcCA, id-kp-cmcRA or serverAuth, or with the authority's own.",
+            ),
             Self::OtherExchange(_) => (
                 Rung::Body,
                 "Ask again; if it happens twice, somebody between client and server replays answers.",
@@ -152,6 +167,12 @@ impl CmcAnswer {
             return Err(CmcAnswerError::NoCertificate);
         }
         Ok(&self.certificates)
+    }
+
+    /// When and how to ask again for what is undecided, when the server says so.
+    #[must_use]
+    pub fn pend_info(&self) -> Option<&PendInfo> {
+        self.statuses.iter().find_map(CmcStatusInfo::pend_info)
     }
 
     /// Whether one body part was done: for controls that yield no certificate, for instance a revocation.
@@ -208,6 +229,23 @@ pub(super) fn read(
     Ok(answer)
 }
 
+/// A certificate without any extended key usage may be used for all of them (RFC 5280 section 4.2.1.12), but that
+/// makes nobody the voice of an authority: every device could be one.
+fn check_authorized(signer: &Certificate) -> Result<(), CmcAnswerError> {
+    let extensions = issued::extensions(signer)?;
+    let value = |oid| extensions.iter().find(|extension| extension.oid == oid);
+    let is_authority = value(BasicConstraints::OID)
+        .and_then(|extension| BasicConstraints::from_der(&extension.value).ok())
+        .is_some_and(|constraints| constraints.ca);
+    // What the usages are has been checked with the path.
+    if is_authority || value(ExtendedKeyUsage::OID).is_some() {
+        return Ok(());
+    }
+    Err(CmcAnswerError::NotAuthorized {
+        subject: signer.subject().to_owned(),
+    })
+}
+
 fn is_about_the_whole(status: &CmcStatusInfo) -> bool {
     status.status == CmcStatus::FAILED && status.is_about(BodyPartId::WHOLE)
 }
@@ -255,10 +293,11 @@ fn read_message(
             .validate(
                 &signer.certificate,
                 signed.certificates(),
-                Usage::Server,
+                Usage::CmcResponder,
                 check.now,
             )
             .map_err(CmcAnswerError::Signer)?;
+        check_authorized(&signer.certificate)?;
     }
     answer.signer = signers.into_iter().next().map(|signer| signer.certificate);
     let content = signed.content().ok_or(CmsError::NoContent)?;

@@ -1,31 +1,33 @@
 //! `est cmc`
 
+mod octets;
+mod statuses;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use pki_common::Diagnose as _;
 use pki_common::identity::Identity;
 use pki_common::tls::crypto_provider;
 use rand_core::{OsRng, RngCore as _};
 use rustls_pki_types::{PrivateKeyDer, UnixTime};
-use serde_json::{Value, json};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::CliError;
 use super::connection::{CredentialArguments, ServerArguments};
 use super::csr::SubjectArguments;
 use super::enroll::{Destination, kept_request, read_key};
-use super::files::{print, print_error, read_password};
+use super::files::{print, print_error, read_password, write_public};
 use super::report::{self, Output};
+use octets::{Octets, hex, octets, token};
+use statuses::{granted, line, object};
 use crate::ca::RevocationReason;
 use crate::client::{Client, ClientConfig, CmcOutcome};
 use crate::request::KeyAndRequest;
-use crate::request::cmc::{
-    AnswerCheck, CmcAnswer, CmcAnswerError, CmcRequest, CmcRequestBuilder, RANDOM_OCTETS, read_simple,
-};
-use crate::wire::cmc::{BodyPartReference, CmcStatusInfo, Control, RevokeRequestControl};
+use crate::request::cmc::{CmcAnswer, CmcRequest, CmcRequestBuilder, RANDOM_OCTETS};
+use crate::wire::cmc::{Control, PendInfo, RevokeRequestControl};
 use crate::wire::cms::signed_data::Signer;
 
 #[derive(Debug, Args)]
@@ -72,10 +74,10 @@ struct MessageArguments {
     /// A file whose first line is the shared secret; `-` for the standard input.
     #[arg(long, value_name = "FILE", requires = "identification")]
     secret_file: Option<PathBuf>,
-    /// Ask for the outcome of a request that waits, by the token that an earlier call printed, with --existing-key and
-    /// the same subject.
-    #[arg(long, value_name = "TOKEN", requires = "existing_key", value_parser = octets)]
-    query: Option<Octets>,
+    /// Ask for the outcome of a request that waits, by the token that an earlier call printed, or @FILE that it kept
+    /// the token in; with --existing-key, and with the same subject or --csr.
+    #[arg(long, value_name = "TOKEN", requires = "existing_key")]
+    query: Option<String>,
     /// Revoke the certificate with this serial number (hexadecimal) instead of asking for one. The request is signed
     /// with --certificate, whose issuer must have issued it.
     #[arg(long, value_name = "SERIAL", requires = "certificate", value_parser = octets, conflicts_with_all = ["query", "existing_key", "out_certificate", "subject", "mac", "names"])]
@@ -83,33 +85,6 @@ struct MessageArguments {
     /// The reason of the revocation, as in `est ca revoke`.
     #[arg(long, default_value = "unspecified", requires = "revoke")]
     reason: RevocationReason,
-}
-
-/// Octets in hexadecimal.
-#[derive(Debug, Clone)]
-struct Octets(Vec<u8>);
-
-fn octets(text: &str) -> Result<Octets, String> {
-    let digits: String = text.chars().filter(|c| *c != ':').collect();
-    let digits = digits.strip_prefix("0x").unwrap_or(&digits).to_owned();
-    let digits = if digits.len().is_multiple_of(2) {
-        digits
-    } else {
-        format!("0{digits}")
-    };
-    let mut found = Vec::new();
-    let mut rest = digits.as_str();
-    while let Some((pair, tail)) = rest.split_at_checked(2) {
-        let octet = u8::from_str_radix(pair, 16)
-            .ok()
-            .filter(|_| !pair.starts_with('+'));
-        found.push(octet.ok_or_else(|| format!("{pair:?} is not hexadecimal"))?);
-        rest = tail;
-    }
-    if !rest.is_empty() || found.is_empty() {
-        return Err("write it in hexadecimal digits".to_owned());
-    }
-    Ok(Octets(found))
 }
 
 /// What is sent.
@@ -135,10 +110,10 @@ pub(crate) async fn run(arguments: CmcArguments, output: Output) -> Result<ExitC
         let request = message.revocation(serial, &config)?;
         let work = async {
             let client = server.client(config).await?;
-            let answer = exchange(&client, &Message::Full(request), &[], output).await?;
-            answer.map_or(Ok(ExitCode::from(super::EXIT_PENDING)), |answer| {
-                revoked(&answer, output)
-            })
+            match exchange(&client, &Message::Full(request), &[], output).await? {
+                Exchanged::Answer(answer) => revoked(&answer, output),
+                Exchanged::Pending(pending) => pending.tell(None, output),
+            }
         };
         return server.in_time(work).await;
     }
@@ -158,11 +133,10 @@ pub(crate) async fn run(arguments: CmcArguments, output: Output) -> Result<ExitC
         destination.keep_key(&request)?;
         let answer = exchange(&client, &asked, request.csr_der(), output).await;
         match answer {
-            Ok(Some(answer)) => issued(&client, &answer, &request, &destination, output).await,
-            Ok(None) => {
-                let kept = destination.keep_request(request.csr_der())?;
-                print_error(&format!("the request is kept in {}", kept.display()));
-                Ok(ExitCode::from(super::EXIT_PENDING))
+            Ok(Exchanged::Answer(answer)) => issued(&client, &answer, &request, &destination, output).await,
+            Ok(Exchanged::Pending(pending)) => {
+                let kept = pending.keep(&destination, request.csr_der())?;
+                pending.tell(Some(&kept), output)
             }
             Err(error) => {
                 destination.key_stays();
@@ -222,7 +196,7 @@ impl MessageArguments {
         }
         let builder = self.builder()?;
         let builder = match &self.query {
-            Some(token) => builder.control(Control::QueryPending(token.0.clone())),
+            Some(text) => builder.control(Control::QueryPending(token(text)?.0)),
             None if self.crmf => builder.crmf(request.template(), request.key())?,
             None => builder.pkcs10(request.csr_der().to_vec()),
         };
@@ -259,97 +233,127 @@ fn signer_of(request: &KeyAndRequest) -> Result<Signer, CliError> {
     Ok(Signer::without_certificate(key)?)
 }
 
-/// Sends the message and prints what the answer says of each body part; `None` when HTTP says to ask again.
+/// What came of an exchange.
+enum Exchanged {
+    Answer(CmcAnswer),
+    Pending(Pending),
+}
+
+/// A request that waits.
+struct Pending {
+    seconds: u64,
+    /// What the server says of it, when it says more than the HTTP status.
+    answer: Option<CmcAnswer>,
+}
+
+/// The files of a request that waits.
+struct Kept {
+    key: Option<PathBuf>,
+    request: PathBuf,
+    token: Option<PathBuf>,
+}
+
+/// Sends the message and prints what the answer says of each body part.
 async fn exchange(
     client: &Client,
     message: &Message,
     csr_der: &[u8],
     output: Output,
-) -> Result<Option<CmcAnswer>, CliError> {
-    let now = UnixTime::now();
+) -> Result<Exchanged, CliError> {
     let outcome = match message {
         Message::Full(request) => client.fullcmc(request).await?,
-        Message::Simple => match client.fullcmc_message(csr_der).await? {
-            CmcOutcome::Answer(answer) => {
-                let check = AnswerCheck::new(&client.config().anchors, now);
-                CmcOutcome::Answer(read_simple(&answer, &check)?)
-            }
-            CmcOutcome::Pending { retry_after } => CmcOutcome::Pending { retry_after },
-        },
+        Message::Simple => client.fullcmc_simple(csr_der).await?,
     };
-    let answer = match outcome {
-        CmcOutcome::Answer(answer) => answer,
-        CmcOutcome::Pending { retry_after } => {
-            pending(&[], retry_after.as_secs(), output)?;
-            return Ok(None);
+    let exchanged = match outcome {
+        // RFC 7030 section 4.2.3 has 202 for this; the message counts all the same.
+        CmcOutcome::Answer(answer) if answer.pend_info().is_some() => {
+            let time = answer.pend_info().map_or(0, |info| info.time);
+            Exchanged::Pending(Pending {
+                seconds: time.saturating_sub(UnixTime::now().as_secs()),
+                answer: Some(answer),
+            })
         }
+        CmcOutcome::Answer(answer) => Exchanged::Answer(answer),
+        CmcOutcome::Pending { retry_after, answer } => Exchanged::Pending(Pending {
+            seconds: retry_after.as_secs(),
+            answer,
+        }),
+    };
+    let (Exchanged::Answer(answer)
+    | Exchanged::Pending(Pending {
+        answer: Some(answer), ..
+    })) = &exchanged
+    else {
+        return Ok(exchanged);
     };
     if !output.is_json() {
         for status in &answer.statuses {
             print(&line(status))?;
         }
     }
-    let undecided = |status: &&CmcStatusInfo| status.pend_info().is_some();
-    if let Some(info) = answer
-        .statuses
-        .iter()
-        .find(undecided)
-        .and_then(CmcStatusInfo::pend_info)
-    {
-        let wait = info.time.saturating_sub(now.as_secs());
-        pending(&answer.statuses, wait, output)?;
-        return Ok(None);
-    }
-    Ok(Some(answer))
+    Ok(exchanged)
 }
 
-fn pending(statuses: &[CmcStatusInfo], wait: u64, output: Output) -> Result<(), CliError> {
-    let token = statuses
-        .iter()
-        .find_map(|status| status.pend_info())
-        .map(|info| hex(&info.token));
-    if output.is_json() {
-        let object = json!({
-            "status": "pending",
-            "retry_after_seconds": wait,
-            "token": token,
-            "statuses": statuses.iter().map(object).collect::<Vec<_>>(),
-        });
-        return print(&object.to_string());
+impl Pending {
+    fn pend_info(&self) -> Option<&PendInfo> {
+        self.answer.as_ref().and_then(CmcAnswer::pend_info)
     }
-    print_error(&match token {
-        Some(token) => format!(
-            "the request waits for approval; ask again in {wait} s with --query {token} and --existing-key"
-        ),
-        None => {
-            format!("the request waits for approval; ask again in {wait} s with --csr and --existing-key")
-        }
-    });
-    Ok(())
-}
 
-/// Refusals, with what the server said of each body part where programs look for it.
-fn granted(answer: &CmcAnswer, output: Output) -> Result<(), CliError> {
-    let outcome = if answer.certificates.is_empty() && !answer.statuses.is_empty() {
-        // A revocation yields no certificate.
-        match answer.granted() {
-            Err(CmcAnswerError::NoCertificate) => Ok(()),
-            other => other.map(|_| ()),
-        }
-    } else {
-        answer.granted().map(|_| ())
-    };
-    if let Err(error) = &outcome
-        && output.is_json()
-    {
-        let refused = json!({
-            "status": "refused",
-            "statuses": answer.statuses.iter().map(object).collect::<Vec<_>>(),
-            "cause": error.diagnose().cause,
-        });
-        print(&refused.to_string())?;
+    /// Keeps the request, and the token when there is one, beside where the certificate will be.
+    fn keep(&self, destination: &Destination, csr_der: &[u8]) -> Result<Kept, CliError> {
+        let token = match self.pend_info() {
+            None => None,
+            Some(info) => {
+                let mut name = destination.certificate.as_os_str().to_owned();
+                name.push(".token");
+                let path = PathBuf::from(name);
+                write_public(&path, &format!("{}\n", hex(&info.token)))?;
+                Some(path)
+            }
+        };
+        Ok(Kept {
+            key: destination.key.clone(),
+            request: destination.keep_request(csr_der)?,
+            token,
+        })
     }
-    Ok(outcome?)
+
+    fn tell(&self, kept: Option<&Kept>, output: Output) -> Result<ExitCode, CliError> {
+        let info = self.pend_info();
+        if output.is_json() {
+            let statuses = self.answer.iter().flat_map(|answer| &answer.statuses);
+            let object = json!({
+                "status": "pending",
+                "retry_after_seconds": self.seconds,
+                "token": info.map(|info| hex(&info.token)),
+                "pend_time": info.map(|info| info.time),
+                "key": kept.and_then(|kept| kept.key.as_ref()),
+                "request": kept.map(|kept| &kept.request),
+                "token_file": kept.and_then(|kept| kept.token.as_ref()),
+                "statuses": statuses.map(object).collect::<Vec<_>>(),
+            });
+            print(&object.to_string())?;
+            return Ok(ExitCode::from(super::EXIT_PENDING));
+        }
+        let again = match kept {
+            Some(Kept {
+                request,
+                token: Some(token),
+                ..
+            }) => format!(
+                " with --existing-key, --csr {} and --query @{}",
+                request.display(),
+                token.display()
+            ),
+            Some(Kept { request, .. }) => format!(" with --existing-key and --csr {}", request.display()),
+            None => String::new(),
+        };
+        print_error(&format!(
+            "the request waits for approval; ask again in {} s{again}",
+            self.seconds
+        ));
+        Ok(ExitCode::from(super::EXIT_PENDING))
+    }
 }
 
 fn revoked(answer: &CmcAnswer, output: Output) -> Result<ExitCode, CliError> {
@@ -379,50 +383,6 @@ async fn issued(
         Err(error) => {
             destination.key_stays();
             Err(error.into())
-        }
-    }
-}
-
-/// `body part 1: failed (badRequest): text`
-fn line(status: &CmcStatusInfo) -> String {
-    let parts: Vec<_> = status
-        .body_list
-        .iter()
-        .map(BodyPartReference::to_string)
-        .collect();
-    format!("body part {}: {status}", parts.join(", "))
-}
-
-fn object(status: &CmcStatusInfo) -> Value {
-    let parts: Vec<_> = status
-        .body_list
-        .iter()
-        .map(BodyPartReference::to_string)
-        .collect();
-    json!({
-        "status": status.status.to_string(),
-        "body_parts": parts,
-        "fail_info": status.fail_info().map(|info| info.to_string()),
-        "text": status.text,
-        "token": status.pend_info().map(|info| hex(&info.token)),
-    })
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn serial_numbers_are_read_as_openssl_and_est_print_them() {
-        for text in ["0a1b", "A1B", "0x0A1B", "0a:1b"] {
-            assert_eq!(octets(text).unwrap().0, [0x0a, 0x1b], "{text}");
-        }
-        for text in ["", "0x", "xyz", "1+", "+1", "ä1"] {
-            assert!(octets(text).is_err(), "{text}");
         }
     }
 }
