@@ -7,7 +7,7 @@ use super::policy::IssuancePolicy;
 use super::serial::SerialNumber;
 use super::x509::Extension;
 use super::{EnrollError, IssuedCertificate};
-use crate::wire::csr::VerifiedCsr;
+use crate::wire::csr::{CertificationRequest, VerifiedCsr};
 
 /// Issues a certificate for `csr`, as far as `policy` allows.
 ///
@@ -63,7 +63,7 @@ pub(crate) struct Prepared {
 /// Asks the policy. Kept apart from signing so that a refused request uses up no serial number.
 pub(crate) fn prepare(
     issuer: &Issuer,
-    csr: &VerifiedCsr,
+    csr: &CertificationRequest,
     policy: &IssuancePolicy,
     now: UnixTime,
 ) -> Result<Prepared, EnrollError> {

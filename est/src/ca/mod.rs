@@ -42,8 +42,9 @@ pub use error::{EnrollError, PolicyRefusal, PolicyRule};
 pub use requester::{Authentication, ChannelBindingState, ChannelBindingType, Requester};
 pub use revocation::{RevocationReason, RevokeRequest};
 
-use crate::wire::csr::VerifiedCsr;
+use crate::wire::csr::{CertificationRequest, VerifiedCsr};
 use crate::wire::label::PathLabel;
+pub(crate) use database::server_key_identity;
 use serial::SerialNumber;
 
 /// What a method of [`CertificateAuthority`] returns: a future of the standard library, tied to no runtime.
@@ -78,6 +79,21 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// # Errors
     /// See [`EnrollError`]. Nothing was issued then.
     fn enroll(&self, request: EnrollRequest) -> CaFuture<'_, EnrollOutcome>;
+
+    /// Decides about a certificate whose key the server is to make (RFC 7030 section 4.4), before there is a key. The
+    /// server makes one after [`ServerKeyDecision::MakeKey`] and calls [`Self::enroll`] with a request for it, which
+    /// has the subject, the attributes and the kind of key of this one.
+    ///
+    /// An authority that has certificates approved does it here: a private key that waits for an approval would have
+    /// to be kept somewhere. What [`Self::enroll`] answers with [`EnrollOutcome::Pending`] loses its key, and the next
+    /// attempt comes with another one.
+    ///
+    /// # Errors
+    /// As [`Self::enroll`].
+    fn approve_server_key(&self, request: ServerKeyRequest) -> CaFuture<'_, ServerKeyDecision> {
+        drop(request);
+        Box::pin(async { Ok(ServerKeyDecision::MakeKey) })
+    }
 
     /// The current certificate revocation list (RFC 5280 section 5) in DER, `None` when this authority publishes
     /// none.
@@ -117,6 +133,46 @@ pub struct EnrollRequest {
     pub operation: EnrollOperation,
     /// Whether the request is bound to the TLS connection it came over.
     pub channel_binding: ChannelBindingState,
+}
+
+/// A request for a certificate and a key, which the server makes once the authority agrees.
+#[derive(Clone, Debug)]
+pub struct ServerKeyRequest {
+    /// What is asked for. Of its key only the kind is known yet ([`PublicKey::kind`](crate::wire::csr::PublicKey::kind)),
+    /// and nobody has checked its signature, which means nothing.
+    pub form: CertificationRequest,
+    /// Who asks.
+    pub requester: Requester,
+    /// The path label the request came in under, if any.
+    pub label: Option<PathLabel>,
+    /// Whether the request is bound to the TLS connection it came over.
+    pub channel_binding: ChannelBindingState,
+}
+
+impl ServerKeyRequest {
+    /// What makes two such requests the same, those with the key included that the server then makes: subject, kind of
+    /// key, extensions and attributes; who asks, how that was proven and by whose certificate; and where.
+    ///
+    /// The key of the form is none of it, because the server must ignore it (RFC 7030 section 4.4.1). How the requester
+    /// was authenticated is, unlike for a key of their own: who gets the answer gets a private key, and a user whose
+    /// name reads like the subject of a certificate is not its holder.
+    #[must_use]
+    pub fn identity(&self) -> [u8; 32] {
+        server_key_identity(&self.form, &self.requester, self.label.as_ref())
+    }
+}
+
+/// What the authority says about a key that the server is to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerKeyDecision {
+    /// It may be made now, and certified.
+    MakeKey,
+    /// Not decided yet: HTTP status 202 with `Retry-After` (RFC 7030 section 4.2.3).
+    Pending {
+        /// How long the client should wait before it asks again for the same.
+        retry_after: Duration,
+    },
 }
 
 /// The operations that lead to a certificate. `Display` gives the word of the path (RFC 7030 section 3.2.2).

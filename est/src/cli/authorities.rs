@@ -17,7 +17,6 @@ use crate::ca::CertificateAuthority;
 use crate::ca::command::CommandCertificateAuthority;
 use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, Passphrase};
 use crate::ca::issuer::CrlSettings;
-use crate::operation::PendingKeys;
 use crate::server::BlockingKeyGenerator;
 
 /// What is open. A reload reads certificate and key of each authority again; its database stays open.
@@ -33,8 +32,6 @@ pub(crate) struct Authorities {
     digest: Vec<(AccountSettings, Arc<DigestVerifier>)>,
     /// One for all labels and over reloads, so that the bound on keys in the making is that of the process.
     pub(crate) generator: BlockingKeyGenerator,
-    /// Kept over reloads: the certificates of these keys may have been approved by now.
-    pub(crate) pending_keys: Arc<PendingKeys>,
 }
 
 impl Authorities {

@@ -15,8 +15,9 @@ use crate::inspect::{MAX_FILE, inspect};
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArguments {
-    /// What to explain: a request, certificate, certs-only or other CMS message, CSR attributes, CRL, key (never its
-    /// secret) or a response as `curl -i` prints it; PEM, DER or base64. `-` for the standard input.
+    /// What to explain: a request (PKCS #10, CRMF), certificate, CMS message (certs-only, signed, enveloped, CMC), CSR
+    /// attributes, CRL, key (never its secret) or a response as `curl -i` prints it; PEM, DER or base64. `-` for the
+    /// standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// End with status 1 when a problem was found.

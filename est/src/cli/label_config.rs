@@ -145,12 +145,15 @@ pub(crate) struct CommandConfig {
     concurrent: Option<usize>,
     waiting: Option<usize>,
     retry_after: Option<u32>,
+    #[serde(default)]
+    approves_server_keys: bool,
 }
 
 impl CommandConfig {
     pub(crate) fn settings(&self, place: &str) -> Result<CommandSettings, CliError> {
         let mut settings = CommandSettings::new(&self.program);
         settings.arguments.clone_from(&self.arguments);
+        settings.approves_server_keys = self.approves_server_keys;
         if let Some(time) = self.time {
             settings.time = seconds(&format!("{place}command.time"), time)?;
         }

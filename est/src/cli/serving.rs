@@ -15,7 +15,7 @@ use super::config::ServeConfig;
 use super::label_config::{FullCmc, KeyEncryptionKey, KeyGeneration, Source};
 use crate::ca::CertificateAuthority;
 use crate::operation::{
-    FullCmcSettings, KeyEncryption, KeyPackageSigner, LabelService, LabelSettings, Operations, PendingKeys,
+    FullCmcSettings, KeyEncryption, KeyPackageSigner, LabelService, LabelSettings, Operations,
     ServerKeyGenerationSettings, SharedSecrets, parse_shared_keys,
 };
 use crate::server::{BlockingKeyGenerator, RevocationFollower, ServerConfig};
@@ -65,7 +65,6 @@ pub(crate) fn prepare(config: &ServeConfig, authorities: &mut Authorities) -> Re
             .any(|label| !label.client_trust_anchors.is_empty()),
         revocation: &revocation,
         generator: authorities.generator.clone(),
-        pending_keys: Arc::clone(&authorities.pending_keys),
     };
     let server = ServerConfig {
         tls,
@@ -138,7 +137,6 @@ struct Signing<'a> {
     labels_differ: bool,
     revocation: &'a ClientRevocation,
     generator: BlockingKeyGenerator,
-    pending_keys: Arc<PendingKeys>,
 }
 
 impl Signing<'_> {
@@ -223,7 +221,6 @@ fn key_generation(
 ) -> Result<ServerKeyGenerationSettings, CliError> {
     let signer = KeyPackageSigner::with_identity(signing.identity);
     let mut settings = ServerKeyGenerationSettings::new(Arc::new(signing.generator.clone()), signer);
-    settings.pending_keys = Arc::clone(&signing.pending_keys);
     if let Some(kinds) = &given.kinds {
         settings.kinds = kinds.iter().map(|kind| kind.parse()).collect::<Result<_, _>>()?;
     }

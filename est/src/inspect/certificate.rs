@@ -1,6 +1,7 @@
 //! Certificates, alone and among each other.
 
 use der::Decode as _;
+use der::asn1::Uint;
 use pki_common::clock::{distance, human_duration, rfc3339};
 use pki_common::signature::SignaturePolicy;
 use pki_common::{Certificate, HashAlgorithm};
@@ -8,8 +9,9 @@ use rustls_pki_types::UnixTime;
 use sha2::{Digest as _, Sha256};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage,
-    SubjectAltName, SubjectKeyIdentifier, name::GeneralName,
+    AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints,
+    ExtendedKeyUsage, IssuingDistributionPoint, KeyUsage, SubjectAltName, SubjectKeyIdentifier,
+    name::{DistributionPointName, GeneralName},
 };
 
 use super::{Report, hex};
@@ -190,12 +192,75 @@ pub(super) fn meaning(oid: &str, value: &[u8]) -> String {
         "2.5.29.17" => SubjectAltName::from_der(value)
             .ok()
             .map(|names| names.0.iter().map(general_name).collect::<Vec<_>>().join(", ")),
-        "2.5.29.31" => CrlDistributionPoints::from_der(value)
+        "2.5.29.31" | "2.5.29.46" => CrlDistributionPoints::from_der(value).ok().map(|points| {
+            let names: Vec<_> = points
+                .0
+                .iter()
+                .map(|point| point_name(point.distribution_point.as_ref()))
+                .collect();
+            names.join(", ")
+        }),
+        "2.5.29.28" => IssuingDistributionPoint::from_der(value)
             .ok()
-            .map(|points| format!("{} distribution points", points.0.len())),
+            .map(|point| issuing_point(&point)),
+        "2.5.29.20" | "2.5.29.27" => Uint::from_der(value)
+            .ok()
+            .map(|number| integer(number.as_bytes())),
+        "1.3.6.1.5.5.7.1.1" => AuthorityInfoAccessSyntax::from_der(value).ok().map(|access| {
+            let names = access.0.iter().map(|one| {
+                format!(
+                    "{} {}",
+                    name_with_oid(&one.access_method),
+                    general_name(&one.access_location)
+                )
+            });
+            names.collect::<Vec<_>>().join(", ")
+        }),
         _ => None,
     };
     known.unwrap_or_else(|| hex(value))
+}
+
+/// Decimal when it is no longer than that of a person's counting, else hexadecimal.
+fn integer(octets: &[u8]) -> String {
+    match octets.len() {
+        0..=8 => octets
+            .iter()
+            .fold(0_u64, |number, octet| (number << 8) | u64::from(*octet))
+            .to_string(),
+        _ => format!("0x{}", hex(octets)),
+    }
+}
+
+fn point_name(name: Option<&DistributionPointName>) -> String {
+    match name {
+        None => "no name".to_owned(),
+        Some(DistributionPointName::FullName(names)) => {
+            names.iter().map(general_name).collect::<Vec<_>>().join(", ")
+        }
+        Some(DistributionPointName::NameRelativeToCRLIssuer(name)) => {
+            format!("relative to the issuer: {name}")
+        }
+    }
+}
+
+fn issuing_point(point: &IssuingDistributionPoint) -> String {
+    let mut parts = vec![point_name(point.distribution_point.as_ref())];
+    for (set, text) in [
+        (
+            point.only_contains_user_certs,
+            "only certificates of end entities",
+        ),
+        (point.only_contains_ca_certs, "only certificates of authorities"),
+        (point.only_contains_attribute_certs, "only attribute certificates"),
+        (point.indirect_crl, "also certificates of other issuers"),
+        (point.only_some_reasons.is_some(), "only some reasons"),
+    ] {
+        if set {
+            parts.push(text.to_owned());
+        }
+    }
+    parts.join("; ")
 }
 
 fn general_name(name: &GeneralName) -> String {

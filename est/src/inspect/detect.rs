@@ -2,7 +2,7 @@
 
 use rustls_pki_types::UnixTime;
 
-use super::{Report, beginning, certificate, message, private_key, request, revocation_list};
+use super::{Report, beginning, certificate, cmc, message, private_key, request, revocation_list};
 use crate::error::WireError;
 use crate::wire::asn1::{Reader, Rules, tag};
 use crate::wire::csr_attributes::{CsrAttributes, CsrAttributesLimits};
@@ -27,6 +27,10 @@ pub(super) fn der(bytes: &[u8], encoding: &str, now: UnixTime) -> Report {
         Kind::RevocationList => revocation_list::inspect(bytes, now),
         Kind::Message => message::inspect(bytes, now),
         Kind::CsrAttributes => csr_attributes(bytes),
+        Kind::CmcRequest => cmc::request(bytes),
+        Kind::CmcResponse => cmc::response(bytes),
+        Kind::Crmf => cmc::crmf_message(bytes),
+        Kind::CrmfList => cmc::crmf_messages(bytes),
         Kind::Pkcs8 => private_key::pkcs8(bytes),
         Kind::Pkcs1 => private_key::other(bytes, "RSA private key", "PKCS #1 (RFC 8017)"),
         Kind::Sec1 => private_key::other(bytes, "EC private key", "SEC 1 (RFC 5915)"),
@@ -54,6 +58,11 @@ enum Kind {
     RevocationList,
     Message,
     CsrAttributes,
+    CmcRequest,
+    CmcResponse,
+    /// A CertReqMsg, and a list of them.
+    Crmf,
+    CrmfList,
     Pkcs8,
     Pkcs1,
     Sec1,
@@ -99,8 +108,24 @@ impl Kind {
             [SEQUENCE, OBJECT_IDENTIFIER, .., 0, OCTET_STRING] => Self::EncryptedPkcs8,
             [SEQUENCE, OBJECT_IDENTIFIER, .., 0, BIT_STRING] => Self::PublicKey,
             [SEQUENCE, inner @ .., 0, SEQUENCE, BIT_STRING] => Self::signed(inner),
+            // certReq, popo and regInfo.
+            [SEQUENCE, INTEGER, SEQUENCE, .., 0, 0x80 | 0xa1..=0xa3] | [SEQUENCE, INTEGER, SEQUENCE, 0] => {
+                Self::Crmf
+            }
+            [SEQUENCE, SEQUENCE, 0x80 | 0xa1..=0xa3, 0] => Self::CrmfList,
+            // Three or four lists, of which the first holds the controls, each a SEQUENCE.
+            [SEQUENCE, controls @ .., 0, SEQUENCE, SEQUENCE, SEQUENCE] if Self::are_controls(controls) => {
+                Self::CmcRequest
+            }
+            [SEQUENCE, controls @ .., 0, SEQUENCE, SEQUENCE] if Self::are_controls(controls) => {
+                Self::CmcResponse
+            }
             _ => Self::Unknown,
         }
+    }
+
+    fn are_controls(tags: &[u8]) -> bool {
+        tags.iter().all(|found| *found == tag::SEQUENCE)
     }
 
     fn signed(inner: &[u8]) -> Self {

@@ -158,12 +158,36 @@ fn multipart(mut report: Report, body: &[u8], boundary: Option<&str>, now: UnixT
         report.parts.push(body_part(part, now, depth));
         offset = end;
     }
+    report = with_pair(report);
     if !closed {
         report = report.with_problem(format!(
             "the last boundary, --{boundary}--, is missing: it is cut off"
         ));
     }
     report
+}
+
+/// In an answer of `serverkeygen` with a key in the clear: whether the certificate is for it.
+fn with_pair(report: Report) -> Report {
+    let hash = |part: &Report| part.fact("key hash SHA-256").map(str::to_owned);
+    let key = report
+        .parts
+        .iter()
+        .find(|part| part.kind == "private key")
+        .and_then(hash);
+    let certificates: Vec<String> = report
+        .parts
+        .iter()
+        .flat_map(|part| &part.parts)
+        .filter_map(hash)
+        .collect();
+    match key {
+        Some(key) if certificates.contains(&key) => {
+            report.with("key and certificate", "the certificate is for the key")
+        }
+        Some(_) if !certificates.is_empty() => report.with_problem("none of the certificates is for the key"),
+        _ => report,
+    }
 }
 
 fn body_part(part: &[u8], now: UnixTime, depth: u8) -> Report {

@@ -3,10 +3,13 @@
 use pki_common::Certificate;
 use rustls_pki_types::UnixTime;
 
-use super::{Report, certificate};
+use super::{Report, certificate, signed};
 use crate::wire::asn1::{Reader, Rules};
 use crate::wire::certs_only::{self, CertsOnlyLimits};
-use crate::wire::cms::{self, CmsLimits, ID_ENVELOPED_DATA, ID_SIGNED_DATA, signed_data::SignedData};
+use crate::wire::cms::enveloped_data::EnvelopedData;
+use crate::wire::cms::{
+    self, CmsLimits, ID_DATA, ID_ENVELOPED_DATA, ID_SIGNED_DATA, signed_data::SignedData,
+};
 use crate::wire::csr::name_with_oid;
 
 pub(super) fn inspect(bytes: &[u8], now: UnixTime) -> Report {
@@ -19,32 +22,49 @@ pub(super) fn inspect(bytes: &[u8], now: UnixTime) -> Report {
     };
     let report = Report::new("CMS message", "DER").with("content type", name_with_oid(&content_type));
     if content_type == ID_ENVELOPED_DATA {
-        return Report {
+        let report = Report {
             kind: "enveloped message",
             ..report.with("content", "encrypted: only the recipient's key opens it")
         };
+        return enveloped(report, bytes, &limits);
     }
     if content_type != ID_SIGNED_DATA {
         return report.with_problem("it is neither signed nor enveloped data");
     }
-    let signed = match SignedData::parse(bytes, &limits) {
+    let read = match SignedData::parse(bytes, &limits) {
         Ok(signed) => signed,
         // A reader of certs-only messages bears more than one of signatures.
         Err(error) => return certificates(bytes, report, Some(error.to_string()), now),
     };
-    if signed.signers().is_empty() {
+    if read.signers().is_empty() && (read.content().is_none() || read.content_type() == ID_DATA) {
         return certificates(bytes, report, None, now);
     }
-    let report = report.with("signers", signed.signers().len().to_string()).with(
-        "signed content",
-        signed.content().map_or_else(
-            || "not in the message".to_owned(),
-            |content| format!("{} bytes", content.len()),
-        ),
-    );
-    let mut report = certificates(bytes, report, None, now);
-    report.kind = "signed message";
+    let report = signed::describe(report, &read);
+    let mut report = if read.certificates().is_empty() {
+        report.with("certificates", "0")
+    } else {
+        certificates(bytes, report, None, now)
+    };
+    report.kind = signed::kind_of(&read);
     report
+}
+
+/// Who can open it, and how it is encrypted.
+fn enveloped(report: Report, bytes: &[u8], limits: &CmsLimits) -> Report {
+    match EnvelopedData::parse(bytes, limits) {
+        Ok(enveloped) => report
+            .with("content type inside", name_with_oid(&enveloped.content_type()))
+            .with(
+                "content encryption",
+                name_with_oid(&enveloped.content_algorithm()),
+            )
+            .with(
+                "encrypted content",
+                format!("{} bytes", enveloped.encrypted_length()),
+            )
+            .with_list("recipients", enveloped.recipients_described()),
+        Err(error) => report.with_problem(format!("it cannot be read: {error}")),
+    }
 }
 
 fn certificates(bytes: &[u8], report: Report, unsigned: Option<String>, now: UnixTime) -> Report {
@@ -69,7 +89,9 @@ fn certificates(bytes: &[u8], report: Report, unsigned: Option<String>, now: Uni
                 .filter_map(|der| Certificate::from_der(der).ok())
                 .collect();
             report.problems.extend(certificate::among(&read));
-            report.parts = found.iter().map(|der| certificate::inspect(der, now)).collect();
+            report
+                .parts
+                .extend(found.iter().map(|der| certificate::inspect(der, now)));
         }
         Err(error) => report = report.with_problem(format!("its certificates cannot be read: {error}")),
     }

@@ -1,17 +1,20 @@
-//! What a file is and what is wrong with it, for `est inspect`: requests, certificates, messages, CSR attributes, CRLs,
-//! private keys (never their secret) and whole HTTP responses.
+//! What a file is and what is wrong with it, for `est inspect`: requests, certificates, messages (CMC and encrypted ones
+//! included), CSR attributes, CRLs, private keys (never their secret) and whole HTTP responses.
 //!
 //! Nothing here does I/O, and nothing that is read can make it fail: what cannot be decoded is a problem in the report,
 //! with the byte at which it breaks.
 
 mod certificate;
+mod cmc;
 mod detect;
+mod encryption;
 mod http_response;
 mod message;
 mod private_key;
 mod report;
 mod request;
 mod revocation_list;
+mod signed;
 
 use pki_common::Certificate;
 use rustls_pki_types::UnixTime;
@@ -67,7 +70,10 @@ fn pem(text: &[u8], now: UnixTime) -> Report {
         };
         let block = text.get(start..end).unwrap_or_default();
         match decode_block(block) {
-            Ok((label, der)) => {
+            Ok((_, Block::OldEncryptedKey { label, cipher })) => {
+                parts.push(private_key::old_encrypted(&label, &cipher));
+            }
+            Ok((label, Block::Der(der))) => {
                 let report = detect::der(&der, "PEM", now);
                 if !fits(&label, report.kind) {
                     problems.push(format!(
@@ -99,8 +105,18 @@ fn pem(text: &[u8], now: UnixTime) -> Report {
     report
 }
 
+/// What is in a PEM block.
+enum Block {
+    Der(Vec<u8>),
+    /// A key with the headers of RFC 1421, as OpenSSL wrote before version 1.0.
+    OldEncryptedKey {
+        label: String,
+        cipher: String,
+    },
+}
+
 /// Label and content of one block; like OpenSSL, the lines may have any length.
-fn decode_block(block: &[u8]) -> Result<(String, Vec<u8>), String> {
+fn decode_block(block: &[u8]) -> Result<(String, Block), String> {
     let text = core::str::from_utf8(block)
         .map_err(|error| format!("not text at its byte {}", error.valid_up_to()))?;
     let mut lines = text.lines();
@@ -113,17 +129,28 @@ fn decode_block(block: &[u8]) -> Result<(String, Vec<u8>), String> {
         .map(str::trim)
         .take_while(|line| !line.starts_with("-----END "))
     {
-        // RFC 1421 headers, which encrypted keys of OpenSSL's old form have.
+        if let Some(information) = line.strip_prefix("DEK-Info:") {
+            // What follows the comma is the initialisation vector.
+            let cipher = information
+                .split(',')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned();
+            let (name, label) = (label.to_owned(), label.to_owned());
+            return Ok((name, Block::OldEncryptedKey { label, cipher }));
+        }
         if line.contains(':') {
-            return Err(format!(
-                "{label} with the header {line:?}: an encrypted key of an old form"
-            ));
+            if line.starts_with("Proc-Type:") {
+                continue;
+            }
+            return Err(format!("{label} with the header {line:?}, which is not known"));
         }
         body.push_str(line);
     }
     let limit = usize::try_from(MAX_FILE).unwrap_or(usize::MAX);
     let der = crate::wire::base64::decode(body.as_bytes(), limit).map_err(|error| error.to_string())?;
-    Ok((label.to_owned(), der))
+    Ok((label.to_owned(), Block::Der(der)))
 }
 
 fn fits(label: &str, kind: &str) -> bool {

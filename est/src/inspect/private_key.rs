@@ -4,9 +4,8 @@ use pki_common::tls::crypto_provider;
 use pki_common::{HashAlgorithm, KeyHash};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 
-use super::{Report, certificate};
-use crate::wire::asn1::{Reader, Rules, tag};
-use crate::wire::csr::{PublicKey, name_with_oid};
+use super::{Report, certificate, encryption};
+use crate::wire::csr::PublicKey;
 
 pub(super) fn pkcs8(bytes: &[u8]) -> Report {
     let report = Report::new("private key", "DER").with("form", "PKCS #8 (RFC 5958), not encrypted");
@@ -26,22 +25,21 @@ pub(super) fn other(bytes: &[u8], kind: &'static str, form: &'static str) -> Rep
 pub(super) fn encrypted(bytes: &[u8]) -> Report {
     let report =
         Report::new("encrypted private key", "DER").with("form", "PKCS #8, encrypted (RFC 5958 section 3)");
-    let mut reader = Reader::new(bytes, Rules::Der);
-    let algorithm = reader.sequence("EncryptedPrivateKeyInfo").and_then(|outer| {
-        let algorithm = outer.reader(Rules::Der).sequence("encryptionAlgorithm")?;
-        algorithm
-            .reader(Rules::Der)
-            .expect(
-                tag::OBJECT_IDENTIFIER,
-                "an OBJECT IDENTIFIER",
-                "encryptionAlgorithm",
-            )?
-            .object_identifier("encryptionAlgorithm")
-    });
-    match algorithm {
-        Ok(oid) => report.with("encryption", name_with_oid(&oid)),
-        Err(error) => report.with_problem(error.to_string()),
-    }
+    encryption::describe(report, bytes)
+}
+
+/// A key with the headers of RFC 1421. Neither its bytes nor its initialisation vector are looked at.
+pub(super) fn old_encrypted(label: &str, cipher: &str) -> Report {
+    let kind = match label {
+        "RSA PRIVATE KEY" => "encrypted RSA private key",
+        "EC PRIVATE KEY" => "encrypted EC private key",
+        _ => "encrypted private key",
+    };
+    Report::new(kind, "PEM")
+        .with("form", "OpenSSL's old form, encrypted (RFC 1421 headers)")
+        .with("cipher", cipher)
+        .with("key derivation", "one round of MD5 over passphrase and salt")
+        .with_problem("a passphrase in this form is guessed at quickly; convert the key (openssl pkcs8 -topk8 -v2 aes256)")
 }
 
 pub(super) fn public(bytes: &[u8]) -> Report {

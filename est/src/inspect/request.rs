@@ -15,6 +15,15 @@ pub(super) fn inspect(bytes: &[u8]) -> Report {
         Ok(unverified) => unverified,
         Err(error) => return report.with_problem(format!("it cannot be read: {error}")),
     };
+    with_contents(report, unverified, "attributes")
+}
+
+/// What a request says in either syntax; what PKCS #10 calls attributes, CRMF calls controls.
+pub(super) fn with_contents(
+    report: Report,
+    unverified: UnverifiedCsr,
+    attributes_name: &'static str,
+) -> Report {
     let contents = unverified.unverified_contents();
     let key = contents.public_key();
     let subject = if contents.subject_is_empty() {
@@ -43,7 +52,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Report {
         .with("key", key.kind().to_string())
         .with("key hash SHA-1", hash(HashAlgorithm::Sha1))
         .with("key hash SHA-256", hash(HashAlgorithm::Sha256))
-        .with_list("attributes", attributes)
+        .with_list(attributes_name, attributes)
         .with_list("requested extensions", extensions.clone())
         .with(
             "challengePassword",

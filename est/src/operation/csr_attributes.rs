@@ -6,8 +6,8 @@ use super::enrollment::internal;
 use super::{
     EST_IDENTITY_LINKING, LabelService, OperationRequest, OperationResponse, ProofOfPossession, Refusal,
 };
-use crate::wire::csr::VerifiedCsr;
-use crate::wire::csr_attributes::{CsrAttribute, CsrAttributes, enforce};
+use crate::wire::csr::{CertificationRequest, VerifiedCsr};
+use crate::wire::csr_attributes::{CsrAttribute, CsrAttributeMismatch, CsrAttributes, enforce, enforce_form};
 use crate::wire::media_type::CSR_ATTRS;
 
 /// `challengePassword` (RFC 2985, section 5.4.1).
@@ -55,10 +55,24 @@ fn asked_for(service: &LabelService) -> Result<Option<CsrAttributes>, Refusal> {
 pub(super) fn check(service: &LabelService, csr: &VerifiedCsr) -> Result<(), Refusal> {
     match &service.settings.csr_attributes {
         Some(policy) if policy.enforce => {
-            enforce(&policy.attributes, csr).map_err(|mismatch| Refusal::Policy {
-                cause: format!("rule csr-attributes: {mismatch}"),
-            })
+            enforce(&policy.attributes, csr).map_err(|mismatch| refused(&mismatch))
         }
         _ => Ok(()),
+    }
+}
+
+/// The same for the form of a request whose key is yet to be made.
+pub(super) fn check_form(service: &LabelService, form: &CertificationRequest) -> Result<(), Refusal> {
+    match &service.settings.csr_attributes {
+        Some(policy) if policy.enforce => {
+            enforce_form(&policy.attributes, form).map_err(|mismatch| refused(&mismatch))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused(mismatch: &CsrAttributeMismatch) -> Refusal {
+    Refusal::Policy {
+        cause: format!("rule csr-attributes: {mismatch}"),
     }
 }

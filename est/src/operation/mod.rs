@@ -66,13 +66,12 @@ pub use operations::Operations;
 pub use path::{EstPath, Operation, WELL_KNOWN_EST};
 pub use proof_of_possession::{EST_IDENTITY_LINKING, ProofOfPossession};
 pub use refusal::Refusal;
+pub use registrar::CMC_REGISTRATION_AUTHORITY;
 pub use response::OperationResponse;
 pub use server_key_generation::{
-    DEFAULT_MAX_PENDING_KEYS, DirectKeyGenerator, KeyEncryption, KeyFuture, KeyGenerator, KeyPackageSigner,
-    PendingKeys, RecipientCertificate, ServerKeyGenerationSettings, ServerKeyKind, SharedKeysError,
-    parse_shared_keys,
+    DirectKeyGenerator, KeyEncryption, KeyFuture, KeyGenerator, KeyPackageSigner, RecipientCertificate,
+    ServerKeyGenerationSettings, ServerKeyKind, SharedKeysError, parse_shared_keys,
 };
-pub use registrar::CMC_REGISTRATION_AUTHORITY;
 pub use simple_reenroll::ReenrollmentPolicy;
 
 use crate::auth::Client;

@@ -6,11 +6,12 @@ use est::ca::database::{Decision, LogError, QueueState};
 use est::ca::embedded::EmbeddedCertificateAuthority;
 use est::ca::policy::{Approval, ApprovalSettings, IssuancePolicy};
 use est::ca::{
-    ChannelBindingState, ChannelBindingType, EnrollError, EnrollOperation, EnrollOutcome, EnrollRequest,
-    PolicyRule, Requester, RevocationReason, RevokeRequest,
+    CertificateAuthority as _, ChannelBindingState, ChannelBindingType, EnrollError, EnrollOperation,
+    EnrollOutcome, EnrollRequest, PolicyRule, Requester, RevocationReason, RevokeRequest, ServerKeyDecision,
+    ServerKeyRequest,
 };
 
-use est::request::{BindingAttribute, KeyAndRequest};
+use est::request::{BindingAttribute, KeyAndRequest, RequestKey, RequestTemplate, Subject};
 use est::wire::csr::{CsrLimits, UnverifiedCsr, VerificationPolicy};
 use pki_common::identity::NewKey;
 
@@ -170,14 +171,130 @@ fn what_the_policy_forbids_does_not_reach_the_operator() {
     assert!(
         matches!(&outcome, Err(EnrollError::RejectedByPolicy(refusal)) if refusal.rule == PolicyRule::BasicConstraints)
     );
-    let mut server_key = request_of("p256", "alice");
-    server_key.operation = EnrollOperation::ServerKeyGen;
-    let outcome = enroll(&authority, server_key);
+    let outcome = block_on(authority.approve_server_key(form_of("ca", "alice")));
     assert!(
-        matches!(&outcome, Err(EnrollError::RejectedByPolicy(refusal)) if refusal.text.contains("key of your own"))
+        matches!(&outcome, Err(EnrollError::RejectedByPolicy(refusal)) if refusal.rule == PolicyRule::BasicConstraints)
     );
     assert_eq!(authority.log().queue(None, 0, 10).unwrap(), []);
     assert_eq!(authority.log().refused(10).unwrap().len(), 2);
+}
+
+/// A form for a key that the server is to make.
+fn form_of(name: &str, requester: &str) -> ServerKeyRequest {
+    let request = request_of(name, requester);
+    ServerKeyRequest {
+        form: (*request.csr).clone(),
+        requester: request.requester,
+        label: None,
+        channel_binding: ChannelBindingState::Absent,
+    }
+}
+
+/// The request for the key that the server has made for this form: the same but for the key.
+fn made_for(form: &ServerKeyRequest) -> EnrollRequest {
+    let template = RequestTemplate {
+        subject: Subject::from_der(form.form.subject_der()).unwrap(),
+        extensions: form.form.requested_extensions().to_vec(),
+        attributes: Vec::new(),
+    };
+    let key = RequestKey::generate(NewKey::EcP256).unwrap();
+    let der = template.sign(&key, None).unwrap();
+    let csr = UnverifiedCsr::from_der(&der, &CsrLimits::default()).unwrap();
+    EnrollRequest {
+        csr: csr.verify(&VerificationPolicy::default()).unwrap(),
+        requester: form.requester.clone(),
+        label: None,
+        operation: EnrollOperation::ServerKeyGen,
+        channel_binding: ChannelBindingState::Absent,
+    }
+}
+
+fn decision(authority: &EmbeddedCertificateAuthority, form: &ServerKeyRequest) -> ServerKeyDecision {
+    block_on(authority.approve_server_key(form.clone())).unwrap()
+}
+
+#[test]
+fn a_key_is_made_after_the_approval_and_its_certificate_leaves_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let authority = root(folder).with_policy(policy());
+    let form = form_of("p256", "alice");
+    let retry_after = ApprovalSettings::default().retry_after;
+    let pending = ServerKeyDecision::Pending { retry_after };
+    for _ in 0..3 {
+        assert_eq!(decision(&authority, &form), pending);
+    }
+    let waiting = authority.log().queue(Some(QueueState::Waiting), 0, 10).unwrap();
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    assert_eq!(waiting[0].csr, form.form.der(), "the form as it was sent");
+    assert_eq!(waiting[0].origin.operation, "serverkeygen");
+    decide(folder, waiting[0].id, true, 60).unwrap();
+    drop(authority);
+
+    let authority = reopened(folder, &policy(), 2 * DAY);
+    assert_eq!(decision(&authority, &form), ServerKeyDecision::MakeKey);
+    // Two keys that were made at the same time: one gets the certificate, and the other one not a certificate for a
+    // key that it does not have.
+    let (first, second) = (made_for(&form), made_for(&form));
+    let spki = first.csr.public_key().spki_der().to_vec();
+    let Ok(EnrollOutcome::Issued(issued)) = enroll(&authority, first) else {
+        panic!("not issued");
+    };
+    let certificate = pki_common::Certificate::from_der(&issued.certificate).unwrap();
+    assert_eq!(certificate.spki_der(), spki);
+    assert!(matches!(
+        enroll(&authority, second),
+        Ok(EnrollOutcome::Pending { .. })
+    ));
+    // The key is gone with the answer: asking again is for the operator.
+    assert_eq!(decision(&authority, &form), pending);
+    assert_eq!(
+        authority
+            .log()
+            .queue(Some(QueueState::Waiting), 0, 10)
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(authority.log().count().unwrap(), 1);
+}
+
+#[test]
+fn the_approval_of_a_key_is_for_who_asked_and_not_for_who_has_the_same_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = root(folder.path()).with_policy(policy());
+    let form = form_of("p256", "alice");
+    decision(&authority, &form);
+    decide(folder.path(), 1, true, 60).unwrap();
+    let mut by_certificate = form.clone();
+    by_certificate.requester.authentication = est::ca::Authentication::CERTIFICATE;
+    for other in [
+        by_certificate,
+        form_of("p256", "bob"),
+        form_of("rsa2048", "alice"),
+    ] {
+        assert!(
+            matches!(decision(&authority, &other), ServerKeyDecision::Pending { .. }),
+            "{other:?}"
+        );
+    }
+    assert_eq!(decision(&authority, &form), ServerKeyDecision::MakeKey);
+}
+
+#[test]
+fn a_form_that_is_rejected_makes_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = root(folder.path()).with_policy(policy());
+    let form = form_of("p256", "alice");
+    decision(&authority, &form);
+    decide(folder.path(), 1, false, 60).unwrap();
+    for _ in 0..2 {
+        let outcome = block_on(authority.approve_server_key(form.clone()));
+        assert!(
+            matches!(&outcome, Err(EnrollError::RejectedByPolicy(refusal)) if refusal.text.contains("unknown device")),
+            "{outcome:?}"
+        );
+    }
 }
 
 #[test]

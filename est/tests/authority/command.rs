@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use est::ca::command::{CommandCertificateAuthority, CommandSettings};
-use est::ca::{CertificateAuthority as _, EnrollError, EnrollOutcome, PolicyRule};
+use est::ca::{
+    CertificateAuthority as _, EnrollError, EnrollOperation, EnrollOutcome, PolicyRule, ServerKeyDecision,
+    ServerKeyRequest,
+};
 use pki_common::Certificate;
 
 use crate::support::{csr, issuer, peers};
@@ -69,6 +72,75 @@ async fn the_exit_status_says_what_became_of_the_request() {
             "{script}: {outcome:?}"
         );
     }
+}
+
+/// A script that is asked before a key is made, and one run of each step.
+async fn asked_before(
+    script: &str,
+) -> (
+    Result<ServerKeyDecision, EnrollError>,
+    Result<EnrollOutcome, EnrollError>,
+) {
+    let mut settings = shell(script);
+    settings.approves_server_keys = true;
+    let authority = authority(settings);
+    let mut request = request_of("p256", "alice");
+    request.operation = EnrollOperation::ServerKeyGen;
+    let form = ServerKeyRequest {
+        form: (*request.csr).clone(),
+        requester: request.requester.clone(),
+        label: None,
+        channel_binding: request.channel_binding,
+    };
+    (
+        authority.approve_server_key(form).await,
+        authority.enroll(request).await,
+    )
+}
+
+#[tokio::test]
+async fn the_command_decides_before_the_server_makes_a_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = folder.path().join("seen");
+    let script = format!(
+        "test $EST_OPERATION = serverkeygen && echo $EST_STEP $EST_SERVER_KEY_REQUEST ${{EST_PUBLIC_KEY_SHA256:-none}} >> {} \
+         && grep -q 'BEGIN CERTIFICATE REQUEST' && test $EST_STEP = issue && exit 77 || exit 75",
+        seen.display()
+    );
+    let (decision, outcome) = asked_before(&script).await;
+    assert!(
+        matches!(decision, Ok(ServerKeyDecision::Pending { .. })),
+        "{decision:?}"
+    );
+    assert!(
+        matches!(outcome, Err(EnrollError::RejectedByPolicy(_))),
+        "{outcome:?}"
+    );
+    let seen = std::fs::read_to_string(seen).unwrap();
+    let lines: Vec<Vec<&str>> = seen.lines().map(|line| line.split(' ').collect()).collect();
+    assert_eq!((lines[0][0], lines[1][0]), ("approve", "issue"));
+    assert_eq!(lines[0][1], lines[1][1]);
+    assert_eq!(
+        (lines[0][1].len(), lines[0][2], lines[1][2].len()),
+        (64, "none", 64)
+    );
+
+    for (script, says) in [
+        ("exit 0", Ok(ServerKeyDecision::MakeKey)),
+        ("echo no >&2; exit 77", Err("no")),
+    ] {
+        match (asked_before(script).await.0, says) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+            (Err(EnrollError::RejectedByPolicy(refusal)), Err(text)) => assert_eq!(refusal.text, text),
+            (found, _) => panic!("{script}: {found:?}"),
+        }
+    }
+    // A key that is there already does not wait.
+    let (_, outcome) = asked_before("exit 75").await;
+    assert!(
+        matches!(&outcome, Err(EnrollError::RejectedByPolicy(refusal)) if refusal.text.contains("cannot wait")),
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test]

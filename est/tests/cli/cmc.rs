@@ -260,13 +260,22 @@ fn people_are_told_what_waits_and_how_to_ask_again() {
     let laboratory = laboratory(OPERATOR);
     let folder = laboratory.path();
     let server = Serving::start(folder);
-    let files = ["-o", "late.pem", "--out-key", "late.key", "--subject", "CN=device-7"];
+    let files = [
+        "-o",
+        "late.pem",
+        "--out-key",
+        "late.key",
+        "--subject",
+        "CN=device-7",
+    ];
     let output = cmc(folder, &server.url, &[&files[..], &PASSWORD, &PROOF].concat());
     let [text, told] = [output.stdout, output.stderr].map(|octets| String::from_utf8(octets).unwrap());
     assert_eq!(output.status.code(), Some(75), "{told}");
     assert_eq!(text, "body part 1: pending: the request waits for approval\n");
     assert!(
-        told.contains("ask again in 300 s with --existing-key, --csr late.pem.csr and --query @late.pem.token"),
+        told.contains(
+            "ask again in 300 s with --existing-key, --csr late.pem.csr and --query @late.pem.token"
+        ),
         "{told}"
     );
 }

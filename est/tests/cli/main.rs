@@ -10,6 +10,7 @@ mod anchors;
 mod batch;
 mod cmc;
 mod inspect;
+mod inspect_messages;
 mod json;
 /// The rule for peers that are not installed; one file for all crates.
 #[path = "../../../interop/src/peers.rs"]

@@ -156,3 +156,82 @@ fn a_key_comes_encrypted_under_a_shared_key() {
     assert_eq!(made(&with("kek", "line-7"))["encrypted"], true);
     assert_eq!(identity(folder).certificate().subject(), "/CN=phone");
 }
+
+const APPROVED: &str = "[server-key-generation]\n[policy]\napproval = \"operator\"\n";
+
+/// The number of the only request that waits.
+fn waiting(folder: &Path) -> String {
+    let listed = succeeds(folder, &["ca", "pending", "--dir", "ca", "--json"], "");
+    assert_eq!(listed.lines().count(), 1, "{listed}");
+    let entry: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(entry["operation"], "serverkeygen", "{entry}");
+    entry["id"].to_string()
+}
+
+#[test]
+fn a_key_that_was_approved_is_made_after_a_restart_and_fits_its_certificate() {
+    let laboratory = laboratory_with(APPROVED);
+    let folder = laboratory.path();
+    let server = Serving::start(folder);
+    for _ in 0..3 {
+        let output = serverkeygen(folder, &server.url, &PASSWORD);
+        assert_eq!(output.status.code(), Some(75));
+        waiting(folder);
+    }
+    // Before the decision and after it.
+    drop(server);
+    let server = Serving::start(folder);
+    let id = waiting(folder);
+    succeeds(folder, &["ca", "approve", "--dir", "ca", &id], "");
+    drop(server);
+    let server = Serving::start(folder);
+    let object = made(&serverkeygen(folder, &server.url, &PASSWORD));
+    assert_eq!(object["certificate"]["subject"], "/CN=phone");
+    assert_eq!(identity(folder).certificate().subject(), "/CN=phone");
+
+    // One approval, one certificate: a second one is for the operator again.
+    for name in ["new.pem", "new.key"] {
+        std::fs::rename(folder.join(name), folder.join(format!("first-{name}"))).unwrap();
+    }
+    assert_eq!(
+        serverkeygen(folder, &server.url, &PASSWORD).status.code(),
+        Some(75)
+    );
+    let id = waiting(folder);
+    succeeds(folder, &["ca", "approve", "--dir", "ca", &id], "");
+    made(&serverkeygen(folder, &server.url, &PASSWORD));
+    let first = Identity::load(folder.join("first-new.pem"), folder.join("first-new.key")).unwrap();
+    assert_ne!(
+        identity(folder).certificate().spki_der(),
+        first.certificate().spki_der()
+    );
+}
+
+#[test]
+fn a_key_that_was_rejected_is_refused_with_the_reason() {
+    let laboratory = laboratory_with(APPROVED);
+    let folder = laboratory.path();
+    let server = Serving::start(folder);
+    assert_eq!(
+        serverkeygen(folder, &server.url, &PASSWORD).status.code(),
+        Some(75)
+    );
+    let reason = ["--reason", "no such phone"];
+    let id = waiting(folder);
+    succeeds(
+        folder,
+        &[&["ca", "reject", "--dir", "ca", &id][..], &reason].concat(),
+        "",
+    );
+    for _ in 0..2 {
+        let output = serverkeygen(folder, &server.url, &PASSWORD);
+        assert_eq!(output.status.code(), Some(1));
+        let error: Value = serde_json::from_slice(&output.stderr).unwrap_or_else(|_| {
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            serde_json::from_str(text.lines().last().unwrap()).unwrap()
+        });
+        let cause = error["error"]["cause"].as_str().unwrap();
+        assert!(cause.contains("no such phone"), "{cause}");
+    }
+    assert!(!folder.join("new.key").exists());
+}

@@ -238,3 +238,86 @@ fn a_request_that_waits_is_approved_and_fetched_with_the_same_bytes() {
     // The key that the first call made is the certificate's.
     pki_common::identity::Identity::load(folder.join("x.pem"), folder.join("x.key.pem")).unwrap();
 }
+
+/// The number of the only request that waits.
+fn waiting(folder: &std::path::Path) -> String {
+    let listed = succeeds(folder, &["ca", "pending", "--dir", "ca", "--json"], "");
+    assert_eq!(listed.lines().count(), 1, "{listed}");
+    let entry: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    entry["id"].to_string()
+}
+
+#[test]
+fn a_renewal_that_waits_is_sent_again_and_gets_its_certificate() {
+    let laboratory = crate::server_key::laboratory_with("[policy]\napproval = \"operator\"\n");
+    let folder = laboratory.path();
+    let server = Serving::start(folder);
+    let password = ["--user", process::USER, "--password-file", "password"];
+    let asked = [&password[..], &["--subject", "CN=phone"]].concat();
+    let output = enroll(folder, &server.url, &asked, "old");
+    assert_eq!(output.status.code(), Some(75));
+    succeeds(folder, &["ca", "approve", "--dir", "ca", &waiting(folder)], "");
+    let start = ["--url", server.url.as_str(), "--trust-anchors", "ca/ca.pem"];
+    let again = ["--csr", "old.pem.csr", "-o", "old.pem"];
+    succeeds(folder, &[&["enroll"][..], &start, &password, &again].concat(), "");
+
+    let own = [
+        "--certificate",
+        "old.pem",
+        "--key",
+        "old.key.pem",
+        "-o",
+        "next.pem",
+    ];
+    let renew = |more: &[&str]| est(folder, &[&["reenroll"][..], &start, &own, more].concat(), "");
+    let output = renew(&["--out-key", "next.key"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(75), "{told}");
+    assert!(told.contains("kept in next.pem.csr"), "{told}");
+    let kept = ["--csr", "next.pem.csr", "--existing-key", "next.key"];
+    let id = waiting(folder);
+    assert_eq!(renew(&kept).status.code(), Some(75));
+    assert_eq!(waiting(folder), id, "sent again, it is the same entry");
+    succeeds(folder, &["ca", "approve", "--dir", "ca", &id], "");
+    let output = renew(&kept);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    let renewed =
+        pki_common::identity::Identity::load(folder.join("next.pem"), folder.join("next.key")).unwrap();
+    assert_eq!(renewed.certificate().subject(), "/CN=phone");
+
+    // Another key is not the one that the request is for.
+    std::fs::remove_file(folder.join("next.pem")).unwrap();
+    let output = renew(&["--csr", "next.pem.csr", "--existing-key", "old.key.pem"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("the request is for another key"), "{told}");
+}
+
+#[test]
+fn a_renewal_that_is_rejected_says_why() {
+    let laboratory = crate::server_key::laboratory_with("[policy]\napproval = \"operator\"\n");
+    let folder = laboratory.path();
+    let server = Serving::start(folder);
+    let start = ["--url", server.url.as_str(), "--trust-anchors", "ca/ca.pem"];
+    let own = [
+        "--certificate",
+        "server.pem",
+        "--key",
+        "server.key.pem",
+        "-o",
+        "next.pem",
+    ];
+    let renew = |more: &[&str]| est(folder, &[&["reenroll"][..], &start, &own, more].concat(), "");
+    assert_eq!(renew(&["--out-key", "next.key"]).status.code(), Some(75));
+    let id = waiting(folder);
+    succeeds(
+        folder,
+        &["ca", "reject", "--dir", "ca", "--reason", "out of service", &id],
+        "",
+    );
+    let output = renew(&["--csr", "next.pem.csr", "--existing-key", "next.key"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("out of service"), "{told}");
+}

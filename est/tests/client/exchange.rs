@@ -327,7 +327,9 @@ fn a_202_is_waited_for_within_its_bounds_and_then_handed_back() {
         );
     }
     let action = exchange.handle(pending("30"), now());
-    assert!(matches!(action, Action::Done(Outcome::Pending { retry_after }) if retry_after.as_secs() == 30));
+    assert!(
+        matches!(action, Action::Done(Outcome::Pending { retry_after, .. }) if retry_after.as_secs() == 30)
+    );
 
     // The sum of the waits is bounded too, and a server that names no time is asked again after a minute.
     let mut exchange = post(settings);

@@ -1,7 +1,9 @@
 //! What the client accepts as an answer.
 
 use est::request::cmc::{AnswerCheck, CmcAnswerError, CmcRequestBuilder};
-use est::wire::cmc::{BodyPartId, CmcFailInfo, CmcStatus};
+use est::wire::cmc::{BodyPartId, CmcFailInfo, CmcStatus, ID_CCT_PKI_RESPONSE};
+use est::wire::cms::CmsLimits;
+use est::wire::cms::signed_data::{SignedData, Signer, sign};
 use pki_common::Diagnose as _;
 use pki_common::trust_store::TrustStore;
 
@@ -58,6 +60,49 @@ fn an_answer_that_was_changed_or_comes_from_a_stranger_is_refused() {
     assert!(matches!(error, CmcAnswerError::Signer(_)), "{error}");
     let nobody = TrustStore::empty("nobody");
     assert!(asked.read(&message, &AnswerCheck::new(&nobody, now())).is_err());
+}
+
+/// Signs what the server has answered anew, with a certificate for these extended key usages.
+fn signed_again(world: &World, message: &[u8], usages: Option<&[&str]>) -> Vec<u8> {
+    let signed = SignedData::parse(message, &CmsLimits::default()).unwrap();
+    let responder = world.responder(usages);
+    let mut certificates = signed.certificates().to_vec();
+    certificates.extend(responder.chain().iter().cloned());
+    sign(
+        ID_CCT_PKI_RESPONSE,
+        signed.content().unwrap(),
+        &Signer::with_identity(&responder),
+        &certificates,
+    )
+    .unwrap()
+}
+
+#[test]
+fn an_answer_is_signed_by_who_is_certified_to_speak_for_the_authority() {
+    const CMC_CA: &str = "1.3.6.1.5.5.7.3.27";
+    const CMC_RA: &str = "1.3.6.1.5.5.7.3.28";
+    const SERVER: &str = "1.3.6.1.5.5.7.3.1";
+    const CLIENT: &str = "1.3.6.1.5.5.7.3.2";
+    let world = World::new();
+    let asked = request();
+    let message = der_of(&world.post(asked.der()));
+    for usages in [&[CMC_CA][..], &[CMC_RA], &[SERVER], &[CLIENT, CMC_CA]] {
+        let again = signed_again(&world, &message, Some(usages));
+        let answer = asked.read(&again, &world.check());
+        assert!(answer.is_ok_and(|answer| answer.granted().is_ok()), "{usages:?}");
+    }
+    let again = signed_again(&world, &message, Some(&[CLIENT, "1.3.6.1.5.5.7.3.9"]));
+    let error = asked.read(&again, &world.check()).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, CmcAnswerError::Signer(_)), "{text}");
+    assert!(
+        text.contains("id-kp-cmcCA") && text.contains("clientAuth"),
+        "{text}"
+    );
+    let again = signed_again(&world, &message, None);
+    let error = asked.read(&again, &world.check()).unwrap_err();
+    assert!(matches!(error, CmcAnswerError::NotAuthorized { .. }), "{error}");
+    assert!(error.diagnose().to_string().contains("id-kp-cmcCA"));
 }
 
 #[test]

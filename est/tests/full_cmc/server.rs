@@ -248,6 +248,40 @@ fn a_certificate_revokes_itself_where_that_is_allowed() {
     );
 }
 
+/// Serial numbers are unique within one issuer only: what stands above the authority, or beside it after a rollover, has
+/// issued other certificates under the same numbers.
+#[test]
+fn what_another_authority_of_cacerts_has_issued_is_not_revoked() {
+    let world = World::with(|cmc, _| {
+        cmc.allow_revocation = true;
+        cmc.accept_registrars = true;
+    });
+    let registrar = world.responder(Some(&["1.3.6.1.5.5.7.3.28", "1.3.6.1.5.5.7.3.2"]));
+    let lost = world.identity("CN=lost");
+    let above = world.identity("CN=Above");
+    *world.authority.above.lock().unwrap() = vec![above.certificate().der().clone()];
+    let ask = |issuer: &[u8]| {
+        let control = RevokeRequestControl {
+            issuer: issuer.to_vec(),
+            serial: lost.certificate().serial_number().to_vec(),
+            reason: 1,
+            invalidity_date: None,
+            shared_secret: None,
+            comment: None,
+        };
+        let request = signed(builder().control(Control::RevokeRequest(control)), &registrar);
+        world.words(request.der())
+    };
+    let text = ask(above.certificate().subject_der());
+    assert!(
+        text.contains("failed (badCertId): the certificate was not issued by this authority"),
+        "{text}"
+    );
+    assert_eq!(world.authority.revoked.lock().unwrap().len(), 0);
+    assert_eq!(ask(lost.certificate().issuer_der()), "success");
+    assert_eq!(world.authority.revoked.lock().unwrap().len(), 1);
+}
+
 #[test]
 fn links_possession_to_the_secret_when_the_client_asks_for_it() {
     let world = World::new();

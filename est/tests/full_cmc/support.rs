@@ -55,6 +55,8 @@ pub(crate) enum Mood {
 #[derive(Debug)]
 pub(crate) struct Authority {
     embedded: EmbeddedCertificateAuthority,
+    /// What `cacerts` has beside its own.
+    pub(crate) above: Mutex<Vec<CertificateDer<'static>>>,
     pub(crate) mood: Mutex<Mood>,
     pub(crate) asked: Mutex<Vec<EnrollRequest>>,
     pub(crate) revoked: Mutex<Vec<RevokeRequest>>,
@@ -62,7 +64,11 @@ pub(crate) struct Authority {
 
 impl CertificateAuthority for Authority {
     fn ca_certificates(&self) -> CaFuture<'_, Arc<[CertificateDer<'static>]>> {
-        self.embedded.ca_certificates()
+        let above = self.above.lock().unwrap().clone();
+        Box::pin(async move {
+            let own = self.embedded.ca_certificates().await?;
+            Ok(own.iter().cloned().chain(above).collect())
+        })
     }
 
     fn enroll(&self, request: EnrollRequest) -> CaFuture<'_, EnrollOutcome> {
@@ -120,6 +126,7 @@ impl World {
         let anchors = Arc::new(anchors);
         let authority = Arc::new(Authority {
             embedded,
+            above: Mutex::default(),
             mood: Mutex::default(),
             asked: Mutex::default(),
             revoked: Mutex::default(),
@@ -147,6 +154,15 @@ impl World {
         let identity = identity(&self.authority, subject, NewKey::EcP256);
         self.authority.asked.lock().unwrap().clear();
         identity
+    }
+
+    /// A certificate for these extended key usages, or for none in particular, with its key.
+    pub(crate) fn responder(&self, usages: Option<&[&str]>) -> Identity {
+        let usages = usages.unwrap_or_default().iter();
+        let mut policy = IssuancePolicy::default();
+        policy.extensions.extended_key_usages = usages.map(|usage| usage.parse().unwrap()).collect();
+        let other = self.authority.embedded.with_policy(policy);
+        identity_of(&other, "CN=another responder", NewKey::EcP256)
     }
 
     pub(crate) fn set_mood(&self, mood: Mood) {
@@ -201,6 +217,10 @@ pub(crate) fn der_of(response: &OperationResponse) -> Vec<u8> {
 }
 
 fn identity(authority: &Authority, subject: &str, kind: NewKey) -> Identity {
+    identity_of(&authority.embedded, subject, kind)
+}
+
+fn identity_of(authority: &EmbeddedCertificateAuthority, subject: &str, kind: NewKey) -> Identity {
     let key = RequestKey::generate(kind).unwrap();
     let template = RequestTemplate::new(subject.parse().unwrap(), &[]).unwrap();
     let csr = verified(&template.sign(&key, None).unwrap());
@@ -211,7 +231,7 @@ fn identity(authority: &Authority, subject: &str, kind: NewKey) -> Identity {
         operation: est::ca::EnrollOperation::SimpleEnroll,
         channel_binding: est::ca::ChannelBindingState::Absent,
     };
-    match block_on(authority.embedded.enroll(asked)).unwrap() {
+    match block_on(authority.enroll(asked)).unwrap() {
         EnrollOutcome::Issued(issued) => {
             let pkcs8 = PrivateKeyDer::Pkcs8(key.pkcs8().clone_key());
             Identity::from_parts(vec![issued.certificate], pkcs8).unwrap()

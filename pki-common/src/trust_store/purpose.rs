@@ -53,7 +53,9 @@ pub(super) fn check_purpose(der: &CertificateDer<'_>, subject: &str, usage: Usag
         Usage::CmcResponder => {
             let others = extension.value.other.iter();
             extension.value.server_auth
-                || others.into_iter().any(|oid| CMC_RESPONDER.contains(&oid.as_bytes()))
+                || others
+                    .into_iter()
+                    .any(|oid| CMC_RESPONDER.contains(&oid.as_bytes()))
         }
     };
     if included || extension.value.any {

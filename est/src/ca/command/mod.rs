@@ -15,6 +15,8 @@
 //! | `EST_SUBJECT` | the subject of the request as RFC 4514 writes it |
 //! | `EST_PUBLIC_KEY_SHA256` | SHA-256 of the public key, in hexadecimal |
 //!
+//! | `EST_STEP`, `EST_SERVER_KEY_REQUEST` | for `serverkeygen` alone, see below |
+//!
 //! Control characters in the values are replaced by `?`. What the command's exit status means:
 //!
 //! | exit status | meaning |
@@ -27,6 +29,16 @@
 //! The certificate must be for the key of the request. The command keeps the records: what it prints with status 0
 //! it has issued. It may be killed at any time, together with the processes that it started (its process group), and a client that got no answer asks again with the same request; it is
 //! up to the command to recognise it by `EST_PUBLIC_KEY_SHA256` and the request.
+
+//!
+//! # Keys made by the server
+//!
+//! A private key does not wait for a decision. A command that wants to decide about `serverkeygen` later than at once is
+//! asked before there is a key ([`CommandSettings::approves_server_keys`]): it gets the client's form, whose key and
+//! signature mean nothing, with `EST_STEP` `approve` and without `EST_PUBLIC_KEY_SHA256`, prints nothing, and ends with
+//! 0, 75 or 77 as above. After a 0 the server makes the key, and the command gets the request for it with `EST_STEP`
+//! `issue`. `EST_SERVER_KEY_REQUEST` (64 hexadecimal digits) is the same in both steps and whenever the client asks again;
+//! it is up to the command to issue once for one approval. In the step `issue`, 75 refuses the request.
 
 mod run;
 
@@ -43,9 +55,11 @@ use tokio::sync::Semaphore;
 
 use super::serial::SerialNumber;
 use super::{
-    CaFuture, CertificateAuthority, EnrollError, EnrollOutcome, EnrollRequest, IssuedCertificate,
-    PolicyRefusal, PolicyRule,
+    CaFuture, CertificateAuthority, ChannelBindingState, EnrollError, EnrollOperation, EnrollOutcome,
+    EnrollRequest, IssuedCertificate, PolicyRefusal, PolicyRule, Requester, ServerKeyDecision,
+    ServerKeyRequest, server_key_identity,
 };
+use crate::wire::label::PathLabel;
 use run::Ran;
 
 /// Exit status `EX_TEMPFAIL` of sysexits.h.
@@ -73,7 +87,7 @@ pub const DEFAULT_COMMAND_RETRY: Duration = Duration::from_secs(60);
 ///
 /// # Defaults
 /// No arguments, [`DEFAULT_COMMAND_TIME`], [`DEFAULT_COMMANDS`], [`DEFAULT_WAITING`], [`DEFAULT_COMMAND_OUTPUT`],
-/// [`DEFAULT_COMMAND_RETRY`].
+/// [`DEFAULT_COMMAND_RETRY`]; not asked before the server makes a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandSettings {
     /// The program. It is started directly, not by a shell.
@@ -90,6 +104,8 @@ pub struct CommandSettings {
     pub output: usize,
     /// How long a client is asked to wait when the command says "not yet", or there is no room.
     pub retry_after: Duration,
+    /// Whether the command is asked before the server makes a key; see [the module](self).
+    pub approves_server_keys: bool,
 }
 
 impl CommandSettings {
@@ -103,6 +119,7 @@ impl CommandSettings {
             waiting: DEFAULT_WAITING,
             output: DEFAULT_COMMAND_OUTPUT,
             retry_after: DEFAULT_COMMAND_RETRY,
+            approves_server_keys: false,
         }
     }
 }
@@ -143,26 +160,54 @@ impl CommandCertificateAuthority {
     }
 
     async fn ask(&self, request: EnrollRequest) -> Result<EnrollOutcome, EnrollError> {
+        match self.run(request.csr.der(), environment(&request)).await? {
+            Answer::Done(output) => issued(&request, &output).map(EnrollOutcome::Issued),
+            Answer::NotYet if request.operation == EnrollOperation::ServerKeyGen => {
+                let text = "a key made by the server cannot wait for the external authority; enrol with a key of your \
+                            own, or have approves-server-keys set";
+                Err(PolicyRefusal::new(PolicyRule::ExternalAuthority, text).into())
+            }
+            Answer::NotYet => Ok(EnrollOutcome::Pending {
+                retry_after: self.settings.retry_after,
+            }),
+        }
+    }
+
+    async fn ask_about_server_key(
+        &self,
+        request: ServerKeyRequest,
+    ) -> Result<ServerKeyDecision, EnrollError> {
+        if !self.settings.approves_server_keys {
+            return Ok(ServerKeyDecision::MakeKey);
+        }
+        let environment = environment_of_form(&request);
+        match self.run(request.form.der(), environment).await? {
+            Answer::Done(_) => Ok(ServerKeyDecision::MakeKey),
+            Answer::NotYet => Ok(ServerKeyDecision::Pending {
+                retry_after: self.settings.retry_after,
+            }),
+        }
+    }
+
+    async fn run(&self, csr: &[u8], environment: Vec<(&'static str, String)>) -> Result<Answer, EnrollError> {
         let busy = || EnrollError::Unavailable {
             reason: "too many requests wait for the external authority".to_owned(),
             retry_after: self.settings.retry_after,
         };
         let _admitted = self.admitted.try_acquire().map_err(|_| busy())?;
         let _running = self.running.acquire().await.map_err(|_| busy())?;
-        let csr = encode_string("CERTIFICATE REQUEST", LineEnding::LF, request.csr.der())
+        let csr = encode_string("CERTIFICATE REQUEST", LineEnding::LF, csr)
             .map_err(|error| internal(&error.to_string()))?;
-        match run::run(&self.settings, environment(&request), csr.into_bytes()).await? {
+        match run::run(&self.settings, environment, csr.into_bytes()).await? {
             Ran {
                 code: Some(0),
                 output,
                 ..
-            } => issued(&request, &output).map(EnrollOutcome::Issued),
+            } => Ok(Answer::Done(output)),
             Ran {
                 code: Some(EXIT_PENDING),
                 ..
-            } => Ok(EnrollOutcome::Pending {
-                retry_after: self.settings.retry_after,
-            }),
+            } => Ok(Answer::NotYet),
             Ran {
                 code: Some(EXIT_REFUSED),
                 errors,
@@ -184,6 +229,13 @@ impl CommandCertificateAuthority {
     }
 }
 
+/// What the command says, unless it refuses or fails.
+enum Answer {
+    /// Yes; what it printed.
+    Done(Vec<u8>),
+    NotYet,
+}
+
 impl CertificateAuthority for CommandCertificateAuthority {
     fn ca_certificates(&self) -> CaFuture<'_, Arc<[CertificateDer<'static>]>> {
         Box::pin(std::future::ready(Ok(Arc::clone(&self.certificates))))
@@ -193,45 +245,74 @@ impl CertificateAuthority for CommandCertificateAuthority {
         Box::pin(self.ask(request))
     }
 
+    fn approve_server_key(&self, request: ServerKeyRequest) -> CaFuture<'_, ServerKeyDecision> {
+        Box::pin(self.ask_about_server_key(request))
+    }
+
     fn revocation_list(&self) -> CaFuture<'_, Option<Bytes>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 }
 
 fn environment(request: &EnrollRequest) -> Vec<(&'static str, String)> {
-    let requester = &request.requester;
-    let key = request.csr.public_key().sha256();
-    let values = [
-        ("EST_OPERATION", request.operation.to_string()),
-        (
-            "EST_LABEL",
-            request
-                .label
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-        ),
+    let mut values = common(
+        request.operation,
+        &request.requester,
+        request.label.as_ref(),
+        request.channel_binding,
+        request.csr.subject_text(),
+    );
+    values.push(("EST_PUBLIC_KEY_SHA256", hex(&request.csr.public_key().sha256())));
+    if request.operation == EnrollOperation::ServerKeyGen {
+        let identity = server_key_identity(&request.csr, &request.requester, request.label.as_ref());
+        values.push(("EST_STEP", "issue".to_owned()));
+        values.push(("EST_SERVER_KEY_REQUEST", hex(&identity)));
+    }
+    printable(values)
+}
+
+fn environment_of_form(request: &ServerKeyRequest) -> Vec<(&'static str, String)> {
+    let mut values = common(
+        EnrollOperation::ServerKeyGen,
+        &request.requester,
+        request.label.as_ref(),
+        request.channel_binding,
+        request.form.subject_text(),
+    );
+    values.push(("EST_STEP", "approve".to_owned()));
+    values.push(("EST_SERVER_KEY_REQUEST", hex(&request.identity())));
+    printable(values)
+}
+
+fn common(
+    operation: EnrollOperation,
+    requester: &Requester,
+    label: Option<&PathLabel>,
+    channel_binding: ChannelBindingState,
+    subject: &str,
+) -> Vec<(&'static str, String)> {
+    let address = requester.address.map(|address| address.to_string());
+    vec![
+        ("EST_OPERATION", operation.to_string()),
+        ("EST_LABEL", label.map(ToString::to_string).unwrap_or_default()),
         ("EST_REQUESTER", requester.name.clone()),
         ("EST_AUTHENTICATION", requester.authentication.to_string()),
-        ("EST_CHANNEL_BINDING", request.channel_binding.to_string()),
-        (
-            "EST_ADDRESS",
-            requester
-                .address
-                .map(|address| address.to_string())
-                .unwrap_or_default(),
-        ),
-        ("EST_SUBJECT", request.csr.subject_text().to_owned()),
-        (
-            "EST_PUBLIC_KEY_SHA256",
-            key.iter().map(|octet| format!("{octet:02x}")).collect(),
-        ),
-    ];
-    // A NUL would end the value, and a line end fool a script that prints it.
+        ("EST_CHANNEL_BINDING", channel_binding.to_string()),
+        ("EST_ADDRESS", address.unwrap_or_default()),
+        ("EST_SUBJECT", subject.to_owned()),
+    ]
+}
+
+/// A NUL would end the value, and a line end fool a script that prints it.
+fn printable(values: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
     values
         .into_iter()
         .map(|(name, value)| (name, value.replace(char::is_control, "?")))
         .collect()
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// Reads the certificate and checks that it is for the key of the request.

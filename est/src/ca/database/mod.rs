@@ -24,6 +24,7 @@ use std::pin::Pin;
 pub use crl::{CrlContents, CrlMaker, CrlOrder, MAX_CRL_ENTRIES, RevokedCertificate, SignedCrl, StoredCrl};
 pub use error::LogError;
 pub use memory::MemoryLog;
+pub(crate) use queue::server_key_identity;
 pub use queue::{Decision, QueueAnswer, QueueEntry, QueueRules, QueueState, Submission, request_key};
 pub use record::{
     CertificateEntry, CertificateFilter, CertificateRecord, PolicyRecord, RefusedRequest, RequestOrigin,

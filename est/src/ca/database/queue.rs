@@ -15,16 +15,22 @@
 
 use std::time::Duration;
 
+use pki_common::Certificate;
 use sha2::{Digest as _, Sha256};
 
 use super::record::{CertificateRecord, RequestOrigin};
+use crate::ca::{EnrollOperation, Requester};
 use crate::wire::csr::{CertificationRequest, PROOFS};
+use crate::wire::label::PathLabel;
 
 /// A request for the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submission {
-    /// What its entry is found by: [`request_key`].
+    /// What its entry is found by: [`request_key`], or [`ServerKeyRequest::identity`](crate::ca::ServerKeyRequest::identity).
     pub key: [u8; 32],
+    /// Whether its certificate leaves once and then is of no more use, because the server made the key and keeps none:
+    /// the same request starts over then, and is approved anew.
+    pub leaves_once: bool,
     /// The request, in DER.
     pub csr: Vec<u8>,
     /// Its subject as RFC 4514 writes it.
@@ -176,29 +182,59 @@ pub struct Decision {
 /// time with most kinds of keys. A retry with the same key and names is thus found whether or not the client kept its
 /// bytes.
 pub fn request_key(request: &CertificationRequest, origin: &RequestOrigin) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    let mut add = |part: &[u8]| {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part);
-    };
-    add(request.subject_der());
-    add(request.public_key().spki_der());
-    for extension in request.requested_extensions() {
-        add(extension.oid.as_bytes());
-        add(&[u8::from(extension.critical)]);
-        add(&extension.value);
+    let mut parts = Parts(Sha256::new());
+    parts.add(request.subject_der());
+    parts.add(request.public_key().spki_der());
+    parts.add_contents(request);
+    parts.add(origin.requester.as_bytes());
+    parts.add(origin.operation.as_bytes());
+    parts.add(origin.label.as_deref().unwrap_or_default().as_bytes());
+    parts.0.finalize().into()
+}
+
+/// The same for a request whose key the server makes; see [`ServerKeyRequest::identity`](crate::ca::ServerKeyRequest).
+pub(crate) fn server_key_identity(
+    request: &CertificationRequest,
+    requester: &Requester,
+    label: Option<&PathLabel>,
+) -> [u8; 32] {
+    let issuer = requester.certificate.as_ref().map(Certificate::issuer_der);
+    let mut parts = Parts(Sha256::new());
+    parts.add(request.subject_der());
+    parts.add(request.public_key().kind().to_string().as_bytes());
+    parts.add_contents(request);
+    parts.add(requester.name.as_bytes());
+    parts.add(requester.authentication.to_string().as_bytes());
+    parts.add(issuer.unwrap_or_default());
+    parts.add(EnrollOperation::ServerKeyGen.to_string().as_bytes());
+    parts.add(label.map(ToString::to_string).unwrap_or_default().as_bytes());
+    parts.0.finalize().into()
+}
+
+/// Parts, each after its length.
+struct Parts(Sha256);
+
+impl Parts {
+    fn add(&mut self, part: &[u8]) {
+        let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+        self.0.update(length.to_be_bytes());
+        self.0.update(part);
     }
-    // No part above is this long: what follows cannot be taken for extensions.
-    add(&[0; 64]);
-    let attributes = request.attributes().iter();
-    for attribute in attributes.filter(|attribute| !PROOFS.contains(&attribute.oid)) {
-        add(&attribute.to_der());
+
+    fn add_contents(&mut self, request: &CertificationRequest) {
+        for extension in request.requested_extensions() {
+            self.add(extension.oid.as_bytes());
+            self.add(&[u8::from(extension.critical)]);
+            self.add(&extension.value);
+        }
+        // No part above is this long: what follows cannot be taken for extensions.
+        self.add(&[0; 64]);
+        let attributes = request.attributes().iter();
+        for attribute in attributes.filter(|attribute| !PROOFS.contains(&attribute.oid)) {
+            self.add(&attribute.to_der());
+        }
+        self.add(&[0; 64]);
     }
-    add(&[0; 64]);
-    add(origin.requester.as_bytes());
-    add(origin.operation.as_bytes());
-    add(origin.label.as_deref().unwrap_or_default().as_bytes());
-    hash.finalize().into()
 }
 
 #[cfg(test)]
@@ -248,6 +284,23 @@ mod tests {
         ] {
             assert_ne!(key, request_key(&other, &origin("a", Some("b"), "simpleenroll")));
         }
+    }
+
+    #[test]
+    fn a_witness_for_another_cmc_message_is_the_same_entry() {
+        let own = RequestKey::generate(NewKey::EcP256).unwrap();
+        let alice = origin("alice", None, "fullcmc");
+        let keys = [[4, 1, 1], [4, 1, 2]].map(|witness| {
+            let mut template = RequestTemplate::new("CN=a".parse().unwrap(), &[]).unwrap();
+            template.attributes.push(crate::wire::csr::Attribute {
+                oid: crate::wire::cmc::oid::POP_LINK_WITNESS,
+                values: vec![witness.to_vec()],
+            });
+            let der = template.sign(&own, None).unwrap();
+            let read = UnverifiedCsr::from_der(&der, &CsrLimits::default()).unwrap();
+            request_key(read.unverified_contents(), &alice)
+        });
+        assert_eq!(keys[0], keys[1]);
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub enum Approval {
     /// What they accept waits in a queue (HTTP status 202) until the operator approves or rejects it.
     ///
     /// A client that asks again for the same with the same key finds its own entry, also when its proof of possession
-    /// is for another connection, and once it is approved, always the same certificate. A key that the server makes cannot wait, because every retry makes another one: such a request
-    /// is refused.
+    /// is for another connection, and once it is approved, always the same certificate. When the server is to make
+    /// the key, it is made after the approval, and such a certificate leaves once.
     Operator(ApprovalSettings),
 }
 

@@ -21,14 +21,14 @@ use super::csr::SubjectArguments;
 use super::enroll::{Destination, kept_request, read_key};
 use super::files::{print, print_error, read_password, write_public};
 use super::report::{self, Output};
-use octets::{Octets, hex, octets, token};
-use statuses::{granted, line, object};
 use crate::ca::RevocationReason;
 use crate::client::{Client, ClientConfig, CmcOutcome};
 use crate::request::KeyAndRequest;
 use crate::request::cmc::{CmcAnswer, CmcRequest, CmcRequestBuilder, RANDOM_OCTETS};
 use crate::wire::cmc::{Control, PendInfo, RevokeRequestControl};
 use crate::wire::cms::signed_data::Signer;
+use octets::{Octets, hex, octets, token};
+use statuses::{granted, line, object};
 
 #[derive(Debug, Args)]
 pub(crate) struct CmcArguments {

@@ -77,9 +77,11 @@ pub(super) fn read(exchange: &Exchange<'_>, request: &TaggedRequest) -> Result<U
 pub(super) async fn query(context: &Context<'_>, token: &[u8], id: BodyPartId) -> Outcome {
     match TaggedRequest::from_der(token) {
         Ok(request) if !matches!(request, TaggedRequest::Other(_)) => process(context, &request, id).await,
-        _ => {
-            Outcome::Status(CmcStatusInfo::failed(&[id], CmcFailInfo::BAD_REQUEST, UNKNOWN_TOKEN))
-        }
+        _ => Outcome::Status(CmcStatusInfo::failed(
+            &[id],
+            CmcFailInfo::BAD_REQUEST,
+            UNKNOWN_TOKEN,
+        )),
     }
 }
 

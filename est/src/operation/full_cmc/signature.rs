@@ -49,7 +49,11 @@ pub(super) fn verify(
         }
     }
     if let Some(id) = unreadable_token(data) {
-        return Err(CmcStatusInfo::failed(&[id], CmcFailInfo::BAD_REQUEST, UNKNOWN_TOKEN));
+        return Err(CmcStatusInfo::failed(
+            &[id],
+            CmcFailInfo::BAD_REQUEST,
+            UNKNOWN_TOKEN,
+        ));
     }
     let text = format!(
         "the signer with {} has no certificate in the message, and no request in it has this key",

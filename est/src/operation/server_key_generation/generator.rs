@@ -58,6 +58,19 @@ impl ServerKeyKind {
         }
     }
 
+    /// What its public keys are.
+    #[must_use]
+    pub const fn public_key_kind(self) -> PublicKeyKind {
+        match self {
+            Self::EcP256 => PublicKeyKind::EcP256,
+            Self::EcP384 => PublicKeyKind::EcP384,
+            Self::Ed25519 => PublicKeyKind::Ed25519,
+            Self::Rsa2048 => PublicKeyKind::Rsa { bits: 2048 },
+            Self::Rsa3072 => PublicKeyKind::Rsa { bits: 3072 },
+            Self::Rsa4096 => PublicKeyKind::Rsa { bits: 4096 },
+        }
+    }
+
     /// Makes a key of this kind, on this thread.
     ///
     /// # Errors
@@ -169,6 +182,7 @@ mod tests {
             let key = provider.key_provider.load_private_key(key.into()).unwrap();
             let public = crate::wire::csr::PublicKey::from_spki_der(&key.public_key().unwrap()).unwrap();
             assert_eq!(ServerKeyKind::like(public.kind()), Some(kind));
+            assert_eq!(*public.kind(), kind.public_key_kind());
         }
         assert_eq!(
             "RSA-2048".parse::<ServerKeyKind>().unwrap(),

@@ -4,29 +4,29 @@
 //! do not (section 4.4.1). The server makes a key, signs a request of its own with it that has the same subject and
 //! attributes, and takes that through the enrolment of the label, so that every rule applies as for `simpleenroll`.
 //!
-//! A request that waits for approval keeps its key, in memory and for as long as this process lives; see
-//! [`ServerKeyGenerationSettings::pending_keys`].
+//! The authority is asked before a key is made ([`CertificateAuthority::approve_server_key`]): what waits for approval is
+//! the form, never a key.
+//!
+//! [`CertificateAuthority::approve_server_key`]: crate::ca::CertificateAuthority::approve_server_key
 
 mod delivery;
 mod fresh_request;
 mod generator;
-mod pending_keys;
 mod shared_keys;
 
 use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
-use pki_common::Certificate;
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 pub use delivery::{KeyEncryption, KeyPackageSigner, RecipientCertificate};
 pub use generator::{DirectKeyGenerator, KeyFuture, KeyGenerator, ServerKeyKind};
-pub use pending_keys::{DEFAULT_MAX_PENDING_KEYS, PendingKeys};
 pub use shared_keys::{SharedKeysError, parse_shared_keys};
 
-use super::{LabelService, Operation, OperationRequest, OperationResponse, Refusal, enrollment};
-use crate::ca::EnrollOperation;
+use super::{
+    LabelService, Operation, OperationRequest, OperationResponse, Refusal, csr_attributes, enrollment,
+};
+use crate::ca::{EnrollOperation, ServerKeyDecision, ServerKeyRequest};
 use crate::wire::base64;
 use crate::wire::certs_only;
 use crate::wire::cms::enveloped_data::{ContentEncryption, KeyEncryptionKey, KeyTransport};
@@ -59,14 +59,12 @@ pub struct ServerKeyGenerationSettings {
     pub shared_keys: Vec<KeyEncryptionKey>,
     /// Certificates that an AsymmetricDecryptKeyIdentifier can name, besides that of the TLS connection.
     pub recipients: Vec<RecipientCertificate>,
-    /// Keys of requests that wait for approval.
-    pub pending_keys: Arc<PendingKeys>,
 }
 
 impl ServerKeyGenerationSettings {
     /// # Defaults
     /// All kinds of keys as the request's own key is, encryption when asked for, AES-256-CBC, RSAES-OAEP, no shared
-    /// keys, [`DEFAULT_MAX_PENDING_KEYS`].
+    /// keys.
     #[must_use]
     pub fn new(generator: Arc<dyn KeyGenerator>, signer: KeyPackageSigner) -> Self {
         Self {
@@ -79,7 +77,6 @@ impl ServerKeyGenerationSettings {
             key_transport: KeyTransport::default(),
             shared_keys: Vec::new(),
             recipients: Vec::new(),
-            pending_keys: Arc::new(PendingKeys::new(DEFAULT_MAX_PENDING_KEYS)),
         }
     }
 
@@ -117,29 +114,40 @@ pub(super) async fn answer(
     let wishes = KeyEncryptionWishes::of_request(form).map_err(|error| bad_request(error.to_string()))?;
     // Before anything is made: a request that cannot be answered uses up neither key nor certificate.
     let delivery = Delivery::plan(settings, &wishes, request.connection.certificate.as_ref())?;
-    let identity = identity_of(request, form);
-    let fresh = match settings.pending_keys.find(&identity) {
-        Some(fresh) => fresh,
-        None => Arc::new(make(service, settings, form).await?),
-    };
+    let kind = settings.kind_for(form.public_key().kind())?;
+    ask_first(service, request, form, kind).await?;
+    let fresh = make(service, settings, form, kind).await?;
     let (key_type, key) = delivery.encode(&fresh.key)?;
     let enrolled =
-        enrollment::enroll(service, request, fresh.csr.clone(), EnrollOperation::ServerKeyGen).await;
-    match enrolled {
-        Ok(enrolled) => {
-            settings.pending_keys.forget(&identity);
-            let certificate =
-                certs_only::encode(&[enrolled.issued.certificate]).map_err(enrollment::internal)?;
-            let mut response = response(service, request, (key_type, &key), &certificate);
-            response.channel_binding = Some(enrolled.channel_binding);
-            Ok(response)
-        }
-        Err(refusal) => {
-            if matches!(refusal, Refusal::Pending { .. }) {
-                settings.pending_keys.keep(identity, fresh);
-            }
-            Err(refusal)
-        }
+        enrollment::enroll(service, request, fresh.csr.clone(), EnrollOperation::ServerKeyGen).await?;
+    let certificate = certs_only::encode(&[enrolled.issued.certificate]).map_err(enrollment::internal)?;
+    let mut response = response(service, request, (key_type, &key), &certificate);
+    response.channel_binding = Some(enrolled.channel_binding);
+    Ok(response)
+}
+
+/// Has the label and the authority look at the form, so that nothing waits that would be refused in the end, and no key
+/// is made that has to wait.
+async fn ask_first(
+    service: &LabelService,
+    request: &OperationRequest,
+    form: &CertificationRequest,
+    kind: ServerKeyKind,
+) -> Result<(), Refusal> {
+    let form = form.for_key_to_be_made(kind.public_key_kind());
+    csr_attributes::check_form(service, &form)?;
+    let bindings = &request.connection.channel_bindings;
+    let channel_binding = service.settings.proof_of_possession.check(&form, bindings)?;
+    let asked = ServerKeyRequest {
+        form,
+        requester: enrollment::requester(request),
+        label: request.route.label.clone(),
+        channel_binding,
+    };
+    let decision = service.authority.approve_server_key(asked).await;
+    match decision.map_err(enrollment::refusal_of)? {
+        ServerKeyDecision::MakeKey => Ok(()),
+        ServerKeyDecision::Pending { retry_after } => Err(Refusal::Pending { retry_after }),
     }
 }
 
@@ -147,8 +155,8 @@ async fn make(
     service: &LabelService,
     settings: &ServerKeyGenerationSettings,
     form: &CertificationRequest,
+    kind: ServerKeyKind,
 ) -> Result<FreshRequest, Refusal> {
-    let kind = settings.kind_for(form.public_key().kind())?;
     let key = settings
         .generator
         .generate(kind)
@@ -160,26 +168,6 @@ async fn make(
         &service.settings.csr_limits,
         &service.settings.verification,
     )
-}
-
-/// What makes two requests the same: who asked, how that was proven, where, for what. A user whose name reads like the
-/// subject of a certificate is not its holder, nor is the holder of another authority's certificate for that subject.
-fn identity_of(request: &OperationRequest, form: &CertificationRequest) -> [u8; 32] {
-    let label = request.route.label.as_ref().map(ToString::to_string);
-    let methods = request.client.methods.to_string();
-    let issuer = request.client.certificate.as_ref().map(Certificate::issuer_der);
-    let mut digest = Sha256::new();
-    for part in [
-        label.unwrap_or_default().as_bytes(),
-        request.client.name().as_bytes(),
-        methods.as_bytes(),
-        issuer.unwrap_or_default(),
-        form.der(),
-    ] {
-        digest.update(part.len().to_be_bytes());
-        digest.update(part);
-    }
-    digest.finalize().into()
 }
 
 /// Key and certificate, each in base64 (RFC 7030, section 4.4.2).

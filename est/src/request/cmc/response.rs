@@ -63,7 +63,10 @@ pub enum CmcAnswerError {
     #[error("the signer of the CMC response is not trusted: {0}")]
     Signer(TrustError),
     /// The signer is certified, but nothing says that it speaks for an authority.
-    #[error("the certificate {} may not sign CMC responses: it is no authority and has no extended key usage", Escaped::new(subject))]
+    #[error(
+        "the certificate {} may not sign CMC responses: it is no authority and has no extended key usage",
+        Escaped::new(subject)
+    )]
     NotAuthorized {
         /// The subject of the signer's certificate.
         subject: String,

@@ -21,8 +21,20 @@ pub(super) const CHALLENGE_PASSWORD: ObjectIdentifier = ObjectIdentifier::new_un
 /// `id-aa-estIdentityLinking` (RFC 7894 section 3.3).
 const EST_IDENTITY_LINKING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.58");
 
+/// `id-cmc-popLinkWitness` and `id-cmc-popLinkWitnessV2` (RFC 5272 sections 6.3.1.2 and 6.3.1.1): made anew for each message,
+/// over its popLinkRandom.
+const POP_LINK_WITNESSES: [ObjectIdentifier; 2] = [
+    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.7.23"),
+    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.7.33"),
+];
+
 /// Attributes that prove who asks and over which connection, and say nothing of the certificate.
-pub(crate) const PROOFS: [ObjectIdentifier; 2] = [CHALLENGE_PASSWORD, EST_IDENTITY_LINKING];
+pub(crate) const PROOFS: [ObjectIdentifier; 4] = [
+    CHALLENGE_PASSWORD,
+    EST_IDENTITY_LINKING,
+    POP_LINK_WITNESSES[0],
+    POP_LINK_WITNESSES[1],
+];
 
 /// An attribute of a certification request, as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -125,6 +125,15 @@ impl PublicKey {
         })
     }
 
+    /// A key of this kind that does not exist yet: it has a kind and no octets.
+    pub(crate) const fn yet_to_be_made(kind: PublicKeyKind) -> Self {
+        Self {
+            spki: Vec::new(),
+            kind,
+            key_identifier: [0; 20],
+        }
+    }
+
     /// The SubjectPublicKeyInfo, as it was sent.
     pub fn spki_der(&self) -> &[u8] {
         &self.spki

@@ -7,7 +7,7 @@ use x509_cert::name::Name;
 
 use super::attribute::{self, Attribute, ChallengePassword, RequestedExtension};
 use super::name_text::name_text;
-use super::{CsrLimits, PublicKey};
+use super::{CsrLimits, PublicKey, PublicKeyKind};
 use crate::error::{DerProblem, WireError};
 use crate::wire::asn1::{self, Element, Reader, Rules, tag};
 
@@ -209,6 +209,14 @@ impl CertificationRequest {
             tag::SEQUENCE,
             &[&info, self.signature_algorithm_der(), &signature],
         )
+    }
+
+    /// The same request for a key of this kind that is yet to be made. [`Self::der`] stays what was sent.
+    pub(crate) fn for_key_to_be_made(&self, kind: PublicKeyKind) -> Self {
+        Self {
+            public_key: PublicKey::yet_to_be_made(kind),
+            ..self.clone()
+        }
     }
 
     /// Takes these names instead of those in the request.

@@ -117,8 +117,28 @@ pub enum Missing {
 pub fn enforce(attributes: &CsrAttributes, request: &VerifiedCsr) -> Result<(), CsrAttributeMismatch> {
     let requirements = attributes.requirements();
     let mut missing = Vec::new();
-    check_key(&requirements, request, &mut missing);
     check_signature(&requirements, request, &mut missing);
+    check_rest(&requirements, request, missing)
+}
+
+/// As [`enforce`], for the form of a request that the server will sign with a key of its own: how the form itself is
+/// signed means nothing (RFC 7030 section 4.4.1).
+///
+/// # Errors
+/// [`CsrAttributeMismatch`], with all that is missing.
+pub(crate) fn enforce_form(
+    attributes: &CsrAttributes,
+    form: &CertificationRequest,
+) -> Result<(), CsrAttributeMismatch> {
+    check_rest(&attributes.requirements(), form, Vec::new())
+}
+
+fn check_rest(
+    requirements: &CsrRequirements,
+    request: &CertificationRequest,
+    mut missing: Vec<Missing>,
+) -> Result<(), CsrAttributeMismatch> {
+    check_key(requirements, request, &mut missing);
     if requirements.challenge_password && request.challenge_password().is_none() {
         missing.push(Missing::ChallengePassword);
     }

@@ -30,6 +30,7 @@ pub use config::{
     CsrAttributesConfig, CsrAttributesConfigError, EntryConfig, ExtensionConfig, SubjectPartConfig,
     TemplateConfig,
 };
+pub(crate) use enforce::enforce_form;
 pub use enforce::{CsrAttributeMismatch, Missing, enforce};
 pub use requirements::{CsrRequirements, ExtensionRequirement, KeyRequirement, SubjectRequirement};
 pub use template::{

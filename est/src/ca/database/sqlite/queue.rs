@@ -39,7 +39,7 @@ pub(super) fn submit(connection: &Connection, submission: &Submission) -> rusqli
                 expire(connection, found.id, now, "approved, but not picked up in time")?;
                 return Ok(QueueAnswer::Expired);
             }
-            QueueState::Issued if now < known_until && !found.revoked => {
+            QueueState::Issued if now < known_until && !found.revoked && !submission.leaves_once => {
                 if let Some(record) = issued_record(connection, found.serial)?
                     && submission.now < middle(&record)
                 {

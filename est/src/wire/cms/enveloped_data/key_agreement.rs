@@ -243,6 +243,11 @@ impl KeyAgreementInfo {
         names.join("; ")
     }
 
+    /// Key agreement and key wrap.
+    pub(super) fn algorithms(&self) -> String {
+        format!("{}, {}", name_with_oid(&self.scheme), name_with_oid(&self.wrap))
+    }
+
     /// Whether one of the recipients is accepted by `wanted`.
     pub(super) fn is_for(&self, wanted: impl Fn(&CertificateIdentifier) -> bool) -> bool {
         self.recipients.iter().any(|(identifier, _)| wanted(identifier))

@@ -33,6 +33,7 @@ use super::{
 };
 use crate::error::WireError;
 use crate::wire::asn1::{Element, Reader, Rules, tag};
+use crate::wire::csr::name_with_oid;
 use key_agreement::KeyAgreementInfo;
 
 /// `[2]`, constructed.
@@ -119,6 +120,30 @@ impl EnvelopedData {
         self.content_type
     }
 
+    /// How the content is encrypted.
+    #[must_use]
+    pub const fn content_algorithm(&self) -> ObjectIdentifier {
+        self.content_algorithm
+    }
+
+    /// Octets of the encrypted content.
+    #[must_use]
+    pub const fn encrypted_length(&self) -> usize {
+        self.encrypted_content.len()
+    }
+
+    /// Each recipient with the algorithm by which the content's key gets there.
+    #[must_use]
+    pub fn recipients_described(&self) -> Vec<String> {
+        self.recipients
+            .iter()
+            .map(|recipient| match recipient.algorithm() {
+                Some(algorithm) => format!("{}: {algorithm}", recipient.text()),
+                None => recipient.text(),
+            })
+            .collect()
+    }
+
     /// The recipients for a reader, for instance "RSA key transport to serial number 0x1 of CN=x".
     #[must_use]
     pub fn recipients_text(&self) -> String {
@@ -170,6 +195,16 @@ impl RecipientInfo {
             algorithm,
             encrypted_key,
         })
+    }
+
+    fn algorithm(&self) -> Option<String> {
+        match self {
+            Self::KeyTransport { algorithm, .. } | Self::KeyEncryptionKey { algorithm, .. } => {
+                Some(name_with_oid(algorithm))
+            }
+            Self::KeyAgreement(info) => Some(info.algorithms()),
+            Self::Other { .. } => None,
+        }
     }
 
     fn text(&self) -> String {

@@ -1,5 +1,7 @@
 //! The embedded authority: CA certificate and key, policy and log, behind the [`CertificateAuthority`] seam.
 
+mod approval;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +13,20 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 
 use super::crl_publisher::CrlPublisher;
 use super::database::{
-    CertificateLog, CertificateRecord, LogError, PolicyRecord, QueueAnswer, RefusedRequest, RequestOrigin,
-    RevocationRecord, Submission, request_key,
+    CertificateLog, CertificateRecord, LogError, PolicyRecord, RefusedRequest, RequestOrigin,
+    RevocationRecord,
 };
 use super::issue;
 use super::issuer::{CrlSettings, Issuer, IssuerError};
-use super::policy::{Approval, ApprovalSettings, IssuancePolicy};
+use super::policy::IssuancePolicy;
 use super::{
-    CaFuture, CertificateAuthority, EnrollError, EnrollOperation, EnrollOutcome, EnrollRequest,
-    IssuedCertificate, PolicyRefusal, PolicyRule, RevokeRequest,
+    CaFuture, CertificateAuthority, ChannelBindingState, EnrollError, EnrollOperation, EnrollOutcome,
+    EnrollRequest, IssuedCertificate, PolicyRefusal, PolicyRule, Requester, RevokeRequest, ServerKeyDecision,
+    ServerKeyRequest,
 };
-use crate::wire::csr::VerifiedCsr;
+use crate::wire::csr::CertificationRequest;
+use crate::wire::label::PathLabel;
+use approval::{Queued, is_server_key};
 
 #[cfg(feature = "sqlite")]
 pub use super::folder::{AuthorityFiles, KeyChange, NewAuthority, Renewed};
@@ -38,7 +43,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 ///
 /// # Repeated requests
 /// A request that waits for approval is found again by what it asks for, its requester, operation and path label
-/// ([`request_key`]): asking twice makes one entry, and one certificate. A request that is issued at once is issued again when it comes again, under
+/// ([`request_key`](super::database::request_key)): asking twice makes one entry, and one certificate. A request that is issued at once is issued again when it comes again, under
 /// another serial number. That is on purpose: a client may ask anew with the same request, after its certificate was
 /// lost or is about to expire, and a certificate whose answer was lost is on record and of no use to anybody but the
 /// owner of the key.
@@ -168,7 +173,7 @@ impl EmbeddedCertificateAuthority {
     /// The same authority, log, clock and policy with the CA certificate, key and rollover certificates of `fresh`,
     /// for after a renewal. Its revocation list, where there is one, is signed by the new key from now on.
     #[cfg(feature = "sqlite")]
-    pub(super) fn renewed_as(
+    pub(in crate::ca) fn renewed_as(
         &self,
         issuer: Issuer,
         rollover: Vec<CertificateDer<'static>>,
@@ -207,11 +212,16 @@ impl EmbeddedCertificateAuthority {
 
     async fn answer(&self, request: EnrollRequest) -> Result<EnrollOutcome, EnrollError> {
         let now = self.now()?;
-        let origin = self.origin_of(&request);
+        let origin = self.origin_of(
+            &request.requester,
+            request.label.as_ref(),
+            request.operation,
+            request.channel_binding,
+        );
         match self.decide(&request, &origin, now).await {
             Err(EnrollError::RejectedByPolicy(refusal)) => {
                 // What the operator or the clock decided is on record in the queue.
-                if refusal.rule != PolicyRule::Approval || is_server_key(&request) {
+                if refusal.rule != PolicyRule::Approval {
                     self.record_refusal(&request.csr, &refusal, origin, now.as_secs())
                         .await;
                 }
@@ -229,9 +239,9 @@ impl EmbeddedCertificateAuthority {
     ) -> Result<EnrollOutcome, EnrollError> {
         self.policy.requester.check(&request.requester, &request.csr)?;
         let prepared = issue::prepare(&self.issuer, &request.csr, &self.policy, now)?;
-        let approved = match self.approval_of(request)? {
+        let approved = match self.approval_of(request.operation, &request.requester) {
             None => None,
-            Some(settings) => match self.ask_queue(request, origin, now, settings).await? {
+            Some(settings) => match self.ask_queue_for(request, origin, now, settings).await? {
                 Queued::Approved(id) => Some(id),
                 Queued::Answered(outcome) => return Ok(outcome),
             },
@@ -257,100 +267,11 @@ impl EmbeddedCertificateAuthority {
                 recorded.map_err(|error| not_recorded(&error))?;
                 issued
             }
-            Some(id) => self.record_approved(id, record).await?,
+            Some(id) => self.record_approved(id, record, is_server_key(request)).await?,
         };
         let (serial, requester) = (issued.serial, &request.requester.name);
         tracing::info!(%serial, subject = csr.subject_text(), requester, "issued a certificate");
         Ok(EnrollOutcome::Issued(issued))
-    }
-
-    /// The bounds of the queue when the request has to wait in it.
-    fn approval_of(&self, request: &EnrollRequest) -> Result<Option<&ApprovalSettings>, EnrollError> {
-        let Approval::Operator(settings) = &self.policy.approval else {
-            return Ok(None);
-        };
-        if request.requester.authentication.operator
-            || settings.reenroll_at_once && request.operation == EnrollOperation::SimpleReenroll
-        {
-            return Ok(None);
-        }
-        if is_server_key(request) {
-            let text = "certificates are issued after approval here, and a key made by the server cannot wait for it; \
-                        enrol with a key of your own";
-            return Err(PolicyRefusal::new(PolicyRule::Approval, text).into());
-        }
-        Ok(Some(settings))
-    }
-
-    async fn ask_queue(
-        &self,
-        request: &EnrollRequest,
-        origin: &RequestOrigin,
-        now: UnixTime,
-        settings: &ApprovalSettings,
-    ) -> Result<Queued, EnrollError> {
-        let submission = Submission {
-            key: request_key(&request.csr, origin),
-            csr: request.csr.der().to_vec(),
-            subject: request.csr.subject_text().to_owned(),
-            origin: origin.clone(),
-            now: now.as_secs(),
-            rules: settings.rules(),
-        };
-        let refused = |text: String| Err(PolicyRefusal::new(PolicyRule::Approval, text).into());
-        let answer = self.log.submit(submission).await;
-        match answer.map_err(|error| not_recorded(&error))? {
-            QueueAnswer::Approved { id } => Ok(Queued::Approved(id)),
-            QueueAnswer::Waiting { id } => {
-                tracing::info!(
-                    id,
-                    subject = request.csr.subject_text(),
-                    "a request waits for approval"
-                );
-                Ok(Queued::Answered(EnrollOutcome::Pending {
-                    retry_after: settings.retry_after,
-                }))
-            }
-            QueueAnswer::Issued(record) => Ok(Queued::Answered(EnrollOutcome::Issued(issued_from(*record)))),
-            QueueAnswer::Rejected { reason } if reason.is_empty() => {
-                refused("the operator rejected the request".to_owned())
-            }
-            QueueAnswer::Rejected { reason } => {
-                refused(format!("the operator rejected the request: {reason}"))
-            }
-            QueueAnswer::Expired => refused(
-                "the request was not approved, or its certificate not fetched, in time; make a new request"
-                    .to_owned(),
-            ),
-            QueueAnswer::Full {
-                limit,
-                of_one_requester,
-            } => {
-                let whose = if of_one_requester {
-                    " from this requester"
-                } else {
-                    ""
-                };
-                Err(EnrollError::Unavailable {
-                    reason: format!("{limit} requests{whose} wait for approval already"),
-                    retry_after: settings.retry_after,
-                })
-            }
-        }
-    }
-
-    /// Puts the certificate of an approved request on record. Of two requests that came at the same time, both get
-    /// the one that was first.
-    async fn record_approved(
-        &self,
-        id: i64,
-        record: CertificateRecord,
-    ) -> Result<IssuedCertificate, EnrollError> {
-        let answer = self.log.record_issued_from_queue(id, record).await;
-        match answer.map_err(|error| not_recorded(&error))? {
-            QueueAnswer::Issued(record) => Ok(issued_from(*record)),
-            other => Err(internal(&format!("the queue answers {other:?} to a certificate"))),
-        }
     }
 
     async fn revoke_certificate(&self, request: RevokeRequest) -> Result<(), EnrollError> {
@@ -400,15 +321,20 @@ impl EmbeddedCertificateAuthority {
             .ok_or_else(|| internal("this machine does not tell the time"))
     }
 
-    fn origin_of(&self, request: &EnrollRequest) -> RequestOrigin {
-        let requester = &request.requester;
+    fn origin_of(
+        &self,
+        requester: &Requester,
+        label: Option<&PathLabel>,
+        operation: EnrollOperation,
+        channel_binding: ChannelBindingState,
+    ) -> RequestOrigin {
         RequestOrigin {
-            label: request.label.as_ref().map(ToString::to_string),
+            label: label.map(ToString::to_string),
             requester: requester.name.clone(),
             authentication: requester.authentication.to_string(),
             address: requester.address.map(|address| address.to_string()),
-            operation: request.operation.to_string(),
-            channel_binding: request.channel_binding.to_string(),
+            operation: operation.to_string(),
+            channel_binding: channel_binding.to_string(),
             policy: Some(self.policy_version.clone()),
         }
     }
@@ -416,7 +342,7 @@ impl EmbeddedCertificateAuthority {
     /// Puts a refusal on record. When that fails, the requester still gets the refusal, and the operator the error.
     async fn record_refusal(
         &self,
-        csr: &VerifiedCsr,
+        csr: &CertificationRequest,
         refusal: &PolicyRefusal,
         origin: RequestOrigin,
         now: u64,
@@ -444,6 +370,10 @@ impl CertificateAuthority for EmbeddedCertificateAuthority {
         Box::pin(self.answer(request))
     }
 
+    fn approve_server_key(&self, request: ServerKeyRequest) -> CaFuture<'_, ServerKeyDecision> {
+        Box::pin(self.decide_server_key(request))
+    }
+
     fn revocation_list(&self) -> CaFuture<'_, Option<Bytes>> {
         Box::pin(async move {
             match &self.crl {
@@ -459,18 +389,6 @@ impl CertificateAuthority for EmbeddedCertificateAuthority {
     fn revoke(&self, request: RevokeRequest) -> CaFuture<'_, ()> {
         Box::pin(self.revoke_certificate(request))
     }
-}
-
-/// What the queue makes of a request.
-enum Queued {
-    /// It may be issued; the number of its entry.
-    Approved(i64),
-    /// There is an answer already.
-    Answered(EnrollOutcome),
-}
-
-fn is_server_key(request: &EnrollRequest) -> bool {
-    request.operation == EnrollOperation::ServerKeyGen
 }
 
 fn issued_from(record: CertificateRecord) -> IssuedCertificate {
