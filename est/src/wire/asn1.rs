@@ -30,8 +30,11 @@ pub(crate) mod tag {
     pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
     pub(crate) const SEQUENCE: u8 = 0x30;
     pub(crate) const SET: u8 = 0x31;
+    /// `[0] IMPLICIT` of a primitive type.
+    pub(crate) const IMPLICIT_0: u8 = 0x80;
     pub(crate) const CONTEXT_0: u8 = 0xa0;
     pub(crate) const CONTEXT_1: u8 = 0xa1;
+    pub(crate) const CONTEXT_3: u8 = 0xa3;
 }
 
 /// An element: tag, all of its bytes, and its content.

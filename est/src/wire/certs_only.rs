@@ -3,14 +3,11 @@
 //!
 //! [`encode`] writes DER. [`decode`] is lenient, because old servers are not careful; what it tolerates stands there.
 
-use cms::content_info::ContentInfo;
 use const_oid::ObjectIdentifier;
-use der::asn1::{Any, SetOfVec};
-use der::{self, Decode as _, Encode as _, Sequence};
 use rustls_pki_types::CertificateDer;
 
 use crate::error::{DerProblem, WireError};
-use crate::wire::asn1::{Reader, Rules, tag};
+use crate::wire::asn1::{self, Reader, Rules, tag};
 
 const ID_SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 const ID_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
@@ -42,6 +39,11 @@ impl Default for CertsOnlyLimits {
     }
 }
 
+/// RFC 5652 section 5.1: 1 when there are only X.509 certificates and the content is id-data.
+const VERSION: [u8; 3] = [tag::INTEGER, 1, 1];
+
+/// Encodes certificates as a certs-only message in DER. A certificate that occurs twice is sent once.
+///
 /// ```text
 /// SignedData ::= SEQUENCE {
 ///     version          CMSVersion,
@@ -52,72 +54,37 @@ impl Default for CertsOnlyLimits {
 ///     signerInfos      SignerInfos }
 /// ```
 ///
-/// Unlike the type of the `cms` crate, this one keeps each certificate as it is: decoding and encoding a
-/// certificate that is not quite DER would break its signature.
-#[derive(Sequence)]
-struct CertsOnly {
-    version: u8,
-    digest_algorithms: SetOfVec<Any>,
-    encap_content_info: EncapsulatedContentInfo,
-    #[asn1(context_specific = "0", tag_mode = "IMPLICIT")]
-    certificates: SetOfVec<Any>,
-    signer_infos: SetOfVec<Any>,
-}
-
-#[derive(Sequence)]
-struct EncapsulatedContentInfo {
-    content_type: ObjectIdentifier,
-}
-
-/// Encodes certificates as a certs-only message in DER. A certificate that occurs twice is sent once.
-///
 /// A SET OF is sorted in DER (X.690 section 11.6): the order of the certificates does not survive, and a receiver
 /// must find the one it wants by its key.
 ///
 /// # Errors
 /// [`WireError::Der`] when one of the certificates is not a DER SEQUENCE.
 pub fn encode(certificates: &[CertificateDer<'_>]) -> Result<Vec<u8>, WireError> {
-    let mut set = SetOfVec::new();
-    for (index, certificate) in certificates.iter().enumerate() {
-        let seen = certificates
-            .iter()
-            .take(index)
-            .any(|earlier| earlier == certificate);
-        if !seen {
-            let mut reader = Reader::new(certificate, Rules::Der);
-            reader.sequence("certificate")?;
-            reader.finish("certificate")?;
-            Any::from_der(certificate)
-                .and_then(|certificate| set.insert(certificate))
-                .map_err(|error| not_encodable(&error))?;
-        }
+    for certificate in certificates {
+        let mut reader = Reader::new(certificate, Rules::Der);
+        reader.sequence("certificate")?;
+        reader.finish("certificate")?;
     }
-    let content = CertsOnly {
-        // RFC 5652 section 5.1: 1 when there are only X.509 certificates and the content is id-data.
-        version: 1,
-        digest_algorithms: SetOfVec::new(),
-        encap_content_info: EncapsulatedContentInfo {
-            content_type: ID_DATA,
-        },
-        certificates: set,
-        signer_infos: SetOfVec::new(),
-    };
-    let message = Any::encode_from(&content).and_then(|content| {
-        ContentInfo {
-            content_type: ID_SIGNED_DATA,
-            content,
-        }
-        .to_der()
-    });
-    message.map_err(|error| not_encodable(&error))
-}
-
-fn not_encodable(error: &der::Error) -> WireError {
-    WireError::Der {
-        position: 0,
-        field: "certificate",
-        problem: DerProblem::Value(error.to_string()),
-    }
+    // X.690 section 11.6: ascending, as octet strings; a shorter one that is the start of another cannot occur here.
+    let mut set: Vec<&[u8]> = certificates.iter().map(AsRef::as_ref).collect();
+    set.sort_unstable();
+    set.dedup();
+    let content_type = asn1::encode(tag::OBJECT_IDENTIFIER, &[ID_DATA.as_bytes()]);
+    let signed_data = asn1::encode(
+        tag::SEQUENCE,
+        &[
+            &VERSION,
+            // No digest algorithms.
+            &asn1::encode(tag::SET, &[]),
+            &asn1::encode(tag::SEQUENCE, &[&content_type]),
+            &asn1::encode(tag::CONTEXT_0, &set),
+            // No signer infos.
+            &asn1::encode(tag::SET, &[]),
+        ],
+    );
+    let content_type = asn1::encode(tag::OBJECT_IDENTIFIER, &[ID_SIGNED_DATA.as_bytes()]);
+    let content = asn1::encode(tag::CONTEXT_0, &[&signed_data]);
+    Ok(asn1::encode(tag::SEQUENCE, &[&content_type, &content]))
 }
 
 /// The certificates of a certs-only message, in the order they stand there, each once.

@@ -9,20 +9,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use der::asn1::{Any, OctetString};
-use der::{self, Decode as _, Encode as _};
+use der::asn1::OctetString;
+use der::{self, Encode as _};
 use pki_common::{Diagnose, Failure, Rung};
 use rustls::crypto::CryptoProvider;
 use rustls::sign::SigningKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, KeyUsage, KeyUsages, SubjectKeyIdentifier,
-};
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages, SubjectKeyIdentifier};
 use x509_cert::name::RdnSequence;
-use x509_cert::time::Validity;
 
 use super::serial::SerialNumber;
 use super::x509::{self, CaFields, Extension, TbsCertificate};
+use crate::wire::asn1::{self, tag};
 use crate::wire::csr::PublicKey;
 use signing::{key_spki, load_key, signed, signer};
 
@@ -189,22 +187,19 @@ impl Issuer {
             PublicKey::from_spki_der(&spki_der).map_err(|error| IssuerError::Key(error.to_string()))?;
         let not_before = x509::seconds(now).saturating_sub(ROOT_BACKDATE.as_secs());
         let not_after = x509::seconds(now).saturating_add(validity.as_secs());
-        let encoded_time =
-            |seconds| x509::time(seconds).map_err(|error| IssuerError::Validity(error.to_string()));
-        let validity = Validity {
-            not_before: encoded_time(not_before)?,
-            not_after: encoded_time(not_after)?,
-        };
+        for seconds in [not_before, not_after] {
+            x509::time(seconds).map_err(|error| IssuerError::Validity(error.to_string()))?;
+        }
         let certificate = signed(signing_key.as_ref(), |algorithm| {
             TbsCertificate {
-                version: x509::V3,
-                serial_number: random_serial(&provider)?.to_x509()?,
-                signature: Any::from_der(algorithm)?,
-                issuer: Any::from_der(subject_der)?,
-                validity,
-                subject: Any::from_der(subject_der)?,
-                subject_public_key_info: Any::from_der(&spki_der)?,
-                extensions: authority_extensions(&public_key)?,
+                serial_number: random_serial(&provider)?,
+                signature: algorithm,
+                issuer: subject_der,
+                not_before,
+                not_after,
+                subject: subject_der,
+                subject_public_key_info: &spki_der,
+                extensions: &authority_extensions(&public_key)?,
             }
             .to_der()
         })?;
@@ -258,17 +253,14 @@ impl Issuer {
             let mut extensions = contents.extensions;
             extensions.extend(self.authority_key_identifier()?);
             TbsCertificate {
-                version: x509::V3,
-                serial_number: contents.serial.to_x509()?,
-                signature: Any::from_der(algorithm)?,
-                issuer: Any::from_der(&self.fields.subject_der)?,
-                validity: Validity {
-                    not_before: x509::time(contents.not_before)?,
-                    not_after: x509::time(contents.not_after)?,
-                },
-                subject: Any::from_der(contents.subject_der)?,
-                subject_public_key_info: Any::from_der(contents.spki_der)?,
-                extensions,
+                serial_number: contents.serial,
+                signature: algorithm,
+                issuer: &self.fields.subject_der,
+                not_before: contents.not_before,
+                not_after: contents.not_after,
+                subject: contents.subject_der,
+                subject_public_key_info: contents.spki_der,
+                extensions: &extensions,
             }
             .to_der()
         })?;
@@ -280,12 +272,10 @@ impl Issuer {
         let Some(identifier) = &self.fields.key_identifier else {
             return Ok(None);
         };
-        let value = AuthorityKeyIdentifier {
-            key_identifier: Some(OctetString::new(identifier.as_slice())?),
-            authority_cert_issuer: None,
-            authority_cert_serial_number: None,
-        };
-        Extension::new(x509::AUTHORITY_KEY_IDENTIFIER, false, &value).map(Some)
+        // keyIdentifier [0] IMPLICIT KeyIdentifier, and neither of the other two fields.
+        let key_identifier = asn1::encode(tag::IMPLICIT_0, &[identifier]);
+        let value = asn1::encode(tag::SEQUENCE, &[&key_identifier]);
+        Extension::from_value(x509::AUTHORITY_KEY_IDENTIFIER, false, value).map(Some)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Which extensions a certificate gets.
 
 use const_oid::ObjectIdentifier;
-use der::asn1::OctetString;
 use der::flagset::FlagSet;
 use der::{self, Decode as _};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier};
@@ -12,6 +11,7 @@ use crate::ca::x509::{
     SUBJECT_KEY_IDENTIFIER,
 };
 use crate::ca::{PolicyRefusal, PolicyRule};
+use crate::wire::asn1::{self, tag};
 use crate::wire::csr::{CertificationRequest, PublicKeyKind, RequestedExtension, name_with_oid};
 
 /// `id-kp-serverAuth` (RFC 5280 section 4.2.1.12).
@@ -85,25 +85,18 @@ pub(super) fn select(
         .extended_key_usages
         .unwrap_or_else(|| policy.extensions.extended_key_usages.clone());
     let encode = || -> der::Result<Vec<Extension>> {
-        let identifier = SubjectKeyIdentifier(OctetString::new(
-            request.public_key().key_identifier().as_slice(),
-        )?);
-        let constraints = BasicConstraints {
-            ca: false,
-            path_len_constraint: None,
-        };
+        // Without a field, because cA is DEFAULT FALSE.
+        let constraints = asn1::encode(tag::SEQUENCE, &[]);
         let mut extensions = vec![
-            Extension::new(BASIC_CONSTRAINTS, true, &constraints)?,
-            Extension::new(KEY_USAGE, true, &KeyUsage(usages))?,
+            Extension::from_value(BASIC_CONSTRAINTS, true, constraints)?,
+            Extension::from_value(KEY_USAGE, true, key_usage_der(usages))?,
         ];
         if !extended.is_empty() {
-            extensions.push(Extension::new(
-                EXTENDED_KEY_USAGE,
-                false,
-                &ExtendedKeyUsage(extended),
-            )?);
+            let value = extended_key_usage_der(&extended);
+            extensions.push(Extension::from_value(EXTENDED_KEY_USAGE, false, value)?);
         }
-        extensions.push(Extension::new(SUBJECT_KEY_IDENTIFIER, false, &identifier)?);
+        let identifier = asn1::encode(tag::OCTET_STRING, &[request.public_key().key_identifier()]);
+        extensions.push(Extension::from_value(SUBJECT_KEY_IDENTIFIER, false, identifier)?);
         for copied in wanted.copied {
             let critical = match copied.oid {
                 // RFC 5280 section 4.2.1.6: critical exactly when the subject is empty.
@@ -117,6 +110,28 @@ pub(super) fn select(
     };
     encode()
         .map_err(|error| PolicyRefusal::new(PolicyRule::Extension, format!("it cannot be encoded: {error}")))
+}
+
+/// A KeyUsage (RFC 5280 section 4.2.1.3): a named bit list, so it ends with its last one bit (X.690 section 11.2.2).
+fn key_usage_der(usages: FlagSet<KeyUsages>) -> Vec<u8> {
+    // The first bit of the list is the lowest one of the set and the highest one of the first octet.
+    let [first, second] = usages.bits().to_le_bytes().map(u8::reverse_bits);
+    let unused = |octet: u8| [u8::try_from(octet.trailing_zeros()).unwrap_or_default()];
+    match (first, second) {
+        (0, 0) => asn1::encode(tag::BIT_STRING, &[&[0]]),
+        (_, 0) => asn1::encode(tag::BIT_STRING, &[&unused(first), &[first]]),
+        _ => asn1::encode(tag::BIT_STRING, &[&unused(second), &[first, second]]),
+    }
+}
+
+/// An ExtKeyUsageSyntax (RFC 5280 section 4.2.1.12).
+fn extended_key_usage_der(usages: &[ObjectIdentifier]) -> Vec<u8> {
+    let usages: Vec<Vec<u8>> = usages
+        .iter()
+        .map(|usage| asn1::encode(tag::OBJECT_IDENTIFIER, &[usage.as_bytes()]))
+        .collect();
+    let usages: Vec<&[u8]> = usages.iter().map(Vec::as_slice).collect();
+    asn1::encode(tag::SEQUENCE, &usages)
 }
 
 /// What the request asks for and the policy allows.
@@ -325,6 +340,28 @@ fn check_key_identifier(value: &[u8], request: &CertificationRequest) -> Result<
             let text = "the requested subjectKeyIdentifier is not the SHA-1 of the public key (RFC 5280 section \
                         4.2.1.2 method 1), which this authority puts there; ask without it";
             Err(PolicyRefusal::new(PolicyRule::SubjectKeyIdentifier, text))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use der::Encode as _;
+
+    #[test]
+    fn writes_usages_as_the_derived_encoder_does() {
+        for bits in 0..=0x1ff {
+            let usages = FlagSet::<KeyUsages>::new(bits).unwrap();
+            assert_eq!(
+                key_usage_der(usages),
+                KeyUsage(usages).to_der().unwrap(),
+                "{bits:b}"
+            );
+        }
+        for usages in [vec![], vec![ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH]] {
+            let derived = ExtendedKeyUsage(usages.clone()).to_der().unwrap();
+            assert_eq!(extended_key_usage_der(&usages), derived);
         }
     }
 }

@@ -61,9 +61,7 @@ fn armoured(body: &[u8], begin: usize) -> Result<(usize, &[u8]), WireError> {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len().max(1))
-        .position(|window| window == needle)
+    memchr::memmem::find(haystack, needle)
 }
 
 #[cfg(test)]

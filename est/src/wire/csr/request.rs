@@ -6,7 +6,7 @@ use der::Decode as _;
 use x509_cert::name::Name;
 
 use super::attribute::{self, Attribute, ChallengePassword, RequestedExtension};
-use super::name_text::name_text;
+use super::name_text::{name_text, plain_name_text};
 use super::{CsrLimits, PublicKey, PublicKeyKind};
 use crate::error::{DerProblem, WireError};
 use crate::wire::asn1::{self, Element, Reader, Rules, tag};
@@ -264,6 +264,9 @@ pub(crate) fn subject_text_of(name: &[u8]) -> String {
 
 /// Checks that the subject is a Name and writes it as text.
 fn subject_text(subject: &Element<'_>) -> Result<String, WireError> {
+    if let Some(text) = plain_name_text(subject) {
+        return Ok(text);
+    }
     let wrong = |text: String| subject.problem("subject", DerProblem::Value(text));
     let name =
         Name::from_der(subject.raw).map_err(|error| wrong(format!("not a distinguished name: {error}")))?;
