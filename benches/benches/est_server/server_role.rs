@@ -19,7 +19,7 @@ use est::ca::issuer::Issuer;
 use est::ca::policy::IssuancePolicy;
 use est::operation::{LabelSettings, Operations};
 use est::server::{Server, ServerConfig, ServerLimits, own_identity};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use pki_common::clock::system_clock;
@@ -30,6 +30,7 @@ use rustls_pki_types::pem::PemObject as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use super::cryptography::Cryptography;
 use super::load::{PASSWORD, USER};
 
 const ROLE: &str = "EST_BENCH_ROLE";
@@ -44,6 +45,8 @@ pub(crate) enum Role {
     Durable,
     /// hyper and rustls, which answer everything with the same bytes.
     Bare,
+    /// The same, after the cryptography of an enrolment: what no server on these libraries can be faster than.
+    Floor,
 }
 
 impl Role {
@@ -52,12 +55,13 @@ impl Role {
             Self::Memory => "memory",
             Self::Durable => "durable",
             Self::Bare => "bare",
+            Self::Floor => "floor",
         }
     }
 
     fn of_this_process() -> Option<Self> {
         let name = env::var(ROLE).ok()?;
-        [Self::Memory, Self::Durable, Self::Bare]
+        [Self::Memory, Self::Durable, Self::Bare, Self::Floor]
             .into_iter()
             .find(|role| role.name() == name)
     }
@@ -100,7 +104,11 @@ pub(crate) fn serve_if_asked() -> bool {
         .expect("a runtime");
     runtime.block_on(async {
         let address = match role {
-            Role::Bare => bare(&folder).await,
+            Role::Bare => bare(&folder, || ()).await,
+            Role::Floor => {
+                let cryptography = Cryptography::new();
+                bare(&folder, move || cryptography.enrolment()).await
+            }
             Role::Memory | Role::Durable => est(role, &folder).await,
         };
         announce(address);
@@ -145,8 +153,9 @@ async fn est(role: Role, folder: &Path) -> SocketAddr {
     address
 }
 
-/// What a server costs that does nothing but answer: TLS by rustls, HTTP by hyper, a body that is ready.
-async fn bare(folder: &Path) -> SocketAddr {
+/// What a server costs that does nothing but `work` and answer: TLS by rustls, HTTP by hyper, a body that is ready.
+async fn bare(folder: &Path, work: impl Fn() + Send + Sync + 'static) -> SocketAddr {
+    let work = Arc::new(work);
     let body = Bytes::from(std::fs::read(folder.join("answer")).expect("written by the parent"));
     let mut tls = ServerTls::new(server_identity(folder));
     // As the EST server has it, so that both encrypt alike.
@@ -157,18 +166,23 @@ async fn bare(folder: &Path) -> SocketAddr {
     let address = listener.local_addr().expect("bound");
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, body) = (acceptor.clone(), body.clone());
+            let (acceptor, body, work) = (acceptor.clone(), body.clone(), Arc::clone(&work));
             tokio::spawn(async move {
                 stream.set_nodelay(true).expect("a socket");
                 let Ok(stream) = acceptor.accept(stream).await else {
                     return;
                 };
-                let service = service_fn(move |_request| {
-                    let answer = hyper::Response::builder()
-                        .header("content-type", "application/pkcs7-mime; smime-type=certs-only")
-                        .header("content-transfer-encoding", "base64")
-                        .body(Full::new(body.clone()));
-                    core::future::ready(answer)
+                let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+                    let (body, work) = (body.clone(), Arc::clone(&work));
+                    async move {
+                        // Without this, hyper would close the connection after a request with a body.
+                        drop(request.into_body().collect().await);
+                        work();
+                        hyper::Response::builder()
+                            .header("content-type", "application/pkcs7-mime; smime-type=certs-only")
+                            .header("content-transfer-encoding", "base64")
+                            .body(Full::new(body))
+                    }
                 });
                 let served = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service)
