@@ -5,7 +5,8 @@ set -eu
 cd "$(dirname "$0")/corpus"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p est_authorization est_certs_only est_cmc est_csr_attributes est_digest est_enveloped_data est_multipart est_signed_data
+mkdir -p ../keys est_authorization est_base64 est_certs_only est_cmc est_csr_attributes est_digest est_enveloped_data \
+    est_multipart est_signed_data pki_certificate pki_chain pki_private_key pki_revocation_list
 
 certificate() {
     name=$1
@@ -16,6 +17,11 @@ certificate rsa -newkey rsa:2048
 certificate ec -newkey ec -pkeyopt ec_paramgen_curve:P-256
 certificate p384 -newkey ec -pkeyopt ec_paramgen_curve:P-384
 cat "$work/rsa.pem" "$work/ec.pem" "$work/p384.pem" >"$work/three.pem"
+# What the oracles decrypt and sign with.
+for name in rsa ec; do
+    openssl x509 -in "$work/$name.pem" -outform DER -out "../keys/$name.der"
+    openssl pkcs8 -topk8 -nocrypt -in "$work/$name.key" -outform DER -out "../keys/$name.key.der"
+done
 printf 'a key package' >"$work/content"
 
 # Certificates only.
@@ -59,6 +65,23 @@ encrypt ec.der -aes-256-cbc -recip "$work/ec.pem"
 encrypt ec-p384.der -aes-256-cbc -recip "$work/p384.pem"
 encrypt password.der -aes-256-cbc -pwri_password secret
 
+# Private keys in packages: as they are, and signed.
+openssl pkcs8 -topk8 -nocrypt -in "$work/ec.key" -outform DER -out "$work/pkcs8.der"
+encrypt_file() {
+    openssl cms -encrypt -in "$1" -binary -outform DER -aes-128-cbc -out "est_enveloped_data/$2" \
+        -secretkey "$key" -secretkeyid 01020304
+}
+encrypt_file "$work/pkcs8.der" package-pkcs8.der
+# AsymmetricKeyPackage ::= SEQUENCE OF OneAsymmetricKey; the key has 128 to 255 bytes.
+python3 -c 'import sys; key = open(sys.argv[1], "rb").read(); open(sys.argv[2], "wb").write(bytes([0x30, 0x81, len(key)]) + key)' \
+    "$work/pkcs8.der" "$work/package.der"
+encrypt_file "$work/package.der" package-unsigned.der
+openssl cms -sign -in "$work/package.der" -binary -nodetach -outform DER -econtent_type 2.16.840.1.101.2.1.2.78.5 \
+    -signer "$work/ec.pem" -inkey "$work/ec.key" -out "$work/signed-package.der"
+encrypt_file "$work/signed-package.der" package-signed.der
+openssl cms -encrypt -in "$work/signed-package.der" -binary -outform DER -aes-256-cbc \
+    -recip "$work/ec.pem" -out est_enveloped_data/package-signed-ec.der
+
 # CSR attributes, and a PKIData with a PKCS #10 request, by the ASN.1 of openssl's configuration.
 asn1() {
     file=$1
@@ -94,6 +117,12 @@ asn1 = SEQUENCE:none
 [none]
 CNF
 openssl base64 -in est_csr_attributes/rfc8951.der -out est_csr_attributes/rfc8951.base64
+# The examples of the RFCs, those with templates among them.
+for example in ../../est/testdata/csr_attributes/*.b64; do
+    name=$(basename "$example" .b64)
+    tr -d ' \n' <"$example" | openssl base64 -d -A -out "est_csr_attributes/$name.der"
+done
+cp ../../est/testdata/cmc/openssl-crmf-*.der est_cmc/
 openssl req -new -key "$work/ec.key" -subj /CN=x -outform DER -out "$work/csr.der"
 csr() {
     od -An -v -tx1 "$work/csr.der" | tr -d ' \n'
@@ -140,6 +169,20 @@ for name in answer-md5 answer-sha256 challenge; do
     printf '%s' "$text" >"est_digest/$name"
 done
 cp est_digest/answer-sha256 est_authorization/digest
+printf 'Basic %s' "$(printf 'J\303\244s\303\270n:' | openssl base64 -A)" >est_authorization/basic-utf8
+printf 'Digest username*=UTF-8%s%sJ%%C3%%A4s%%C3%%B8n, realm="r\\"", uri="/", nonce="n", nc=0000000a, cnonce="c", qop=auth, response="8ca523f5e9506fed4657c9700eebdbec", userhash=false' "'" "'" >est_digest/answer-extended
+printf 'Negotiate, Basic realm="x", Digest realm="a, b", nonce="n", stale=TRUE, Digest realm="b", nonce="m", algorithm=SHA-256, qop="auth"' >est_digest/several
+printf 'Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093"' >est_digest/rfc2069
+
+# Base64 in several layouts.
+openssl base64 -in est_certs_only/ec.der -out est_base64/columns-64
+openssl base64 -A -in est_certs_only/ec.der -out est_base64/single-line
+openssl base64 -in est_certs_only/ec.der | sed 's/$/\r/' >est_base64/cr-lf
+printf 'aGVs\tbG8 =\n' >est_base64/blanks
+printf 'aGVsbG8' >est_base64/no-padding
+printf 'aGVsbG9=' >est_base64/unused-bits
+printf 'aGVsbG8=aGVs' >est_base64/behind-padding
+printf 'aGV-bG8=' >est_base64/url-safe
 
 # Multipart bodies by Python's email package.
 python3 - est_multipart <<'PYTHON'
@@ -158,3 +201,193 @@ for name, policy in (("crlf", SMTP), ("lf", default)):
     open(f"{sys.argv[1]}/{name}", "wb").write(body)
     open(f"{sys.argv[1]}/{name}-cut-off", "wb").write(body[:-40])
 PYTHON
+
+# The same with a real key and certificates, whose types and encodings are those of RFC 7030, section 4.4.2.
+{
+    printf -- '--b\r\nContent-Type: application/pkcs8\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    openssl base64 -in "$work/pkcs8.der"
+    printf -- '--b\r\nContent-Type: application/pkcs7-mime; smime-type=certs-only\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    openssl base64 -in est_certs_only/ec.der
+    printf -- '--b--\r\n'
+} >est_multipart/server-key
+{
+    printf -- '--b\nContent-Type: application/pkcs7-mime; smime-type=server-generated-key\n\n'
+    openssl base64 -in est_enveloped_data/package-signed-ec.der
+    printf -- '--b\nContent-Type: application/pkcs7-mime; smime-type="certs-only"\n\n'
+    cat "$work/ec.pem"
+    printf -- '--b--\n'
+} >est_multipart/encrypted-server-key
+{
+    printf -- '--b\r\n\r\n'
+    openssl rsa -in "$work/rsa.key" -traditional 2>"$work/log"
+    printf -- '\r\n--b\r\nContent-Type:\r\n application/pkcs7-mime\r\n\r\n'
+    cat est_certs_only/ec.der
+    printf -- '\r\n--b--\r\n'
+} >est_multipart/libest-rsa-and-der
+
+# Every control of RFC 5272, section 6, and every body part.
+python3 - est_cmc "$work/csr.der" <<'PYTHON'
+import sys
+
+def element(tag, *parts):
+    content = b"".join(parts)
+    if len(content) < 128:
+        length = bytes([len(content)])
+    else:
+        octets = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
+        length = bytes([0x80 | len(octets)]) + octets
+    return bytes([tag]) + length + content
+
+def sequence(*parts): return element(0x30, *parts)
+def integer(number): return element(2, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+def octets(text): return element(4, text)
+def utf8(text): return element(0x0C, text.encode())
+def control_type(number): return element(6, bytes.fromhex("2b0601050507") + bytes([7, number]))
+
+sha256 = sequence(element(6, bytes.fromhex("608648016503040201")))
+hmac = sequence(element(6, bytes.fromhex("2a864886f70d0209")))
+name = sequence(element(0x31, sequence(element(6, bytes.fromhex("550403")), utf8("x"))))
+time = element(0x18, b"20300101000000Z")
+proof = sequence(sha256, hmac, octets(b"w" * 32))
+failed = sequence(integer(2), sequence(integer(1)), utf8("no"), integer(7))
+pending = sequence(integer(3), sequence(sequence(integer(1), integer(2))), sequence(octets(b"token"), time))
+extended = sequence(integer(2), sequence(), element(0xA1, element(6, b"\x2a\x03\x04"), integer(1)))
+values = {
+    1: failed, 2: utf8("device"), 3: octets(b"p" * 20), 4: octets(b"data"), 5: integer(5), 6: octets(b"nonce"),
+    7: octets(b"nonce"), 11: sequence(integer(1), sequence(integer(1))),
+    17: sequence(name, integer(9), element(0x0A, b"\x01"), time, octets(b"secret"), utf8("lost")),
+    18: octets(b"r"), 19: octets(b"r"), 21: octets(b"token"), 22: octets(b"random"), 23: octets(b"w" * 20),
+    24: sequence(name, integer(9)), 25: pending, 28: sequence(integer(1)), 29: sequence(integer(1)),
+    32: sequence(sequence(integer(1), sequence(integer(1), integer(2)))), 33: proof, 34: proof, 99: extended,
+}
+controls = sequence(*(
+    sequence(integer(index + 10), control_type(number), element(0x31, value))
+    for index, (number, value) in enumerate(values.items())
+))
+other = sequence(integer(8), element(6, b"\x2a\x03\x04"), integer(1))
+message = sequence(integer(7), sequence(element(6, b"\x2a\x03\x04"), element(0xA0, integer(1))))
+csr = open(sys.argv[2], "rb").read()
+requests = sequence(element(0xA0, integer(1), csr), element(0xA2, integer(2), element(6, b"\x2a\x03\x04"), integer(1)))
+folder = sys.argv[1]
+open(f"{folder}/all-controls-request.der", "wb").write(sequence(controls, requests, sequence(message), sequence(other)))
+open(f"{folder}/all-controls-response.der", "wb").write(sequence(controls, sequence(message), sequence(other)))
+statuses = sequence(*(
+    sequence(integer(index + 1), control_type(25), element(0x31, value))
+    for index, value in enumerate((failed, pending, extended))
+))
+open(f"{folder}/statuses.der", "wb").write(sequence(statuses, sequence(), sequence()))
+PYTHON
+
+# Certificates, PEM and DER, of the kinds that the certificates' own tests are about.
+for file in ../../pki-common/testdata/certificates/*.pem; do
+    name=$(basename "$file" .pem)
+    openssl x509 -in "$file" -outform DER -out "pki_certificate/$name.der"
+done
+cp "$work/three.pem" pki_certificate/three.pem
+{
+    openssl x509 -in "$work/ec.pem" -noout -text
+    cat "$work/ec.pem" "$work/ec.key"
+} >pki_certificate/with-text-and-key.pem
+
+# An authority with an intermediate one, what they issued, and what the root revoked. The times reach beyond 2045.
+export OPENSSL_CONF="$work/ca.cnf"
+cat >"$work/ca.cnf" <<CNF
+[req]
+distinguished_name = name
+[name]
+[ca]
+default_ca = root
+[root]
+database = $work/index
+serial = $work/serial
+crlnumber = $work/crlnumber
+new_certs_dir = $work
+default_md = sha256
+default_crl_days = 7300
+default_days = 7300
+policy = any
+unique_subject = no
+[any]
+commonName = supplied
+[authority]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+[leaf]
+basicConstraints = CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = clientAuth,serverAuth
+subjectAltName = DNS:leaf.example
+authorityKeyIdentifier = keyid
+[number]
+authorityKeyIdentifier = keyid
+[partition]
+issuingDistributionPoint = critical,@point
+[point]
+fullname = URI:http://example/crl
+onlyuser = TRUE
+CNF
+: >"$work/index"
+echo 1000 >"$work/serial"
+echo 01 >"$work/crlnumber"
+for name in root intermediate leaf direct revoked; do
+    openssl ecparam -name prime256v1 -genkey -noout -out "$work/$name.key"
+done
+openssl genrsa -out "$work/old.key" 2048 2>"$work/log"
+openssl req -x509 -new -key "$work/root.key" -subj "/CN=Fuzz Root" -days 7300 -extensions authority -out "$work/root.pem"
+issue() {
+    openssl req -new -key "$work/$1.key" -subj "/CN=$1" -out "$work/$1.csr"
+    openssl ca -batch -notext -in "$work/$1.csr" -cert "$work/$2.pem" -keyfile "$work/$2.key" -extensions "$3" -md "$4" \
+        -out "$work/$1.pem" 2>"$work/log"
+}
+issue intermediate root authority sha256
+issue leaf intermediate leaf sha256
+issue direct root leaf sha256
+issue revoked root leaf sha256
+issue old root leaf sha1
+openssl ca -revoke "$work/revoked.pem" -cert "$work/root.pem" -keyfile "$work/root.key" -crl_reason keyCompromise 2>"$work/log"
+list() {
+    output=$1
+    shift
+    openssl ca -gencrl -cert "$work/root.pem" -keyfile "$work/root.key" -out "$work/list.pem" "$@" 2>"$work/log"
+    openssl crl -in "$work/list.pem" -outform DER -out "$output"
+}
+list ../keys/list.crl -crlexts number
+list ../keys/list-version-1.crl
+list ../keys/list-partition.crl -crlexts partition
+list ../keys/list-sha384.crl -crlexts number -md sha384
+: >"$work/index"
+list ../keys/list-empty.crl -crlexts number
+cp ../keys/*.crl pki_revocation_list/
+for name in root intermediate leaf direct revoked old; do
+    openssl x509 -in "$work/$name.pem" -outform DER -out "../keys/$name.der"
+done
+cat ../keys/leaf.der ../keys/intermediate.der >pki_chain/leaf-intermediate
+cat ../keys/leaf.der ../keys/root.der ../keys/intermediate.der >pki_chain/leaf-root-intermediate
+cat ../keys/leaf.der >pki_chain/leaf-alone
+cat ../keys/direct.der ../keys/leaf.der >pki_chain/direct
+cat ../keys/old.der ../keys/root.der >pki_chain/old
+cat ../keys/root.der ../keys/root.der >pki_chain/root
+unset OPENSSL_CONF
+
+# Private keys: in the clear in three forms, and encrypted.
+passphrase="the passphrase of the fuzz corpus"
+cp "$work/pkcs8.der" pki_private_key/pkcs8.der
+openssl pkcs8 -topk8 -nocrypt -in "$work/ec.key" -out pki_private_key/pkcs8.pem
+openssl rsa -in "$work/rsa.key" -traditional -out pki_private_key/pkcs1.pem 2>"$work/log"
+openssl rsa -in "$work/rsa.key" -traditional -outform DER -out pki_private_key/pkcs1.der 2>"$work/log"
+openssl ec -in "$work/ec.key" -out pki_private_key/sec1.pem 2>"$work/log"
+cat "$work/ec.pem" "$work/ec.key" >pki_private_key/behind-a-certificate.pem
+lock() {
+    output=$1
+    shift
+    openssl pkcs8 -topk8 -in "$work/ec.key" -passout "pass:$passphrase" -out "pki_private_key/$output" "$@"
+}
+lock aes256-sha256.der -v2 aes-256-cbc -v2prf hmacWithSHA256 -iter 64 -outform DER
+lock aes128-sha512.der -v2 aes-128-cbc -v2prf hmacWithSHA512 -iter 64 -outform DER
+lock aes192-sha1.der -v2 aes-192-cbc -v2prf hmacWithSHA1 -iter 64 -outform DER
+lock aes256.pem -v2 aes-256-cbc -iter 64
+lock scrypt.der -scrypt -scrypt_N 16 -scrypt_r 1 -scrypt_p 1 -outform DER
+lock 3des.der -v2 des3 -iter 64 -outform DER
+lock pbes1.der -v1 PBE-SHA1-3DES -outform DER
+openssl ec -in "$work/ec.key" -aes128 -passout "pass:$passphrase" -out pki_private_key/traditional.pem 2>"$work/log"

@@ -2,3 +2,7 @@
 //! See `fuzz::est_signed_data`.
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::est_signed_data(data));
+
+libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    fuzz::der_mutator::mutate(data, size, max_size, seed, &mut libfuzzer_sys::fuzzer_mutate)
+});

@@ -1,22 +1,30 @@
-//! What each fuzz target does with its bytes: one call of an oracle, of a library or of `est_wire` here.
+//! What each fuzz target does with its bytes: one call of an oracle, of a library or of a module here.
 //!
 //! An oracle panics when an invariant of its decoder is broken. [`TARGETS`] is the list that the test which replays the
-//! committed corpora walks; `fuzz_targets/` holds one file for each entry.
+//! committed corpora walks; `fuzz_targets/` holds one file for each entry. `README.md` says how to run them.
 //!
 //! ```
 //! fuzz::nmsp_frame(b"\x01\x00\x00\x01");
 //! ```
 
+pub mod der_mutator;
+
+mod est_attributes;
 mod est_wire;
+mod keys;
+mod pki;
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use est::ca::issuer::Issuer;
 use pki_common::identity::{NewKey, generate_key};
-use rustls_pki_types::UnixTime;
 
-pub use est_wire::{est_authorization, est_certs_only, est_enveloped_data, est_multipart, est_signed_data};
+pub use est_attributes::est_csr_attributes;
+pub use est_wire::{
+    est_authorization, est_base64, est_certs_only, est_enveloped_data, est_multipart, est_signed_data,
+};
+pub use pki::{pki_certificate, pki_chain, pki_private_key, pki_revocation_list};
 
 /// What a target runs. It panics when an invariant is broken.
 pub type Oracle = fn(&[u8]);
@@ -25,6 +33,7 @@ pub type Oracle = fn(&[u8]);
 pub const TARGETS: &[(&str, Oracle)] = &[
     ("authlist_import", authlist_import),
     ("est_authorization", est_authorization),
+    ("est_base64", est_base64),
     ("est_certs_only", est_certs_only),
     ("est_cmc", est_cmc),
     ("est_csr", est_csr),
@@ -34,6 +43,10 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("est_multipart", est_multipart),
     ("est_signed_data", est_signed_data),
     ("nmsp_frame", nmsp_frame),
+    ("pki_certificate", pki_certificate),
+    ("pki_chain", pki_chain),
+    ("pki_private_key", pki_private_key),
+    ("pki_revocation_list", pki_revocation_list),
 ];
 
 /// An authlist in each of the five formats: no text panics, and what is imported survives an export.
@@ -45,7 +58,7 @@ pub fn authlist_import(data: &[u8]) {
 /// into, and a certificate issued for it has its subject and key.
 pub fn est_csr(data: &[u8]) {
     est::wire::csr::oracle::oracle(data);
-    est::ca::oracle::oracle(issuer(), data, NOW);
+    est::ca::oracle::oracle(issuer(), data, keys::NOW);
 }
 
 /// A PKIData or PKIResponse of CMC, with the CRMF in it: no bytes panic, and what is read survives a second trip.
@@ -53,18 +66,10 @@ pub fn est_cmc(data: &[u8]) {
     est::wire::cmc::oracle::oracle(data);
 }
 
-/// The body of a `csrattrs` answer: no bytes panic, and what is read survives a second trip.
-pub fn est_csr_attributes(data: &[u8]) {
-    est::wire::csr_attributes::oracle::oracle(data);
-}
-
 /// A header of HTTP Digest, of either side: no bytes panic, and a challenge that is read can be answered.
 pub fn est_digest(data: &[u8]) {
     est::auth::digest::oracle::check(data);
 }
-
-/// Some time in 2026: what is issued must not depend on the day of the run.
-const NOW: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(1_790_000_000));
 
 /// An authority with a new key, made once per process.
 fn issuer() -> &'static Issuer {
@@ -77,7 +82,7 @@ fn issuer() -> &'static Issuer {
             "CN=Fuzz Root,DC=example,DC=com",
             key.into(),
             ten_years,
-            NOW,
+            keys::NOW,
             provider,
         )
         .expect("a valid subject")

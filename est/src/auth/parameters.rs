@@ -136,12 +136,16 @@ fn unquoted(value: &str) -> Option<String> {
     let mut text = String::with_capacity(rest.len());
     let mut characters = rest.chars();
     while let Some(character) = characters.next() {
-        match character {
+        let character = match character {
             '"' => return characters.as_str().is_empty().then_some(text),
-            '\\' => text.push(characters.next()?),
-            other if other.is_control() && other != '\t' => return None,
-            other => text.push(other),
+            '\\' => characters.next()?,
+            other => other,
+        };
+        // An escape does not make them allowed (RFC 9110, section 5.6.4).
+        if character.is_control() && character != '\t' {
+            return None;
         }
+        text.push(character);
     }
     None
 }
@@ -171,6 +175,18 @@ mod tests {
         assert_eq!(found.value("b"), Some("token"));
         assert_eq!(found.value("c"), Some(""));
         assert_eq!(quoted("x, \"y\""), r#""x, \"y\"""#);
+    }
+
+    #[test]
+    fn an_escape_does_not_make_a_control_character_allowed() {
+        for text in ["a=\"\u{85}\"", "a=\"\\\u{85}\"", "a=\"\\\n\"", "a=\"\\\0\""] {
+            assert_eq!(
+                Parameters::parse(text),
+                Err(ParameterError::NotAPair { number: 1 }),
+                "{text:?}"
+            );
+        }
+        assert_eq!(Parameters::parse("a=\"\\\t\"").unwrap().value("a"), Some("\t"));
     }
 
     #[test]

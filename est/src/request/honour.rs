@@ -9,7 +9,7 @@ use pki_common::identity::NewKey;
 use super::issued::elements;
 use super::subject::Subject;
 use super::template::{BindingAttribute, RequestTemplate, SUBJECT_ALTERNATIVE_NAME};
-use crate::wire::asn1::{self, tag};
+use crate::wire::asn1::{self, Reader, Rules, tag};
 use crate::wire::csr::{CsrLimits, PublicKeyKind, RequestedExtension, UnverifiedCsr};
 use crate::wire::csr_attributes::{CsrRequirements, SubjectRequirement};
 
@@ -115,13 +115,27 @@ pub fn template(requirements: &CsrRequirements, template: &mut RequestTemplate) 
             .attributes
             .iter()
             .any(|attribute| attribute.oid == wanted.oid);
-        if !there && !wanted.values.is_empty() {
+        if there || wanted.values.is_empty() {
+            continue;
+        }
+        if wanted.values.iter().all(|value| is_der(value)) {
             template.attributes.push(wanted.clone());
+        } else {
+            tracing::warn!(
+                attribute = crate::wire::csr::name_with_oid(&wanted.oid),
+                "the server's CSR attributes ask for an attribute whose value is not DER, as a request must be"
+            );
         }
     }
     if let Some(subject) = completed(&template.subject, &requirements.subject) {
         template.subject = subject;
     }
+}
+
+/// Servers may send their CSR attributes in BER; in a request the value would be refused.
+fn is_der(value: &[u8]) -> bool {
+    let mut reader = Reader::new(value, Rules::Der);
+    reader.any("value").is_ok() && reader.finish("value").is_ok()
 }
 
 /// A subject alternative name may hold empty names for the client to fill in (RFC 9908, section 3.4).
@@ -158,6 +172,7 @@ fn completed(subject: &Subject, wanted: &[SubjectRequirement]) -> Option<Subject
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::csr::Attribute;
     use crate::wire::csr_attributes::{CsrAttributesConfig, EntryConfig};
 
     fn wanting(key: &str) -> CsrRequirements {
@@ -192,5 +207,27 @@ mod tests {
         assert_eq!(key(&wanting("EC"), NewKey::EcP521), Ok(NewKey::EcP521));
         let text = key(&wanting("RSA-8192"), NewKey::EcP256).unwrap_err();
         assert!(text.contains("8192"), "{text}");
+    }
+
+    #[test]
+    fn a_value_that_is_not_der_does_not_get_into_a_request() {
+        let attribute = |octet: u8, value: &[u8]| Attribute {
+            oid: ObjectIdentifier::new_unwrap("1.2.3.4")
+                .push_arc(octet.into())
+                .unwrap(),
+            values: vec![value.to_vec()],
+        };
+        let requirements = CsrRequirements {
+            // A length of two octets where one would do; a length behind the end; a good one.
+            attributes: vec![
+                attribute(1, &[4, 0x81, 1, 9]),
+                attribute(2, &[4, 2, 9]),
+                attribute(3, &[4, 1, 9]),
+            ],
+            ..CsrRequirements::default()
+        };
+        let mut request = RequestTemplate::new("CN=x".parse().unwrap(), &[]).unwrap();
+        template(&requirements, &mut request);
+        assert_eq!(request.attributes, [attribute(3, &[4, 1, 9])]);
     }
 }

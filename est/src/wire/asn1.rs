@@ -293,6 +293,13 @@ pub(crate) fn encode(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     out
 }
 
+/// Whether an element of indefinite length may be in the input: for oracles, which compare lengths of encodings.
+pub(crate) fn may_hold_indefinite_lengths(input: &[u8]) -> bool {
+    input
+        .windows(2)
+        .any(|pair| matches!(pair, [tag, 0x80] if tag & 0x20 != 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -209,7 +209,7 @@ fn push<'a>(
     let mut fields: Vec<String> = Vec::new();
     let mut body_start = None;
     for (start, line) in lines(part) {
-        if start > MAX_PART_HEADERS {
+        if start + line.len() > MAX_PART_HEADERS {
             break;
         }
         let text = line.trim_ascii_end();
@@ -373,6 +373,9 @@ mod tests {
         ));
         let long = format!("--b\r\n{}\r\n--b--", "X: y\r\n".repeat(MAX_PART_HEADERS));
         let error = read("multipart/mixed; boundary=b", &long).unwrap_err();
+        assert!(error.to_string().contains("header section"), "{error}");
+        let one_line = format!("--b\r\nX: {}\r\n\r\n--b--", "y".repeat(MAX_PART_HEADERS));
+        let error = read("multipart/mixed; boundary=b", &one_line).unwrap_err();
         assert!(error.to_string().contains("header section"), "{error}");
     }
 }

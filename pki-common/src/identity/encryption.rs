@@ -23,6 +23,27 @@ pub const MAX_KEY_ENCRYPTION_ITERATIONS: u32 = 20_000_000;
 /// Most memory that scrypt may ask for to read a file, in bytes.
 pub const MAX_SCRYPT_MEMORY: u64 = 256 * 1024 * 1024;
 
+/// Bounds of the work that reading an encrypted private key may cost; the file says how much it wants.
+///
+/// # Defaults
+/// [`MAX_KEY_ENCRYPTION_ITERATIONS`], [`MAX_SCRYPT_MEMORY`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyDecryptionLimits {
+    /// Most rounds of PBKDF2.
+    pub iterations: u32,
+    /// Most memory that scrypt walks through, in bytes: block size, cost and parallelisation multiplied.
+    pub scrypt_memory: u64,
+}
+
+impl Default for KeyDecryptionLimits {
+    fn default() -> Self {
+        Self {
+            iterations: MAX_KEY_ENCRYPTION_ITERATIONS,
+            scrypt_memory: MAX_SCRYPT_MEMORY,
+        }
+    }
+}
+
 const SALT_BYTES: usize = 16;
 const AES_BLOCK_BYTES: usize = 16;
 
@@ -79,6 +100,7 @@ fn cannot_encrypt(reason: impl core::fmt::Display) -> IdentityError {
 pub(super) fn decrypt(
     der: &[u8],
     passphrase: &[u8],
+    limits: &KeyDecryptionLimits,
     origin: &str,
 ) -> Result<PrivateKeyDer<'static>, IdentityError> {
     let unsupported = |reason: String| IdentityError::UnsupportedEncryption {
@@ -94,7 +116,7 @@ pub(super) fn decrypt(
             reason: error.to_string(),
         }
     })?;
-    check_cost(&encrypted.encryption_algorithm).map_err(unsupported)?;
+    check_cost(&encrypted.encryption_algorithm, limits).map_err(unsupported)?;
     let wrong_passphrase = || IdentityError::WrongPassphrase {
         origin: origin.to_owned(),
     };
@@ -123,26 +145,32 @@ fn has_right_shape(der: &[u8]) -> bool {
 }
 
 /// The file says how much work reading it is; a damaged one may ask for years or for all memory.
-fn check_cost(scheme: &EncryptionScheme<'_>) -> Result<(), String> {
+fn check_cost(scheme: &EncryptionScheme<'_>, limits: &KeyDecryptionLimits) -> Result<(), String> {
     let EncryptionScheme::Pbes2(parameters) = scheme else {
         return Err("it is of PKCS#5 version 1 (PBES1), which is too weak".to_owned());
     };
     match &parameters.kdf {
-        Kdf::Pbkdf2(parameters) if parameters.iteration_count > MAX_KEY_ENCRYPTION_ITERATIONS => {
-            Err(format!(
-                "it asks for {} rounds of PBKDF2, more than {MAX_KEY_ENCRYPTION_ITERATIONS}",
-                parameters.iteration_count
-            ))
-        }
+        Kdf::Pbkdf2(parameters) if parameters.iteration_count > limits.iterations => Err(format!(
+            "it asks for {} rounds of PBKDF2, more than {}",
+            parameters.iteration_count, limits.iterations
+        )),
         Kdf::Scrypt(parameters) => {
+            // RFC 7914 section 6. The pkcs5 crate computes the logarithm of 0 before it looks.
+            if parameters.cost_parameter < 2 || !parameters.cost_parameter.is_power_of_two() {
+                return Err(format!(
+                    "the cost {} of scrypt is not a power of two above 1",
+                    parameters.cost_parameter
+                ));
+            }
             let memory = parameters
                 .cost_parameter
                 .saturating_mul(u64::from(parameters.block_size))
                 .saturating_mul(128)
                 .saturating_mul(u64::from(parameters.parallelization).max(1));
-            if memory > MAX_SCRYPT_MEMORY {
+            if memory > limits.scrypt_memory {
                 return Err(format!(
-                    "it asks for {memory} bytes of work by scrypt, more than {MAX_SCRYPT_MEMORY}"
+                    "it asks for {memory} bytes of work by scrypt, more than {}",
+                    limits.scrypt_memory
                 ));
             }
             Ok(())
@@ -205,13 +233,42 @@ mod tests {
     #[test]
     fn refuses_a_file_that_asks_for_endless_work_without_beginning_it() {
         let rounds = pbes2::Parameters::pbkdf2_sha256_aes256cbc(50_000_000, &[1; 8], &[2; 16]).unwrap();
-        let error = decrypt(&with(rounds.into()), b"x", "key.pem").unwrap_err();
+        let limits = KeyDecryptionLimits::default();
+        let error = decrypt(&with(rounds.into()), b"x", &limits, "key.pem").unwrap_err();
         assert!(error.to_string().contains("50000000 rounds"), "{error}");
 
         let memory = pkcs5::scrypt::Params::new(20, 8, 1, 32).unwrap();
         let memory = pbes2::Parameters::scrypt_aes256cbc(memory, &[1; 8], &[2; 16]).unwrap();
-        let error = decrypt(&with(memory.into()), b"x", "key.pem").unwrap_err();
+        let error = decrypt(&with(memory.into()), b"x", &limits, "key.pem").unwrap_err();
         assert!(error.to_string().contains("1073741824 bytes"), "{error}");
+    }
+
+    #[test]
+    fn refuses_a_cost_of_scrypt_that_has_no_logarithm() {
+        let two = pkcs5::scrypt::Params::new(1, 8, 1, 32).unwrap();
+        let two = pbes2::Parameters::scrypt_aes256cbc(two, &[1; 8], &[2; 16]).unwrap();
+        let file = with(two.into());
+        // INTEGER 2 behind the salt of eight octets.
+        let cost = 2
+            + file
+                .windows(11)
+                .position(|part| part == [1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 2])
+                .unwrap()
+            + 8;
+        for wrong in [0, 1, 3] {
+            let mut file = file.clone();
+            file[cost] = wrong;
+            let error = decrypt(&file, b"x", &KeyDecryptionLimits::default(), "key.pem").unwrap_err();
+            assert!(error.to_string().contains("power of two"), "{error}");
+        }
+        // The sound file is worked through.
+        let error = decrypt(&file, b"x", &KeyDecryptionLimits::default(), "key.pem").unwrap_err();
+        assert_eq!(
+            error,
+            IdentityError::WrongPassphrase {
+                origin: "key.pem".to_owned()
+            }
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use rustls_pki_types::{
 };
 use zeroize::Zeroizing;
 
-use super::{IdentityError, encryption, private_file};
+use super::{IdentityError, KeyDecryptionLimits, encryption, private_file};
 
 /// Largest certificate or key file that is read, in bytes. A chain of ten certificates with RSA-4096 keys
 /// in PEM has about 25 kB; the limit keeps a mistyped path from filling the memory.
@@ -29,7 +29,8 @@ pub(super) fn read_private_key(
 ) -> Result<PrivateKeyDer<'static>, IdentityError> {
     let (content, metadata) = read_limited(path)?;
     private_file::warn_when_shared(path, &metadata);
-    parse_private_key(&content, passphrase, &path.display().to_string())
+    let origin = path.display().to_string();
+    parse_private_key(&content, passphrase, &KeyDecryptionLimits::default(), &origin)
 }
 
 fn read_limited(path: &Path) -> Result<(Zeroizing<Vec<u8>>, std::fs::Metadata), IdentityError> {
@@ -78,10 +79,11 @@ pub(super) fn parse_certificates(
 pub(super) fn parse_private_key(
     content: &[u8],
     passphrase: Option<&[u8]>,
+    limits: &KeyDecryptionLimits,
     origin: &str,
 ) -> Result<PrivateKeyDer<'static>, IdentityError> {
     if content.first() == Some(&TAG_SEQUENCE) {
-        return key_from_der(content, passphrase, origin);
+        return key_from_der(content, passphrase, limits, origin);
     }
     // The older of OpenSSL's two ways says so in clear text (RFC 1421).
     if contains(content, b"Proc-Type: 4,ENCRYPTED") {
@@ -93,7 +95,7 @@ pub(super) fn parse_private_key(
     }
     if contains(content, ENCRYPTED_BEGIN) {
         let der = encrypted_section(content, origin)?;
-        return key_from_der(&der, passphrase, origin);
+        return key_from_der(&der, passphrase, limits, origin);
     }
     let mut found = Vec::new();
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(content) {
@@ -137,12 +139,13 @@ fn encrypted_section(content: &[u8], origin: &str) -> Result<Vec<u8>, IdentityEr
 fn key_from_der(
     content: &[u8],
     passphrase: Option<&[u8]>,
+    limits: &KeyDecryptionLimits,
     origin: &str,
 ) -> Result<PrivateKeyDer<'static>, IdentityError> {
     // EncryptedPrivateKeyInfo begins with an AlgorithmIdentifier, every plain key with a version.
     if first_inner_tag(content) == Some(TAG_SEQUENCE) {
         return match passphrase {
-            Some(passphrase) => encryption::decrypt(content, passphrase, origin),
+            Some(passphrase) => encryption::decrypt(content, passphrase, limits, origin),
             None => Err(IdentityError::EncryptedPrivateKey {
                 origin: origin.to_owned(),
             }),

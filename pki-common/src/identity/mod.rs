@@ -7,8 +7,8 @@ mod load;
 mod private_file;
 
 pub use encryption::{
-    KEY_ENCRYPTION_ITERATIONS, MAX_KEY_ENCRYPTION_ITERATIONS, MAX_SCRYPT_MEMORY, encrypted_private_key_der,
-    encrypted_private_key_pem,
+    KEY_ENCRYPTION_ITERATIONS, KeyDecryptionLimits, MAX_KEY_ENCRYPTION_ITERATIONS, MAX_SCRYPT_MEMORY,
+    encrypted_private_key_der, encrypted_private_key_pem,
 };
 pub use error::IdentityError;
 pub use generate::{
@@ -152,7 +152,7 @@ impl Identity {
     /// As [`load`](Self::load).
     pub fn from_bytes(certificates: &[u8], key: &[u8], origin: &str) -> Result<Self, IdentityError> {
         let certificates = load::parse_certificates(certificates, origin)?;
-        let key = load::parse_private_key(key, None, origin)?;
+        let key = load::parse_private_key(key, None, &KeyDecryptionLimits::default(), origin)?;
         Self::from_parts(certificates, key)
     }
 
@@ -266,7 +266,20 @@ pub fn parse_private_key(
     passphrase: Option<&[u8]>,
     origin: &str,
 ) -> Result<PrivateKeyDer<'static>, IdentityError> {
-    load::parse_private_key(content, passphrase, origin)
+    parse_private_key_within(content, passphrase, &KeyDecryptionLimits::default(), origin)
+}
+
+/// As [`parse_private_key`], with other bounds of the work that an encrypted key may cost.
+///
+/// # Errors
+/// As [`load_private_key`].
+pub fn parse_private_key_within(
+    content: &[u8],
+    passphrase: Option<&[u8]>,
+    limits: &KeyDecryptionLimits,
+    origin: &str,
+) -> Result<PrivateKeyDer<'static>, IdentityError> {
+    load::parse_private_key(content, passphrase, limits, origin)
 }
 
 /// A private key in PEM under the label of its form (RFC 7468 section 10, RFC 5915 section 4, PKCS#1).

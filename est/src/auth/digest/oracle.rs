@@ -3,6 +3,7 @@
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue};
 
+use super::super::parameters::quoted;
 use super::{DigestChallenge, DigestCredentials};
 
 /// Reads the bytes as both headers of Digest. What can be read is bounded, and a challenge that was read has an answer
@@ -14,6 +15,12 @@ pub fn check(bytes: &[u8]) {
     if let Ok(Some(found)) = DigestCredentials::parse(bytes) {
         assert!(found.count > 0 && !found.user.contains(':'));
         assert_eq!(found.response.len(), found.algorithm.length());
+        let again = written(&found);
+        assert!(
+            again.len() > super::MAX_DIGEST_HEADER
+                || DigestCredentials::parse(again.as_bytes()) == Ok(Some(found)),
+            "a second trip changed the credentials: {again}"
+        );
     }
     let Ok(value) = HeaderValue::from_bytes(bytes) else {
         return;
@@ -39,10 +46,38 @@ pub fn check(bytes: &[u8]) {
             .expect("what was answered can be read")
             .expect("and is of the Digest scheme");
         assert_eq!(
+            (
+                read.user.as_str(),
+                read.uri.as_str(),
+                read.cnonce.as_str(),
+                read.count
+            ),
+            (answer.user, answer.uri, answer.cnonce, answer.count)
+        );
+        assert_eq!(
             (read.realm, read.nonce, read.algorithm),
             (challenge.realm, challenge.nonce, challenge.algorithm)
         );
     }
+}
+
+/// The header that says the same as what was read.
+fn written(found: &DigestCredentials) -> String {
+    let response: String = found
+        .response
+        .iter()
+        .map(|octet| format!("{octet:02x}"))
+        .collect();
+    format!(
+        "Digest username={}, realm={}, nonce={}, uri={}, algorithm={}, qop=auth, nc={}, cnonce={}, response={response}",
+        quoted(&found.user),
+        quoted(&found.realm),
+        quoted(&found.nonce),
+        quoted(&found.uri),
+        found.algorithm.as_str(),
+        found.count_text,
+        quoted(&found.cnonce),
+    )
 }
 
 #[cfg(test)]

@@ -126,6 +126,9 @@ impl fmt::Display for CertificateIdentifier {
                     .map_or_else(|_| "an unreadable name".to_owned(), |name| name.to_string());
                 write!(formatter, "serial number 0x{} of {issuer:?}", hex(serial_number))
             }
+            Self::SubjectKeyIdentifier(identifier) if identifier.is_empty() => {
+                formatter.write_str("an empty key identifier")
+            }
             Self::SubjectKeyIdentifier(identifier) => {
                 write!(formatter, "key identifier {}", hex(identifier))
             }

@@ -1,18 +1,29 @@
 //! What must hold for any CSR attributes whatsoever; the fuzz target and the corpus test call it.
 
 use super::{CsrAttributes, CsrAttributesLimits};
+use crate::error::WireError;
+use crate::wire::asn1;
 
 /// Feeds `body` to the decoder as the body of a `csrattrs` response, and as DER.
 ///
 /// # Panics
 /// When a property is violated: a decoder panics, the attributes are no longer the same after a second trip, DER is
-/// not given back byte for byte, or there are more entries than the limit.
+/// not given back byte for byte, a refusal points behind the input, or there are more entries than the limit.
 pub fn oracle(body: &[u8]) {
     let limits = CsrAttributesLimits::default();
-    let accepted = [
-        CsrAttributes::from_body(body, &limits),
-        CsrAttributes::from_der(body, &limits),
-    ];
+    let from_der = CsrAttributes::from_der(body, &limits);
+    match &from_der {
+        // Definite lengths are shortest in DER, so what is as short is DER. libest's NUL bytes do not count.
+        Ok(attributes) if !asn1::may_hold_indefinite_lengths(body) => {
+            let der = attributes.to_der();
+            let (given, behind) = body.split_at_checked(der.len()).expect("DER is the shortest");
+            let is_der = behind.iter().all(|octet| *octet == 0);
+            assert!(!is_der || given == der, "DER is not given back");
+        }
+        Err(WireError::Der { position, .. }) => assert!(*position <= body.len(), "a refusal points nowhere"),
+        _ => {}
+    }
+    let accepted = [CsrAttributes::from_body(body, &limits), from_der];
     for attributes in accepted.into_iter().flatten() {
         assert!(
             attributes.entries().len() <= limits.entries,

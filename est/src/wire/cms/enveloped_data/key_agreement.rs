@@ -10,7 +10,9 @@ use crate::error::{DerProblem, WireError};
 use crate::wire::asn1::{self, Element, Reader, Rules, tag};
 use crate::wire::cms::algorithm::algorithm_identifier;
 use crate::wire::cms::octets::octets;
-use crate::wire::cms::{CertificateIdentifier, CmsError, CmsLimits, DigestAlgorithm, read_algorithm};
+use crate::wire::cms::{
+    CertificateIdentifier, CmsError, CmsLimits, DigestAlgorithm, read_algorithm, read_oid,
+};
 use crate::wire::csr::{PublicKeyKind, name_with_oid};
 
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -219,9 +221,11 @@ impl KeyAgreementInfo {
             None => None,
         };
         let algorithm = reader.sequence("keyEncryptionAlgorithm")?;
-        let (scheme, wrap_der) = read_algorithm(&algorithm, "keyEncryptionAlgorithm")?;
-        let wrap = Reader::new(wrap_der, Rules::Ber).sequence("KeyWrapAlgorithm")?;
-        let (wrap, _) = read_algorithm(&wrap, "KeyWrapAlgorithm")?;
+        let mut parts = algorithm.reader(Rules::Ber);
+        let scheme = read_oid(&mut parts, "keyEncryptionAlgorithm")?;
+        let wrap_element = parts.sequence("KeyWrapAlgorithm")?;
+        parts.finish("keyEncryptionAlgorithm")?;
+        let (wrap, _) = read_algorithm(&wrap_element, "KeyWrapAlgorithm")?;
         let keys = reader.sequence("recipientEncryptedKeys")?;
         reader.finish("KeyAgreeRecipientInfo")?;
         Ok(Self {
@@ -229,12 +233,15 @@ impl KeyAgreementInfo {
             user_keying_material,
             scheme,
             wrap,
-            wrap_der: wrap_der.to_vec(),
+            wrap_der: wrap_element.raw.to_vec(),
             recipients: read_encrypted_keys(&keys, limits)?,
         })
     }
 
     pub(super) fn text(&self) -> String {
+        if self.recipients.is_empty() {
+            return "EC key agreement with nobody".to_owned();
+        }
         let names: Vec<String> = self
             .recipients
             .iter()

@@ -211,10 +211,90 @@ impl RecipientInfo {
         match self {
             Self::KeyTransport { identifier, .. } => format!("RSA key transport to {identifier}"),
             Self::KeyAgreement(info) => info.text(),
+            Self::KeyEncryptionKey { identifier, .. } if identifier.is_empty() => {
+                "a shared key with an empty identifier".to_owned()
+            }
             Self::KeyEncryptionKey { identifier, .. } => {
                 format!("the shared key with identifier {}", hex(identifier))
             }
             Self::Other { tag } => format!("a recipient of another kind (tag 0x{tag:02x})"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::DerProblem;
+    use crate::wire::asn1;
+    use crate::wire::cms::{ID_DATA, content_info, oid};
+
+    /// A message with this recipient info and no content to speak of.
+    fn message(recipient: &[u8]) -> Vec<u8> {
+        let content = asn1::encode(
+            tag::SEQUENCE,
+            &[
+                &oid(ID_DATA),
+                &asn1::encode(tag::SEQUENCE, &[&oid(ID_DATA)]),
+                &asn1::encode(CONTEXT_0_PRIMITIVE, &[&[0; 16]]),
+            ],
+        );
+        let version = [tag::INTEGER, 1, 2];
+        let enveloped = [&version[..], &asn1::encode(tag::SET, &[recipient]), &content];
+        content_info(ID_ENVELOPED_DATA, &asn1::encode(tag::SEQUENCE, &enveloped))
+    }
+
+    /// A key agreement with nobody, and what stands in the place of the key wrap algorithm.
+    fn agreement(wrap: &[u8]) -> Vec<u8> {
+        let key = asn1::encode(
+            tag::CONTEXT_1,
+            &[&asn1::encode(tag::SEQUENCE, &[]), &[tag::BIT_STRING, 2, 0, 4]],
+        );
+        asn1::encode(
+            tag::CONTEXT_1,
+            &[
+                &[tag::INTEGER, 1, 3],
+                &asn1::encode(tag::CONTEXT_0, &[&key]),
+                &asn1::encode(tag::SEQUENCE, &[&oid(ID_DATA), wrap]),
+                &asn1::encode(tag::SEQUENCE, &[]),
+            ],
+        )
+    }
+
+    #[test]
+    fn recipients_without_a_name_are_told_as_such() {
+        let text = |recipient: &[u8]| {
+            let message = EnvelopedData::parse(&message(recipient), &CmsLimits::default());
+            message.unwrap().recipients_text()
+        };
+        let wrap = asn1::encode(tag::SEQUENCE, &[&oid(ID_DATA)]);
+        assert_eq!(text(&agreement(&wrap)), "EC key agreement with nobody");
+        let shared = asn1::encode(
+            CONTEXT_2,
+            &[
+                &[tag::INTEGER, 1, 4],
+                &asn1::encode(tag::SEQUENCE, &[&[tag::OCTET_STRING, 0]]),
+                &wrap,
+                &[tag::OCTET_STRING, 0],
+            ],
+        );
+        assert_eq!(text(&shared), "a shared key with an empty identifier");
+    }
+
+    #[test]
+    fn a_damaged_key_wrap_algorithm_is_reported_at_its_byte_of_the_message() {
+        let damaged = [tag::NULL, 0];
+        let bytes = message(&agreement(&damaged));
+        let expected = bytes.windows(2).position(|window| window == damaged).unwrap();
+        let error = EnvelopedData::parse(&bytes, &CmsLimits::default()).unwrap_err();
+        let CmsError::Wire(WireError::Der {
+            position,
+            field: "KeyWrapAlgorithm",
+            problem: DerProblem::WrongTag { .. },
+        }) = error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!(position, expected);
     }
 }

@@ -1,0 +1,8 @@
+#![no_main]
+//! See `fuzz::pki_chain`.
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::pki_chain(data));
+
+libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    fuzz::der_mutator::mutate(data, size, max_size, seed, &mut libfuzzer_sys::fuzzer_mutate)
+});

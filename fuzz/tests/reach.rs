@@ -1,0 +1,219 @@
+//! A corpus whose files are all refused fuzzes the refusals only. These tests ask for what lies behind each decoder.
+
+use std::fs;
+use std::path::Path;
+
+use est::auth::digest::{DigestChallenge, DigestCredentials};
+use est::auth::{AuthenticationMethod, AuthenticationMethods, Credentials};
+use est::request::server_key::{ServerKeyLimits, read_answer};
+use est::wire::certs_only::{self, CertsOnlyLimits};
+use est::wire::cmc::{CertificateRequestMessage, CmcLimits, Control, PkiData, PkiResponse};
+use est::wire::cms::CmsLimits;
+use est::wire::cms::enveloped_data::{DecryptionKey, EnvelopedData, KeyEncryptionKey};
+use est::wire::cms::signed_data::SignedData;
+use est::wire::csr::{CsrLimits, UnverifiedCsr, VerificationPolicy};
+use est::wire::csr_attributes::{CsrAttributes, CsrAttributesLimits};
+use est::wire::server_key::open_key_package;
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue};
+use pki_common::Certificate;
+use pki_common::authlist::{AuthList, AuthListFormat};
+use pki_common::identity::{KeyDecryptionLimits, parse_private_key, parse_private_key_within};
+use pki_common::revocation::RevocationLists;
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use zeroize::Zeroizing;
+
+/// Files of a corpus.
+fn files(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    let entries = fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
+        .collect()
+}
+
+/// Asks for at least `least` files of which `holds` says yes.
+fn reaches(target: &str, least: usize, what: &str, holds: impl Fn(&[u8]) -> bool) {
+    let found = files(target).iter().filter(|file| holds(file)).count();
+    assert!(
+        found >= least,
+        "{target} has {found} files with {what}, {least} are wanted"
+    );
+}
+
+fn header(name: http::HeaderName, value: &[u8]) -> Option<HeaderMap> {
+    let value = HeaderValue::from_bytes(value).ok()?;
+    Some(HeaderMap::from_iter([(name, value)]))
+}
+
+#[test]
+fn the_corpus_of_header_fields_holds_every_scheme() {
+    for method in [
+        AuthenticationMethod::Basic,
+        AuthenticationMethod::Digest,
+        AuthenticationMethod::Bearer,
+    ] {
+        reaches("est_authorization", 1, &format!("{method:?}"), |file| {
+            header(AUTHORIZATION, file).is_some_and(|headers| {
+                let accepted = AuthenticationMethods::only(method);
+                matches!(Credentials::from_headers(&headers, accepted), Ok(Some(_)))
+            })
+        });
+    }
+    reaches("est_digest", 3, "an answer", |file| {
+        matches!(DigestCredentials::parse(file), Ok(Some(_)))
+    });
+    reaches("est_digest", 3, "a challenge", |file| {
+        header(WWW_AUTHENTICATE, file)
+            .is_some_and(|headers| matches!(DigestChallenge::strongest(&headers), Ok(Some(_))))
+    });
+}
+
+#[test]
+fn the_corpus_of_bodies_holds_what_is_accepted() {
+    reaches("est_base64", 4, "base64", |file| {
+        est::wire::base64::decode(file, file.len()).is_ok()
+    });
+    reaches("est_certs_only", 4, "certificates", |file| {
+        certs_only::decode(file, &CertsOnlyLimits::default()).is_ok_and(|found| !found.is_empty())
+    });
+    for (what, encrypted) in [("a key in the clear", false), ("an encrypted key", true)] {
+        reaches("est_multipart", 1, what, |file| {
+            let limits = ServerKeyLimits::default();
+            read_answer("multipart/mixed; boundary=b", file, limits)
+                .is_ok_and(|answer| answer.is_encrypted() == encrypted)
+        });
+    }
+    let limits = CsrLimits::default();
+    reaches("est_csr", 15, "a request that is signed", |file| {
+        UnverifiedCsr::from_body(file, &limits)
+            .or_else(|_| UnverifiedCsr::from_der(file, &limits))
+            .is_ok_and(|csr| csr.verify(&VerificationPolicy::default()).is_ok())
+    });
+    reaches("est_csr_attributes", 8, "attributes", |file| {
+        CsrAttributes::from_der(file, &CsrAttributesLimits::default())
+            .is_ok_and(|attributes| !attributes.is_empty())
+    });
+    reaches("est_csr_attributes", 1, "a template", |file| {
+        let limits = CsrAttributesLimits::default();
+        CsrAttributes::from_der(file, &limits).is_ok_and(|attributes| attributes.template().is_some())
+    });
+}
+
+#[test]
+fn the_corpus_of_cmc_holds_every_control_and_request() {
+    let limits = CmcLimits::default();
+    let known = |controls: &[est::wire::cmc::TaggedAttribute]| {
+        let read = controls.iter().filter_map(|control| control.control().ok());
+        read.filter(|control| !matches!(control, Control::Other { .. }))
+            .count()
+    };
+    reaches("est_cmc", 1, "all controls in a request", |file| {
+        PkiData::from_der(file, &limits).is_ok_and(|request| known(request.controls()) == 21)
+    });
+    reaches("est_cmc", 1, "all controls in a response", |file| {
+        PkiResponse::from_der(file, &limits).is_ok_and(|response| known(&response.controls) == 21)
+    });
+    reaches("est_cmc", 1, "three statuses", |file| {
+        PkiResponse::from_der(file, &limits)
+            .is_ok_and(|response| response.statuses().is_ok_and(|found| found.len() == 3))
+    });
+    reaches("est_cmc", 2, "a CRMF request that is signed", |file| {
+        CertificateRequestMessage::from_der(file)
+            .ok()
+            .and_then(|message| message.to_request(&CsrLimits::default()).ok())
+            .is_some_and(|csr| csr.verify(&VerificationPolicy::default()).is_ok())
+    });
+}
+
+#[test]
+fn the_corpus_of_cms_holds_what_verifies_and_what_decrypts() {
+    let limits = CmsLimits::default();
+    reaches("est_signed_data", 4, "a good signature", |file| {
+        SignedData::parse(file, &limits)
+            .is_ok_and(|message| message.verify(&[], VerificationPolicy::default()).is_ok())
+    });
+    let shared = KeyEncryptionKey::new(vec![1, 2, 3, 4], Zeroizing::new(vec![0x42; 32])).unwrap();
+    let private = |key: &[u8]| DecryptionKey::private_key(&PrivatePkcs8KeyDer::from(key), None).unwrap();
+    let keys = [
+        ("a shared key", DecryptionKey::key_encryption_key(shared), 3),
+        ("RSA", private(include_bytes!("../keys/rsa.key.der")), 3),
+        ("EC", private(include_bytes!("../keys/ec.key.der")), 2),
+    ];
+    for (kind, key, least) in &keys {
+        let what = format!("content for {kind}");
+        reaches("est_enveloped_data", *least, &what, |file| {
+            EnvelopedData::parse(file, &limits).is_ok_and(|message| message.decrypt(key).is_ok())
+        });
+    }
+    for (what, signed) in [
+        ("a signed key package", true),
+        ("a key that nobody signed", false),
+    ] {
+        reaches("est_enveloped_data", 1, what, |file| {
+            keys.iter().any(|(_, key, _)| {
+                open_key_package(file, key, VerificationPolicy::default(), &limits)
+                    .is_ok_and(|package| package.signers.is_empty() != signed)
+            })
+        });
+    }
+}
+
+#[test]
+fn the_corpus_of_the_trust_layer_holds_what_is_accepted() {
+    reaches("authlist_import", 5, "a list", |file| {
+        let text = String::from_utf8_lossy(file);
+        AuthListFormat::ALL
+            .iter()
+            .any(|format| AuthList::import(*format, &text).is_ok())
+    });
+    reaches("pki_certificate", 20, "a certificate", |file| {
+        Certificate::from_der(file).is_ok()
+    });
+    reaches("pki_certificate", 2, "certificates in PEM", |file| {
+        Certificate::all_from_pem(file).is_ok()
+    });
+    reaches("pki_revocation_list", 4, "a list", |file| {
+        RevocationLists::empty("test").add_der(file).is_ok()
+    });
+    reaches("pki_private_key", 5, "a key in the clear", |file| {
+        parse_private_key(file, None, "test").is_ok()
+    });
+    reaches("pki_private_key", 4, "an encrypted key", |file| {
+        let passphrase: &[u8] = b"the passphrase of the fuzz corpus";
+        let limits = KeyDecryptionLimits {
+            iterations: 20_000,
+            scrypt_memory: 4 * 1024 * 1024,
+        };
+        parse_private_key(file, None, "test").is_err()
+            && parse_private_key_within(file, Some(passphrase), &limits, "test").is_ok()
+    });
+}
+
+#[test]
+fn the_corpus_of_chains_holds_what_is_trusted() {
+    use pki_common::trust_store::{TrustStore, Usage};
+    use rustls_pki_types::{CertificateDer, UnixTime};
+
+    let mut store = TrustStore::empty("test");
+    store
+        .add(&Certificate::from_der(include_bytes!("../keys/root.der")).unwrap())
+        .unwrap();
+    let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_900_000_000));
+    reaches("pki_chain", 3, "a chain to the root", |file| {
+        // One certificate behind the other; a length of two octets each.
+        let mut certificates = Vec::new();
+        let mut rest = file;
+        while let [0x30, 0x82, high, low, ..] = rest {
+            let length = 4 + usize::from(*high) * 256 + usize::from(*low);
+            let (certificate, behind) = rest.split_at(length.min(rest.len()));
+            certificates.push(CertificateDer::from(certificate));
+            rest = behind;
+        }
+        let Some((first, others)) = certificates.split_first() else {
+            return false;
+        };
+        Certificate::from_der(first)
+            .is_ok_and(|first| store.validate(&first, others, Usage::Client, now).is_ok())
+    });
+}
