@@ -26,9 +26,9 @@ use zeroize::Zeroizing;
 /// Files of a corpus.
 fn files(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
-    let entries = fs::read_dir(folder).unwrap();
+    let entries = fs::read_dir(folder).expect("a readable folder");
     entries
-        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
+        .map(|entry| fs::read(entry.expect("a readable folder").path()).expect("a readable file"))
         .collect()
 }
 

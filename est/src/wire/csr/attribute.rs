@@ -11,7 +11,7 @@ use crate::wire::csr::CsrLimits;
 /// `extensionRequest` (RFC 2985 section 5.4.2).
 pub(super) const EXTENSION_REQUEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.14");
 /// Microsoft's `szOID_CERT_EXTENSIONS`: the same under the number that older Windows clients use.
-pub(super) const MICROSOFT_CERT_EXTENSIONS: ObjectIdentifier =
+pub(crate) const MICROSOFT_CERT_EXTENSIONS: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.14");
 /// `subjectAltName` (RFC 5280 section 4.2.1.6).
 pub(super) const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");

@@ -16,7 +16,7 @@ use std::ops::Deref;
 use pki_common::signature::SignatureError;
 
 pub use attribute::{Attribute, ChallengePassword, RequestedExtension};
-pub(crate) use attribute::{PROOFS, directory_string, name_with_oid};
+pub(crate) use attribute::{MICROSOFT_CERT_EXTENSIONS, PROOFS, directory_string, name_with_oid};
 pub use pki_common::signature::SignaturePolicy as VerificationPolicy;
 pub use public_key::{PublicKey, PublicKeyKind};
 pub use request::CertificationRequest;

@@ -8,7 +8,7 @@ use super::names::{self, EC_PUBLIC_KEY, ED448, ED25519, EXTENSION_REQUEST, Kind,
 use super::template::{self, CertificationRequestInfoTemplate};
 use super::{CsrAttribute, CsrAttributes, CsrAttributesLimits, EXTENSION_REQ_TEMPLATE};
 use crate::wire::asn1::{Element, Reader, Rules, tag};
-use crate::wire::csr::{Attribute, PublicKeyKind};
+use crate::wire::csr::{Attribute, MICROSOFT_CERT_EXTENSIONS, PublicKeyKind};
 
 /// What a certification request has to contain to be what the server wants.
 ///
@@ -213,7 +213,8 @@ impl CsrRequirements {
 
     fn add_attribute(&mut self, attribute: &Attribute) {
         let oid = attribute.oid;
-        if [EXTENSION_REQUEST, EXTENSION_REQ_TEMPLATE].contains(&oid) {
+        // A value under the number of older Windows clients has to be extensions too, or the request is refused.
+        if [EXTENSION_REQUEST, EXTENSION_REQ_TEMPLATE, MICROSOFT_CERT_EXTENSIONS].contains(&oid) {
             return self.add_extensions(attribute);
         }
         match names::kind(&oid) {
