@@ -206,8 +206,15 @@ fn tells_an_issuer_of_the_same_name_but_another_key_from_a_missing_one() {
         .store("test")
         .validate(peer.certificate(), &[], Usage::Client, now())
         .unwrap_err();
-    assert!(matches!(error, TrustError::BadSignature { .. }), "{error}");
-    assert!(error.to_string().contains("/CN=Root"), "{error}");
+    assert!(matches!(error, TrustError::AnchorHasAnotherKey { .. }), "{error}");
+    let tried = namesake
+        .certificate()
+        .key_hash(pki_common::HashAlgorithm::Sha256)
+        .to_string();
+    let text = error.to_string();
+    assert!(text.contains("/CN=Root") && text.contains(&tried), "{text}");
+    let remedy = pki_common::Diagnose::diagnose(&error).remedy;
+    assert!(remedy.contains("add the new root"), "{remedy}");
 }
 
 #[test]

@@ -375,7 +375,9 @@ impl Client {
         // The new root of an authority often has the name of the old one, and then only the signature tells.
         if !matches!(
             error,
-            TrustError::UnknownIssuer { .. } | TrustError::BadSignature { .. }
+            TrustError::UnknownIssuer { .. }
+                | TrustError::BadSignature { .. }
+                | TrustError::AnchorHasAnotherKey { .. }
         ) {
             return Err(untrusted(error));
         }

@@ -117,6 +117,22 @@ pub enum TrustError {
         /// Which key was tried.
         detail: String,
     },
+    /// The trust store has an anchor of the right name, whose key did not make the signature: the authority has a new
+    /// key under its old name, or somebody uses its name.
+    #[error(
+        "the certificate {subject} is signed by another key than that of the anchor {issuer} in the trust store of role \
+         \"{role}\" (SHA-256 of the anchor's key: {anchor_key})"
+    )]
+    AnchorHasAnotherKey {
+        /// What the trust store is for.
+        role: String,
+        /// Subject of the certificate.
+        subject: String,
+        /// The name that the anchor and the issuer have in common.
+        issuer: String,
+        /// Of the anchor whose key was tried.
+        anchor_key: KeyHash,
+    },
     /// The certificate uses something that is refused unless the caller explicitly accepts it.
     #[error("the certificate {subject} is too old to be safe: {weakness}")]
     Legacy {
@@ -248,7 +264,7 @@ impl TrustError {
             },
             Self::WrongName { .. } => CertificateError::NotValidForName,
             Self::WrongPurpose { .. } => CertificateError::InvalidPurpose,
-            Self::BadSignature { .. } => CertificateError::BadSignature,
+            Self::BadSignature { .. } | Self::AnchorHasAnotherKey { .. } => CertificateError::BadSignature,
             Self::Malformed { .. } => CertificateError::BadEncoding,
             Self::Revoked { .. } => CertificateError::Revoked,
             Self::RevocationUnknown { .. } => CertificateError::UnknownRevocationStatus,
@@ -298,6 +314,12 @@ impl TrustError {
             Self::WrongPurpose { required, .. } => {
                 format!("Issue a certificate whose extended key usage includes {required}, or has none.")
             }
+            Self::AnchorHasAnotherKey { .. } => "If the authority has renewed its root under the same name, fetch its \
+                                                 present certificates from a source that you trust (for EST: `est \
+                                                 cacerts` with the old root, which vouches for the new one) and add the \
+                                                 new root to the trust anchors beside the old one; if it has not, the \
+                                                 certificate is somebody else's."
+                .to_owned(),
             Self::BadSignature { .. } => "The certificate was changed or signed by another key of the same name: \
                                           fetch the peer's and the issuer's certificate again and compare them."
                 .to_owned(),

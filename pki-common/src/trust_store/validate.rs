@@ -202,13 +202,25 @@ impl TrustStore {
         let subject = end_entity.subject().to_owned();
         match self.chain_weakness(end_entity, intermediates) {
             Some(weakness) => TrustError::Legacy { subject, weakness },
-            None => TrustError::BadSignature {
-                subject,
-                detail: format!(
-                    "a certificate named {} is at hand, but its key did not make the signature",
-                    top_of_chain(end_entity, intermediates).issuer()
-                ),
-            },
+            None => {
+                let top = top_of_chain(end_entity, intermediates);
+                let named = |anchor: &&Certificate| anchor.subject_der() == top.issuer_der();
+                match self.authorities.iter().find(named) {
+                    Some(anchor) => TrustError::AnchorHasAnotherKey {
+                        role: self.role.clone(),
+                        subject,
+                        issuer: anchor.subject().to_owned(),
+                        anchor_key: anchor.key_hash(HashAlgorithm::Sha256),
+                    },
+                    None => TrustError::BadSignature {
+                        subject,
+                        detail: format!(
+                            "a certificate named {} is at hand, but its key did not make the signature",
+                            top.issuer()
+                        ),
+                    },
+                }
+            }
         }
     }
 
