@@ -1,6 +1,7 @@
 //! Bearer tokens (RFC 6750): the header, and a file of accepted ones.
 
 use core::fmt;
+use core::str::FromStr;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::SystemTime;
@@ -20,10 +21,11 @@ use super::basic::MAX_USER_NAME;
 use super::challenge::quotable;
 use super::digest::{SecretFault, SecretFileError, SecretLineFault};
 
-/// The longest token accepted, in bytes; a signed token of an OAuth server has one or two KiB.
-pub const MAX_BEARER_TOKEN: usize = 4096;
+/// The longest token, in bytes: a signed token with a dozen claims has about 2 KiB, and servers bound their headers at
+/// 8 KiB.
+pub const MAX_BEARER_TOKEN: usize = 6 * 1024;
 
-/// A token as presented by a client. It is wiped from memory when this is dropped.
+/// A token as a client presents it and a server checks it. It is wiped from memory when this is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BearerToken(Zeroizing<String>);
 
@@ -37,12 +39,14 @@ impl BearerToken {
         if token.len() > MAX_BEARER_TOKEN {
             return Err(BearerError::TooLong { found: token.len() });
         }
+        // b64token of RFC 6750, section 2.1.
         let body = token.trim_end_matches('=');
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
-        if body.is_empty() || !body.bytes().all(allowed) {
-            return Err(BearerError::NotAToken);
+        match body.bytes().position(|byte| !allowed(byte)) {
+            Some(position) => Err(BearerError::Character { position }),
+            None if body.is_empty() => Err(BearerError::Empty),
+            None => Ok(Self(token)),
         }
-        Ok(Self(token))
     }
 
     /// A new token of 256 random bits.
@@ -64,7 +68,10 @@ impl BearerToken {
         if !scheme.eq_ignore_ascii_case(b"Bearer") || rest.first().is_some_and(|byte| *byte != b' ') {
             return Ok(None);
         }
-        let text = core::str::from_utf8(rest.trim_ascii()).map_err(|_| BearerError::NotAToken)?;
+        let text = rest.trim_ascii();
+        let text = core::str::from_utf8(text).map_err(|error| BearerError::Character {
+            position: error.valid_up_to(),
+        })?;
         Self::new(text).map(Some)
     }
 
@@ -85,6 +92,15 @@ impl BearerToken {
 
     fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.0.as_bytes()).into()
+    }
+}
+
+impl FromStr for BearerToken {
+    type Err = BearerError;
+
+    /// White space around the token is dropped: files end with a newline.
+    fn from_str(text: &str) -> Result<Self, BearerError> {
+        Self::new(text.trim())
     }
 }
 
@@ -112,14 +128,22 @@ pub enum BearerError {
         /// Bytes found.
         found: usize,
     },
-    /// Nothing, or characters that a token cannot have.
-    #[error("what follows Bearer is not a token of RFC 6750 section 2.1")]
-    NotAToken,
+    /// Nothing there, or padding alone.
+    #[error("the bearer token is empty")]
+    Empty,
+    /// A character that a token cannot have.
+    #[error(
+        "the bearer token has a character at byte {position} that RFC 6750 section 2.1 does not allow there"
+    )]
+    Character {
+        /// Offset in the token.
+        position: usize,
+    },
 }
 
 impl Diagnose for BearerError {
     fn diagnose(&self) -> Failure {
-        let remedy = "Send the token as it was issued, without quotes or line ends.";
+        let remedy = "Give the token alone, as its issuer printed it, without quotes or line ends.";
         Failure::new(Rung::Local, format!("{self}."), remedy)
     }
 }
@@ -307,9 +331,23 @@ mod tests {
         for value in ["Basic YTpi", "Bearerx a", "Bea"] {
             assert_eq!(BearerToken::parse(value.as_bytes()), Ok(None));
         }
-        for value in ["Bearer", "Bearer ==", "Bearer a b", "Bearer \"a\"", "Bearer a=b"] {
-            assert_eq!(BearerToken::parse(value.as_bytes()), Err(BearerError::NotAToken));
+        for (value, fault) in [
+            ("Bearer", BearerError::Empty),
+            ("Bearer ==", BearerError::Empty),
+            ("Bearer a b", BearerError::Character { position: 1 }),
+            ("Bearer \"a\"", BearerError::Character { position: 0 }),
+            ("Bearer a=b", BearerError::Character { position: 1 }),
+        ] {
+            assert_eq!(BearerToken::parse(value.as_bytes()), Err(fault), "{value}");
         }
+        assert_eq!(
+            " eyJh.bGci-_~+/== \n".parse(),
+            BearerToken::new("eyJh.bGci-_~+/==")
+        );
+        assert_eq!(
+            "a\r\nX: y".parse::<BearerToken>(),
+            Err(BearerError::Character { position: 1 })
+        );
         let long = format!("Bearer {}", "a".repeat(MAX_BEARER_TOKEN + 1));
         assert!(matches!(
             BearerToken::parse(long.as_bytes()),

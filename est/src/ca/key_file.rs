@@ -3,9 +3,8 @@
 
 use std::fmt;
 
-use pkcs8::EncryptedPrivateKeyInfo;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use pki_common::identity::{IdentityError, parse_private_key};
+use rustls_pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
 /// The label of an encrypted key in PEM (RFC 7468 section 11).
@@ -35,22 +34,13 @@ pub(super) fn is_encrypted(pem: &[u8]) -> bool {
     pem.windows(begin.len()).any(|window| window == begin.as_bytes())
 }
 
-/// Reads a key in PEM. The error says what is wrong, without the file's name.
-pub(super) fn decode(pem: &[u8], passphrase: Option<&Passphrase>) -> Result<PrivateKeyDer<'static>, String> {
-    if !is_encrypted(pem) {
-        return PrivateKeyDer::from_pem_slice(pem).map_err(|error| format!("no private key in PEM: {error}"));
-    }
-    let passphrase = passphrase.ok_or("the private key is encrypted, and there is no passphrase for it")?;
-    let unreadable = |error: &dyn fmt::Display| format!("the encrypted private key cannot be read: {error}");
-    let text = core::str::from_utf8(pem).map_err(|error| unreadable(&error))?;
-    let (_label, document) =
-        der::Document::from_pem(text.trim_start()).map_err(|error| unreadable(&error))?;
-    let encrypted =
-        EncryptedPrivateKeyInfo::try_from(document.as_bytes()).map_err(|error| unreadable(&error))?;
-    let key = encrypted
-        .decrypt(passphrase.0.as_bytes())
-        .map_err(|_| "the passphrase does not decrypt the private key".to_owned())?;
-    Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())
+/// Reads a key. The error says what is wrong, without the file's name.
+pub(super) fn decode(
+    content: &[u8],
+    passphrase: Option<&Passphrase>,
+) -> Result<PrivateKeyDer<'static>, IdentityError> {
+    let passphrase = passphrase.map(|passphrase| passphrase.0.as_bytes());
+    parse_private_key(content, passphrase, "this file")
 }
 
 /// Writes a key in PEM, encrypted when there is a passphrase.
@@ -77,9 +67,11 @@ mod tests {
         let passphrase = Passphrase::new("correct horse").unwrap();
         let encrypted = encode(&key, Some(&passphrase)).unwrap();
         assert!(is_encrypted(encrypted.as_bytes()) && !is_encrypted(pem));
-        assert_eq!(decode(encrypted.as_bytes(), Some(&passphrase)), Ok(key));
+        assert_eq!(decode(encrypted.as_bytes(), Some(&passphrase)).unwrap(), key);
         let wrong = Passphrase::new("wrong").unwrap();
-        let error = decode(encrypted.as_bytes(), Some(&wrong)).unwrap_err();
+        let error = decode(encrypted.as_bytes(), Some(&wrong))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("passphrase does not decrypt"), "{error}");
         assert!(decode(encrypted.as_bytes(), None).is_err());
         assert_eq!(format!("{passphrase:?}"), "Passphrase(..)");

@@ -54,10 +54,11 @@ use pki_common::tls::{ClientTls, PeerVerifier, TlsVersions};
 use pki_common::trust_store::TrustStore;
 use rand_core::{OsRng, RngCore as _};
 
+pub use crate::auth::BearerToken;
 pub use crate::exchange::{
-    BearerToken, CaFingerprint, ClientError, Credentials, DEFAULT_MAX_REDIRECTS, DEFAULT_RETRY_AFTER,
-    Difference, DifferenceKind, Fingerprint, Grounds, Issued, IssuedChecks, MAX_RETRY_AFTER, PasswordUse,
-    PendingPolicy, Rollover, ServerUrl, Step, TrustSource,
+    CaFingerprint, ClientError, Credentials, DEFAULT_MAX_REDIRECTS, DEFAULT_RETRY_AFTER, Difference,
+    DifferenceKind, Fingerprint, Grounds, Issued, IssuedChecks, MAX_RETRY_AFTER, PasswordUse, PendingPolicy,
+    Rollover, ServerUrl, Step, TrustSource,
 };
 pub use bootstrap::{Bootstrapped, FirstContact};
 pub use cmc::CmcOutcome;

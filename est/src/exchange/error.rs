@@ -315,7 +315,7 @@ impl ClientError {
         let failure = |rung, remedy: &str| Failure::new(rung, self.to_string(), remedy);
         match self {
             Self::Proxy { status: Some(407), .. } => {
-                failure(Rung::Proxy, "Give the proxy's user name and password.").refused_by(Side::Peer)
+                failure(Rung::Proxy, "Give the proxy's user name and password (`--proxy-user`, `--proxy-password-file`).").refused_by(Side::Peer)
             }
             Self::Proxy { .. } => failure(
                 Rung::Proxy,

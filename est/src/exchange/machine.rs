@@ -16,6 +16,7 @@ use super::fingerprint::{CaFingerprint, FingerprintCheck};
 use super::{
     ClientError, DEFAULT_RETRY_AFTER, ExchangeSettings, PasswordUse, ServerUrl, redirect, retry_after,
 };
+use crate::auth::BearerToken;
 use crate::auth::digest::{DigestAnswer, DigestChallenge};
 use crate::operation::{EstPath, Operation};
 use crate::wire::base64::{self, Base64Layout};
@@ -437,7 +438,7 @@ impl<'a> Exchange<'a> {
         let credentials = &self.settings.credentials;
         let text = match &self.shown {
             Shown::Nothing => return Ok(None),
-            Shown::Bearer => credentials.bearer.as_ref().map(super::BearerToken::to_header),
+            Shown::Bearer => return Ok(credentials.bearer.as_ref().map(BearerToken::to_header)),
             Shown::Basic => credentials
                 .password
                 .as_ref()

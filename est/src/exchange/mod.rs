@@ -41,10 +41,7 @@ pub use machine::{Action, Connected, Event, Exchange, HttpRequest, Outcome, Prog
 pub use pki_common::Fingerprint;
 pub use retry_after::{DEFAULT_RETRY_AFTER, MAX_RETRY_AFTER, retry_after};
 pub use rollover::{Grounds, NewAnchor, Rollover, TrustSource};
-pub use settings::{
-    BearerToken, BearerTokenError, Credentials, DEFAULT_MAX_REDIRECTS, ExchangeSettings, MAX_BEARER_TOKEN,
-    PasswordUse, PendingPolicy,
-};
+pub use settings::{Credentials, DEFAULT_MAX_REDIRECTS, ExchangeSettings, PasswordUse, PendingPolicy};
 pub use url::ServerUrl;
 #[cfg(feature = "tokio")]
 pub(crate) use url::without_user;

@@ -1,20 +1,11 @@
 //! What an exchange may do on its own.
 
-use core::fmt;
-use core::str::FromStr;
 use core::time::Duration;
 
-use pki_common::{Diagnose, Failure, Rung};
-use zeroize::Zeroizing;
-
-use crate::auth::BasicCredentials;
+use crate::auth::{BasicCredentials, BearerToken};
 
 /// Redirects followed in one exchange by default. A load balancer needs one, a moved label another; more is a loop.
 pub const DEFAULT_MAX_REDIRECTS: u8 = 5;
-
-/// The longest bearer token, in bytes. A signed token with a dozen claims has about 2 kB, and servers bound their
-/// headers at 8 kB.
-pub const MAX_BEARER_TOKEN: usize = 6 * 1024;
 
 /// When a name and password go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -28,72 +19,6 @@ pub enum PasswordUse {
     AfterChallenge,
     /// Only as Digest: the password itself is never sent.
     DigestOnly,
-}
-
-/// A token of RFC 6750 to authenticate by. `Debug` hides it; it is wiped from memory when dropped.
-#[derive(Clone, PartialEq, Eq)]
-pub struct BearerToken(Zeroizing<String>);
-
-impl BearerToken {
-    /// The value of an `Authorization` header.
-    #[must_use]
-    pub fn to_header(&self) -> Zeroizing<String> {
-        Zeroizing::new(format!("Bearer {}", self.0.as_str()))
-    }
-}
-
-impl FromStr for BearerToken {
-    type Err = BearerTokenError;
-
-    /// White space around the token is dropped: files end with a newline.
-    fn from_str(text: &str) -> Result<Self, BearerTokenError> {
-        let token = text.trim();
-        if token.is_empty() {
-            return Err(BearerTokenError::Empty);
-        }
-        if token.len() > MAX_BEARER_TOKEN {
-            return Err(BearerTokenError::TooLong);
-        }
-        // b64token of RFC 6750, section 2.1.
-        let fits = |byte: u8| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
-        };
-        match token.bytes().position(|byte| !fits(byte)) {
-            Some(position) => Err(BearerTokenError::Character { position }),
-            None => Ok(Self(Zeroizing::new(token.to_owned()))),
-        }
-    }
-}
-
-impl fmt::Debug for BearerToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BearerToken(hidden)")
-    }
-}
-
-/// A text that is no bearer token. Never repeats the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BearerTokenError {
-    /// Nothing there.
-    #[error("the bearer token is empty")]
-    Empty,
-    /// Longer than [`MAX_BEARER_TOKEN`].
-    #[error("the bearer token is longer than {MAX_BEARER_TOKEN} bytes")]
-    TooLong,
-    /// A character outside of RFC 6750.
-    #[error("the bearer token has a character at byte {position} that RFC 6750 does not allow")]
-    Character {
-        /// Offset in the token.
-        position: usize,
-    },
-}
-
-impl Diagnose for BearerTokenError {
-    fn diagnose(&self) -> Failure {
-        let remedy = "Give the token alone, as the issuer of tokens printed it.";
-        Failure::new(Rung::Local, format!("{self}."), remedy)
-    }
 }
 
 /// What a client can show of itself over HTTP. The certificate of the TLS connection is beside this.
@@ -163,29 +88,6 @@ impl Default for ExchangeSettings {
             max_redirects: DEFAULT_MAX_REDIRECTS,
             repeat_unanswered: false,
             client_nonce: 0,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bearer_token_is_checked_and_never_shown() {
-        let token: BearerToken = " eyJh.bGci-_~+/== \n".parse().unwrap();
-        assert_eq!(token.to_header().as_str(), "Bearer eyJh.bGci-_~+/==");
-        assert_eq!(format!("{token:?}"), "BearerToken(hidden)");
-        for (text, error) in [
-            (" ".to_owned(), BearerTokenError::Empty),
-            ("a b".to_owned(), BearerTokenError::Character { position: 1 }),
-            (
-                "a\r\nX: y".to_owned(),
-                BearerTokenError::Character { position: 1 },
-            ),
-            ("a".repeat(MAX_BEARER_TOKEN + 1), BearerTokenError::TooLong),
-        ] {
-            assert_eq!(text.parse::<BearerToken>(), Err(error));
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use http::{Method, StatusCode, Version};
+use pki_common::Escaped;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
@@ -11,7 +12,7 @@ use crate::auth::AuthenticationMethods;
 use crate::ca::ChannelBindingState;
 use crate::operation::EstErrorNumber;
 
-/// The longest request target repeated in the log, in bytes; EST paths are under 100.
+/// The longest request target repeated in the log, in characters; EST paths are under 100.
 const MAX_LOGGED_TARGET: usize = 256;
 
 /// `27/Feb/2019:16:53:28 +0000`
@@ -41,13 +42,13 @@ impl AccessLine<'_> {
     /// tied to the connection, and the libest error number and the cause when it failed. The label is in the request.
     pub(crate) fn text(&self) -> String {
         let time = self.time.format(TIME).unwrap_or_default();
-        let target = truncated(self.target);
+        let target = Escaped::new(self.target).at_most(MAX_LOGGED_TARGET);
         let mut line = format!(
             "{} - {} [{time}] \"{} {} {:?}\" {} {}",
             self.address,
             user(self.user),
             self.method,
-            target.escape_debug(),
+            target,
             self.version,
             self.status.as_u16(),
             self.body_length,
@@ -62,8 +63,7 @@ impl AccessLine<'_> {
             line.push_str(&format!(" EST error {}", self.est_error));
         }
         if let Some(cause) = self.cause {
-            line.push_str(": ");
-            line.extend(cause.chars().map(|c| if c.is_control() { ' ' } else { c }));
+            line.push_str(&format!(": {}", Escaped::new(cause)));
         }
         line
     }
@@ -80,27 +80,8 @@ impl AccessLine<'_> {
 }
 
 /// A name with blanks would shift the columns, and one with line ends forge a line.
-fn user(name: &str) -> String {
-    if name.is_empty() {
-        return "-".to_owned();
-    }
-    name.chars()
-        .map(|c| {
-            if c.is_control() || c.is_whitespace() {
-                '_'
-            } else {
-                c
-            }
-        })
-        .collect()
-}
-
-fn truncated(target: &str) -> &str {
-    let mut end = target.len().min(MAX_LOGGED_TARGET);
-    while !target.is_char_boundary(end) {
-        end -= 1;
-    }
-    target.split_at(end).0
+fn user(name: &str) -> Escaped<'_> {
+    Escaped::new(if name.is_empty() { "-" } else { name }).without_blanks()
 }
 
 #[cfg(test)]
@@ -129,7 +110,7 @@ mod tests {
         assert_eq!(
             line.text(),
             "14.48.31.128 - - [27/Feb/2019:16:53:28 -0500] \"POST /.well-known/est/simpleenroll HTTP/1.1\" 401 0 \
-             EST error 22 (EST_ERR_AUTH_FAIL): two lines"
+             EST error 22 (EST_ERR_AUTH_FAIL): two\\u{a}lines"
         );
     }
 
@@ -159,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_forge_a_line() {
-        assert_eq!(user("a b\r\n1.2.3.4"), "a_b__1.2.3.4");
-        assert_eq!(truncated(&"ä".repeat(300)).len(), 256);
+        assert_eq!(user("a b\r\n1.2.3.4").to_string(), r"a\u{20}b\u{d}\u{a}1.2.3.4");
+        assert_eq!(user("").to_string(), "-");
     }
 }

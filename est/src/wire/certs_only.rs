@@ -126,7 +126,7 @@ pub fn decode(message: &[u8], limits: &CertsOnlyLimits) -> Result<Vec<Certificat
     reader.expect(tag::SET, "a SET", "digestAlgorithms")?;
     reader.sequence("encapContentInfo")?;
     let certificates = match reader.optional(tag::CONTEXT_0, "certificates")? {
-        Some(set) => read_certificates(set.reader(Rules::Ber), limits)?,
+        Some(set) => read_certificates(set.reader(Rules::Ber), limits.certificates)?,
         None => Vec::new(),
     };
     reader.optional(tag::CONTEXT_1, "crls")?;
@@ -135,19 +135,19 @@ pub fn decode(message: &[u8], limits: &CertsOnlyLimits) -> Result<Vec<Certificat
     Ok(certificates)
 }
 
-fn read_certificates(
+/// The X.509 certificates of a CertificateSet (RFC 5652 section 10.2.3), in the order they stand there, each once;
+/// `limit` counts duplicates and other kinds, which are skipped.
+pub(super) fn read_certificates(
     mut reader: Reader<'_>,
-    limits: &CertsOnlyLimits,
+    limit: usize,
 ) -> Result<Vec<CertificateDer<'static>>, WireError> {
     let mut certificates: Vec<CertificateDer<'static>> = Vec::new();
     let mut count = 0_usize;
     while !reader.is_empty() {
         count += 1;
-        if count > limits.certificates {
-            return Err(WireError::TooMany {
-                what: "certificates",
-                limit: limits.certificates,
-            });
+        if count > limit {
+            let what = "certificates";
+            return Err(WireError::TooMany { what, limit });
         }
         let element = reader.any("certificate")?;
         if element.tag != tag::SEQUENCE {

@@ -21,8 +21,9 @@ use super::{
     CertificateIdentifier, CmsError, CmsLimits, DigestAlgorithm, ID_SIGNED_DATA, read_algorithm,
     read_content_of, read_oid,
 };
-use crate::error::{DerProblem, WireError};
+use crate::error::WireError;
 use crate::wire::asn1::{Element, Reader, Rules, tag};
+use crate::wire::certs_only::read_certificates;
 
 /// `id-contentType` (RFC 5652 section 11.1).
 const CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
@@ -85,7 +86,7 @@ impl SignedData {
         reader.expect(tag::SET, "a SET", "digestAlgorithms")?;
         let (content_type, content) = read_encapsulated(&reader.sequence("encapContentInfo")?)?;
         let certificates = match reader.optional(tag::CONTEXT_0, "certificates")? {
-            Some(set) => read_certificates(set.reader(Rules::Ber), limits)?,
+            Some(set) => read_certificates(set.reader(Rules::Ber), limits.certificates)?,
             None => Vec::new(),
         };
         let revocation_lists = match reader.optional(tag::CONTEXT_1, "crls")? {
@@ -243,31 +244,6 @@ fn read_encapsulated(info: &Element<'_>) -> Result<(ObjectIdentifier, Option<Vec
     let content = octets(&reader.any("eContent")?, tag::OCTET_STRING, "eContent")?;
     reader.finish("eContent")?;
     Ok((content_type, Some(content)))
-}
-
-fn read_certificates(
-    mut reader: Reader<'_>,
-    limits: &CmsLimits,
-) -> Result<Vec<CertificateDer<'static>>, WireError> {
-    let mut certificates: Vec<CertificateDer<'static>> = Vec::new();
-    let mut count = 0_usize;
-    while !reader.is_empty() {
-        count += 1;
-        if count > limits.certificates {
-            return Err(too_many("certificates", limits.certificates));
-        }
-        let element = reader.any("certificate")?;
-        if element.tag != tag::SEQUENCE {
-            continue;
-        }
-        if element.indefinite {
-            return Err(element.problem("certificate", DerProblem::Length));
-        }
-        if !certificates.iter().any(|earlier| earlier.as_ref() == element.raw) {
-            certificates.push(CertificateDer::from(element.raw.to_vec()));
-        }
-    }
-    Ok(certificates)
 }
 
 fn read_revocation_lists(mut reader: Reader<'_>, limits: &CmsLimits) -> Result<Vec<Vec<u8>>, WireError> {
