@@ -63,6 +63,12 @@ pub(crate) struct ServerArguments {
     /// An HTTP proxy that connects to the server, like http://proxy.example:3128.
     #[arg(long, short = 'x')]
     pub(crate) proxy: Option<Proxy>,
+    /// User name for the proxy, which gets it in the clear.
+    #[arg(long, requires_all = ["proxy", "proxy_password_file"], value_parser = user_name)]
+    pub(crate) proxy_user: Option<String>,
+    /// A file whose first line is the password for the proxy.
+    #[arg(long, requires = "proxy_user", value_name = "FILE")]
+    pub(crate) proxy_password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -152,8 +158,18 @@ impl ServerArguments {
         if let Some(seconds) = self.connect_timeout {
             config.timeouts.connect = Duration::from_secs(seconds);
         }
-        config.proxy.clone_from(&self.proxy);
+        config.proxy = self.proxy_with_credentials()?;
         Ok(config)
+    }
+
+    fn proxy_with_credentials(&self) -> Result<Option<Proxy>, CliError> {
+        let mut proxy = self.proxy.clone();
+        if let (Some(proxy), Some(user), Some(path)) =
+            (&mut proxy, &self.proxy_user, &self.proxy_password_file)
+        {
+            proxy.credentials = Some(credentials(user, &read_password(path)?)?);
+        }
+        Ok(proxy)
     }
 
     /// A client; with `--fingerprint` or `--ask`, after a first contact.
@@ -193,11 +209,21 @@ impl ServerArguments {
         &self,
         work: impl Future<Output = Result<T, CliError>>,
     ) -> Result<T, CliError> {
+        self.in_time_or(work, || {}).await
+    }
+
+    /// The same; `at_the_end` tells what is left behind.
+    pub(crate) async fn in_time_or<T>(
+        &self,
+        work: impl Future<Output = Result<T, CliError>>,
+        at_the_end: impl FnOnce(),
+    ) -> Result<T, CliError> {
         let Some(seconds) = self.max_time else {
             return work.await;
         };
         let ended = tokio::time::timeout(Duration::from_secs(seconds), work).await;
         ended.unwrap_or_else(|_| {
+            at_the_end();
             Err(CliError::local(
                 format!("the command took longer than the {seconds} s of --max-time"),
                 "Allow more time, or look why the server is slow.",

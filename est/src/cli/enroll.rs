@@ -203,6 +203,13 @@ impl Destination {
         }
     }
 
+    /// For a command that was ended on its way: whether the key was made by then, its file tells.
+    fn key_may_stay(&self) {
+        if self.key.as_ref().is_some_and(|path| path.exists()) {
+            self.key_stays();
+        }
+    }
+
     /// Says that the certificate may have been issued for the key.
     pub(super) fn key_stays(&self) {
         if let Some(path) = &self.key {
@@ -271,7 +278,7 @@ pub(crate) async fn enroll(arguments: EnrollArguments, output: Output) -> Result
         let outcome = client.enroll_with(request).await;
         destination.finish(outcome, output)
     };
-    server.in_time(work).await
+    server.in_time_or(work, || destination.key_may_stay()).await
 }
 
 pub(crate) async fn reenroll(arguments: ReenrollArguments, output: Output) -> Result<ExitCode, CliError> {
@@ -312,7 +319,7 @@ pub(crate) async fn reenroll(arguments: ReenrollArguments, output: Output) -> Re
         let outcome = client.reenroll_with(request).await;
         destination.finish(outcome, output)
     };
-    server.in_time(work).await
+    server.in_time_or(work, || destination.key_may_stay()).await
 }
 
 fn current(config: &ClientConfig) -> Result<Arc<Identity>, CliError> {

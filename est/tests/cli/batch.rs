@@ -137,3 +137,44 @@ fn writes_der_where_it_is_told() {
         );
     }
 }
+
+#[test]
+fn requests_that_wait_for_approval_are_fetched_by_a_later_run() {
+    let laboratory = crate::server_key::laboratory_with("[policy]\napproval = \"operator\"\n");
+    let folder = laboratory.path();
+    requests(folder, 3);
+    let server = Serving::start(folder);
+    let run = || {
+        let output = batch(folder, &server.url, &[]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), text.lines().last().unwrap().to_owned())
+    };
+    let approve = |name: &str| {
+        let waiting = succeeds(folder, &["ca", "pending", "--dir", "ca"], "");
+        let line = waiting.lines().find(|line| line.contains(name)).unwrap();
+        let number = line.split('\t').next().unwrap();
+        succeeds(folder, &["ca", "approve", "--dir", "ca", number], "");
+    };
+    let file = |number: usize, ending: &str| folder.join(format!("phones/SEP0050569C340{number}.{ending}"));
+    let expected = "0 issued, 0 skipped, 3 pending, 0 failed".to_owned();
+    assert_eq!(run(), (Some(75), expected.clone()));
+    assert!((0..3).all(|number| file(number, "pending").exists() && !file(number, "pem").exists()));
+    assert_eq!(run(), (Some(75), expected), "asking again changes nothing");
+    let waiting = succeeds(folder, &["ca", "pending", "--dir", "ca"], "");
+    assert_eq!(waiting.lines().count(), 3, "{waiting}");
+
+    approve("SEP0050569C3400");
+    approve("SEP0050569C3402");
+    let expected = "2 issued, 0 skipped, 1 pending, 0 failed".to_owned();
+    assert_eq!(run(), (Some(75), expected));
+    assert!(file(0, "pem").exists() && !file(0, "pending").exists() && file(1, "pending").exists());
+
+    approve("SEP0050569C3401");
+    let expected = "1 issued, 2 skipped, 0 pending, 0 failed".to_owned();
+    assert_eq!(run(), (Some(0), expected));
+    for number in 0..3 {
+        let certificate = Certificate::from_pem(&fs::read(file(number, "pem")).unwrap()).unwrap();
+        assert_eq!(certificate.subject(), format!("/CN=SEP0050569C340{number}"));
+        assert!(!file(number, "pending").exists());
+    }
+}

@@ -9,6 +9,7 @@
 mod anchors;
 mod batch;
 mod cmc;
+mod credentials;
 mod inspect;
 mod inspect_messages;
 mod json;
@@ -22,8 +23,11 @@ mod json;
 mod peers;
 #[path = "../support/process.rs"]
 mod process;
+mod proxy;
 mod renew;
 mod server_key;
+#[cfg(unix)]
+mod terminal;
 mod walk;
 
 use std::path::Path;
