@@ -37,6 +37,9 @@ use super::users::{UserFileError, Users};
 /// The longest time a configuration may name, in seconds: a day.
 const LONGEST: f64 = 86_400.0;
 
+/// The most entries of a table that a configuration may ask for: some gigabytes.
+const MOST_ENTRIES: usize = 16 * 1024 * 1024;
+
 /// The table `[accounts]`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -71,12 +74,25 @@ impl AccountSettings {
         .flatten()
     }
 
-    /// What makes Digest challenges; to be kept over reloads, so that the nonces in use stay good. `None` when there is
-    /// no file of secrets.
+    /// What makes Digest challenges; `None` when there is no file of secrets. For a reload, see
+    /// [`AccountSettings::digest_verifier_after`].
     ///
     /// # Errors
     /// [`AccountsError`] when the key cannot be read or a figure is out of range.
     pub fn digest_verifier(&self) -> Result<Option<Arc<DigestVerifier>>, AccountsError> {
+        self.digest_verifier_after(None)
+    }
+
+    /// What makes Digest challenges from now on: that of before, so that the nonces in use stay good, unless a setting
+    /// is another one or the file of the key holds another key by now. What was made under the old key is then stale: a
+    /// client with the right password is asked once more.
+    ///
+    /// # Errors
+    /// As [`AccountSettings::digest_verifier`].
+    pub fn digest_verifier_after(
+        &self,
+        before: Option<&Arc<DigestVerifier>>,
+    ) -> Result<Option<Arc<DigestVerifier>>, AccountsError> {
         if self.digest_secrets.is_none() {
             return Ok(None);
         }
@@ -87,11 +103,14 @@ impl AccountSettings {
         if let Some(seconds) = self.nonce_lifetime {
             settings.nonce_lifetime = duration("nonce-lifetime", seconds, 1.0)?;
         }
-        settings.nonces_remembered = self.nonces_remembered.unwrap_or(settings.nonces_remembered);
-        let key = match &self.nonce_key {
-            Some(path) => NonceKey::load(path)?,
-            None => NonceKey::random(),
-        };
+        if let Some(number) = self.nonces_remembered {
+            settings.nonces_remembered = table_size("nonces-remembered", number)?;
+        }
+        let key = self.nonce_key.as_ref().map(NonceKey::load).transpose()?;
+        if let Some(before) = before.filter(|before| before.is_as(&settings, key.as_ref())) {
+            return Ok(Some(Arc::clone(before)));
+        }
+        let key = key.unwrap_or_else(NonceKey::random);
         Ok(Some(Arc::new(DigestVerifier::new(settings, key))))
     }
 
@@ -174,9 +193,22 @@ impl LoginFailureSettings {
             let interval = duration(key, interval, 0.001)?;
             *limit = Allowance { burst, interval };
         }
-        limits.entries = self.entries.unwrap_or(limits.entries);
+        if let Some(entries) = self.entries {
+            limits.entries = table_size("entries", entries)?;
+        }
         Ok(limits)
     }
+}
+
+/// A table of nothing would forget everything at once.
+fn table_size(key: &'static str, entries: usize) -> Result<usize, AccountsError> {
+    if (1..=MOST_ENTRIES).contains(&entries) {
+        return Ok(entries);
+    }
+    Err(AccountsError::OutOfRange {
+        key,
+        possible: "a number from 1 to 16777216",
+    })
 }
 
 fn duration(key: &'static str, seconds: f64, least: f64) -> Result<Duration, AccountsError> {
@@ -291,6 +323,23 @@ mod tests {
         settings.nonce_lifetime = Some(f64::NAN);
         let error = settings.digest_verifier().unwrap_err();
         assert!(error.diagnose().cause.contains("nonce-lifetime"), "{error}");
+    }
+
+    #[test]
+    fn tables_of_nothing_are_errors() {
+        let failures = LoginFailureSettings {
+            entries: Some(0),
+            ..LoginFailureSettings::default()
+        };
+        let error = failures.limits().unwrap_err().to_string();
+        assert!(error.starts_with("entries must be"), "{error}");
+        let accounts = AccountSettings {
+            digest_secrets: Some(PathBuf::from("digest")),
+            nonces_remembered: Some(0),
+            ..AccountSettings::default()
+        };
+        let error = accounts.digest_verifier().unwrap_err().to_string();
+        assert!(error.starts_with("nonces-remembered must be"), "{error}");
     }
 
     #[test]

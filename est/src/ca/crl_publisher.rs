@@ -55,12 +55,11 @@ impl CrlPublisher {
         settings: CrlSettings,
     ) -> Result<Self, IssuerError> {
         issuer.may_sign_crls()?;
-        let overlap = settings.overlap.min(settings.validity / 2);
         let work = Arc::new(Work {
             issuer,
             log,
             clock,
-            settings: CrlSettings { overlap, ..settings },
+            settings: possible(settings),
             current: ArcSwapOption::empty(),
             stopped: Mutex::new(false),
             stop: Condvar::new(),
@@ -82,6 +81,16 @@ impl CrlPublisher {
         self.work.settings
     }
 
+    /// Whether it makes lists as these settings want it.
+    pub(super) fn keeps_to(&self, settings: CrlSettings) -> bool {
+        self.work.settings == possible(settings)
+    }
+
+    /// Who signs the lists.
+    pub(super) fn issuer(&self) -> &Issuer {
+        &self.work.issuer
+    }
+
     /// The current list; made first when there is none that is still valid.
     pub(super) async fn current(&self) -> Result<Bytes, LogError> {
         let now = self.work.now()?;
@@ -98,6 +107,12 @@ impl CrlPublisher {
         let stored = self.work.order(self.work.now()?).await?;
         Ok(self.work.take(stored))
     }
+}
+
+/// The settings with an overlap that does not have each list replaced as soon as it is made.
+fn possible(settings: CrlSettings) -> CrlSettings {
+    let overlap = settings.overlap.min(settings.validity / 2);
+    CrlSettings { overlap, ..settings }
 }
 
 impl Drop for CrlPublisher {
@@ -156,6 +171,8 @@ impl Work {
             issuer_key: issuer.key_identifier().to_vec(),
             now: now.as_secs(),
             not_due_before: self.not_due_before(now),
+            // By `est ca revoke`, for instance, which knows nothing of the settings here.
+            not_due_after: now.as_secs().saturating_add(self.settings.validity.as_secs()),
             always: false,
             make: Box::new(move |contents| {
                 tracing::info!(

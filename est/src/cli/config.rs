@@ -1,4 +1,4 @@
-//! The configuration of `est serve`, a TOML file; `est serve --help` shows it with its defaults.
+//! The configuration of `est serve`, a TOML file; `est serve --print-config` shows it with its defaults.
 //!
 //! ```toml
 #![doc = include_str!("serve.toml")]
@@ -7,39 +7,56 @@
 //! Relative paths start at the folder of the file. An unknown key is an error.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::CliError;
-use super::label_config::{
-    Authentication, CommandConfig, FullCmc, KeyGeneration, LabelConfig, LabelKeys, Layout, LayoutFor,
-    PossessionKey, Reenrollment, Source, seconds,
-};
-use crate::auth::settings::{AccountSettings, LoginFailureSettings};
+use super::config_place::{KeyLines, Place};
+use super::label_config::{LabelConfig, Source, seconds};
+use crate::auth::settings::{AccountsError, LoginFailureSettings};
 use crate::ca::issuer::CrlSettings;
-use crate::ca::policy::PolicyConfig;
 use crate::operation::LabelSettings;
 use crate::server::ServerLimits;
-use crate::wire::csr_attributes::CsrAttributesConfig;
 
 /// The whole file.
+#[derive(Debug)]
+pub(crate) struct ServeConfig {
+    pub(crate) server: ServerKeys,
+    /// The label without a name.
+    pub(crate) top: LabelConfig,
+    pub(crate) labels: Vec<LabelConfig>,
+}
+
+/// The names of [`ServerKeys`]: all other keys at the top are those of a label.
+const SERVER_KEYS: [&str; 11] = [
+    "listen",
+    "certificate",
+    "key",
+    "login-failures",
+    "client-revocation-lists",
+    "dangerous-accept-missing-revocation-lists",
+    "dangerous-accept-expired-revocation-lists",
+    "crl-validity",
+    "crl-overlap",
+    "crl-listen",
+    "limits",
+];
+
+/// What belongs to the process.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct ServeConfig {
+pub(crate) struct ServerKeys {
     pub(crate) listen: SocketAddr,
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
-    pub(crate) ca_dir: Option<PathBuf>,
-    pub(crate) ca_passphrase_file: Option<PathBuf>,
-    pub(crate) command: Option<CommandConfig>,
-    pub(crate) users: Option<PathBuf>,
-    pub(crate) accounts: Option<AccountSettings>,
     #[serde(default)]
     login_failures: LoginFailureSettings,
-    #[serde(default)]
-    pub(crate) client_trust_anchors: Vec<PathBuf>,
     #[serde(default)]
     pub(crate) client_revocation_lists: Vec<PathBuf>,
     #[serde(default)]
@@ -49,25 +66,8 @@ pub(crate) struct ServeConfig {
     crl_validity: Option<f64>,
     crl_overlap: Option<f64>,
     pub(crate) crl_listen: Option<SocketAddr>,
-    pub(crate) crl_path: Option<String>,
-    realm: Option<String>,
-    base64_layout: Option<Layout>,
-    base64_layout_for: Option<Vec<LayoutFor>>,
-    #[serde(default)]
-    authentication: Authentication,
-    #[serde(default)]
-    proof_of_possession: PossessionKey,
-    #[serde(default)]
-    reenrollment: Reenrollment,
-    csr_attributes: Option<CsrAttributesConfig>,
-    pub(crate) full_cmc: Option<FullCmc>,
-    pub(crate) server_key_generation: Option<KeyGeneration>,
-    #[serde(default)]
-    policy: PolicyConfig,
     #[serde(default)]
     limits: Limits,
-    #[serde(default, rename = "label")]
-    pub(crate) labels: Vec<LabelConfig>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -90,7 +90,10 @@ struct Limits {
     shutdown_time: Option<f64>,
 }
 
-/// The file that the help shows.
+/// The largest `enroll-body` and `cmc-body`, in bytes: a body is held in memory as a whole, in each connection.
+const MOST_BODY: usize = 16 * 1024 * 1024;
+
+/// What `--print-config` prints.
 pub(crate) const EXAMPLE: &str = include_str!("serve.toml");
 
 impl ServeConfig {
@@ -103,65 +106,80 @@ impl ServeConfig {
                 "Check the path.",
             )
         })?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| {
-            CliError::local(
-                format!("the configuration {shown} is wrong: {error}"),
-                "Correct the line; `est serve --help` lists the keys.",
-            )
-        })?;
+        let mut config = Self::parse(shown.to_string(), &text)?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        let single = [&mut config.certificate, &mut config.key];
-        for path in single
-            .into_iter()
-            .chain(&mut config.users)
-            .chain(&mut config.ca_dir)
-            .chain(&mut config.ca_passphrase_file)
-            .chain(&mut config.client_revocation_lists)
-            .chain(&mut config.client_trust_anchors)
-        {
+        let server = &mut config.server;
+        let single = [&mut server.certificate, &mut server.key];
+        for path in single.into_iter().chain(&mut server.client_revocation_lists) {
             *path = folder.join(&path);
         }
-        if let Some(command) = &mut config.command {
-            command.place_in(folder);
-        }
-        if let Some(accounts) = &mut config.accounts {
-            for path in accounts.paths_mut() {
-                *path = folder.join(&path);
-            }
-        }
-        if let Some(path) = config
-            .server_key_generation
-            .as_mut()
-            .and_then(|keys| keys.shared_keys.as_mut())
-        {
-            *path = folder.join(&path);
-        }
-        if let Some(full_cmc) = &mut config.full_cmc {
-            full_cmc.place_in(folder);
-        }
+        config.top.place_in(folder);
         for label in &mut config.labels {
             label.place_in(folder);
         }
         Ok(config)
     }
 
+    pub(super) fn parse(file: String, text: &str) -> Result<Self, CliError> {
+        let wrong = |mut error: toml::de::Error| {
+            error.set_input(Some(text));
+            CliError::local(
+                format!("the configuration {file} is wrong: {error}"),
+                "Correct the line; `est serve --print-config` shows every key.",
+            )
+        };
+        let root = DeTable::parse(text).map_err(wrong)?;
+        let span = root.span();
+        let lines = Arc::new(KeyLines::of(file.clone(), text, root.get_ref()));
+        let (mut server, mut top, mut labels) = (DeTable::new(), DeTable::new(), None);
+        for (key, value) in root.into_inner() {
+            match key.get_ref().as_ref() {
+                "label" => labels = Some(value),
+                name if SERVER_KEYS.contains(&name) => drop(server.insert(key, value)),
+                _ => drop(top.insert(key, value)),
+            }
+        }
+        let part = |table| toml::Deserializer::from(Spanned::new(span.clone(), table));
+        let labels = labels
+            .unwrap_or_else(|| Spanned::new(span.clone(), DeValue::Array(Vec::new().into_iter().collect())));
+        let labels = toml::de::ValueDeserializer::from(labels);
+        let mut config = Self {
+            server: ServerKeys::deserialize(part(server)).map_err(wrong)?,
+            top: LabelConfig::deserialize(part(top)).map_err(wrong)?,
+            labels: Vec::deserialize(labels).map_err(wrong)?,
+        };
+        config.top.place = Place::top(lines);
+        let place = &config.top.place;
+        if config.top.name.is_some() {
+            return Err(place.wrong("name", "only a [[label]] has a name"));
+        }
+        for (number, label) in config.labels.iter_mut().enumerate() {
+            label.place = place.label(number, label.name.as_deref().unwrap_or_default());
+        }
+        Ok(config)
+    }
+
+    /// Where the keys of the process stand.
+    pub(crate) const fn place(&self) -> &Place {
+        &self.top.place
+    }
+
     /// The settings of the label without a name.
     pub(crate) fn settings(&self) -> Result<LabelSettings, CliError> {
         let mut base = LabelSettings::default();
-        base.enroll_body = self.limits.enroll_body.unwrap_or(base.enroll_body);
-        base.cmc_body = self.limits.cmc_body.unwrap_or(base.cmc_body);
-        self.keys().settings(base)
+        let limits = &self.server.limits;
+        for (key, given, size) in [
+            ("limits.enroll-body", limits.enroll_body, &mut base.enroll_body),
+            ("limits.cmc-body", limits.cmc_body, &mut base.cmc_body),
+        ] {
+            self.count(key, given, 1..=MOST_BODY, size)?;
+        }
+        self.top.settings(base)
     }
 
     /// The authority of the label without a name.
     pub(crate) fn source(&self) -> Result<Source<'_>, CliError> {
-        Source::of(
-            "",
-            self.ca_dir.as_ref(),
-            self.ca_passphrase_file.as_ref(),
-            self.command.as_ref(),
-        )?
-        .ok_or_else(|| {
+        self.top.source()?.ok_or_else(|| {
             CliError::local(
                 "neither ca-dir nor command says where certificates come from",
                 "Give ca-dir, the folder that `est ca init` made, or a [command].",
@@ -171,86 +189,180 @@ impl ServeConfig {
 
     /// The authority of a label: its own, or that of the file.
     pub(crate) fn source_of<'a>(&'a self, label: &'a LabelConfig) -> Result<Source<'a>, CliError> {
-        let own = Source::of(
-            &label.keys().place,
-            label.ca_dir.as_ref(),
-            label.ca_passphrase_file.as_ref(),
-            label.command.as_ref(),
-        )?;
-        own.map_or_else(|| self.source(), Ok)
+        label.source()?.map_or_else(|| self.source(), Ok)
     }
 
     /// When the authorities make revocation lists.
     pub(crate) fn crl_settings(&self) -> Result<CrlSettings, CliError> {
         let mut settings = CrlSettings::default();
         for (key, given, setting) in [
-            ("crl-validity", self.crl_validity, &mut settings.validity),
-            ("crl-overlap", self.crl_overlap, &mut settings.overlap),
+            ("crl-validity", self.server.crl_validity, &mut settings.validity),
+            ("crl-overlap", self.server.crl_overlap, &mut settings.overlap),
         ] {
             let Some(hours) = given else { continue };
             *setting = Some(hours)
                 .filter(|hours| (0.01..=8760.0).contains(hours))
                 .and_then(|hours| Duration::try_from_secs_f64(hours * 3600.0).ok())
                 .ok_or_else(|| {
-                    CliError::local(
-                        format!("{key}: {hours} is no time"),
-                        "Give hours from 0.01 to 8760.",
-                    )
+                    let problem = format!("{hours} is no time; give hours from 0.01 to 8760");
+                    self.place().wrong(key, problem)
                 })?;
+        }
+        if self.server.crl_overlap.is_some() && settings.overlap >= settings.validity {
+            let problem = "a new list would be due as soon as one is made; give less than crl-validity";
+            return Err(self.place().wrong("crl-overlap", problem));
         }
         Ok(settings)
     }
 
-    pub(crate) fn keys(&self) -> LabelKeys<'_> {
-        LabelKeys {
-            place: String::new(),
-            realm: self.realm.as_deref(),
-            base64_layout: self.base64_layout,
-            base64_layout_for: self.base64_layout_for.as_deref(),
-            authentication: &self.authentication,
-            proof_of_possession: self.proof_of_possession,
-            reenrollment: &self.reenrollment,
-            csr_attributes: self.csr_attributes.as_ref(),
-            policy: &self.policy,
-        }
+    /// The label without a name and the others.
+    pub(crate) fn all_labels(&self) -> impl Iterator<Item = &LabelConfig> {
+        std::iter::once(&self.top).chain(&self.labels)
     }
 
     /// The settings of a label: realm, layout and sizes are those of the label without a name unless it has its own,
     /// all rules are its own.
     pub(crate) fn label_settings(&self, label: &LabelConfig) -> Result<LabelSettings, CliError> {
         let mut base = self.settings()?;
+        if label.place.is_top() {
+            return Ok(base);
+        }
         base.csr_attributes = None;
-        label.keys().settings(base)
+        label.settings(base)
     }
 
     pub(crate) fn limits(&self) -> Result<ServerLimits, CliError> {
-        let given = &self.limits;
+        let given = &self.server.limits;
         let mut limits = ServerLimits::default();
-        for (name, given, limit) in [
-            ("handshake-time", given.handshake_time, &mut limits.handshake_time),
-            ("header-time", given.header_time, &mut limits.header_time),
-            ("body-time", given.body_time, &mut limits.body_time),
-            ("answer-time", given.answer_time, &mut limits.answer_time),
-            ("write-time", given.write_time, &mut limits.write_time),
-            ("shutdown-time", given.shutdown_time, &mut limits.shutdown_time),
+        for (key, given, limit) in [
+            (
+                "limits.handshake-time",
+                given.handshake_time,
+                &mut limits.handshake_time,
+            ),
+            ("limits.header-time", given.header_time, &mut limits.header_time),
+            ("limits.body-time", given.body_time, &mut limits.body_time),
+            ("limits.answer-time", given.answer_time, &mut limits.answer_time),
+            ("limits.write-time", given.write_time, &mut limits.write_time),
+            (
+                "limits.shutdown-time",
+                given.shutdown_time,
+                &mut limits.shutdown_time,
+            ),
         ] {
             if let Some(given) = given {
-                *limit = seconds(&format!("limits.{name}"), given)?;
+                *limit = seconds(self.place(), key, given)?;
             }
         }
-        limits.login_failures = self.login_failures.limits()?;
-        limits.connections = given.connections.unwrap_or(limits.connections);
-        limits.connections_per_address = given
-            .connections_per_address
-            .unwrap_or(limits.connections_per_address);
-        limits.handshakes = given.handshakes.unwrap_or(limits.handshakes);
-        limits.header_size = given.header_size.unwrap_or(limits.header_size);
-        limits.header_count = given.header_count.unwrap_or(limits.header_count);
+        limits.login_failures = self.server.login_failures.limits().map_err(|error| match error {
+            AccountsError::OutOfRange { key, possible } => {
+                let key = format!("login-failures.{key}");
+                self.place().wrong(&key, format!("it must be {possible}"))
+            }
+            other => other.into(),
+        })?;
+        for (key, given, limit, possible) in [
+            (
+                "limits.connections",
+                given.connections,
+                &mut limits.connections,
+                1..=ServerLimits::MAX_COUNT,
+            ),
+            (
+                "limits.connections-per-address",
+                given.connections_per_address,
+                &mut limits.connections_per_address,
+                1..=ServerLimits::MAX_COUNT,
+            ),
+            (
+                "limits.handshakes",
+                given.handshakes,
+                &mut limits.handshakes,
+                1..=ServerLimits::MAX_COUNT,
+            ),
+            (
+                "limits.header-size",
+                given.header_size,
+                &mut limits.header_size,
+                ServerLimits::MIN_HEADER_SIZE..=ServerLimits::MAX_HEADER_SIZE,
+            ),
+            (
+                "limits.header-count",
+                given.header_count,
+                &mut limits.header_count,
+                1..=ServerLimits::MAX_HEADER_COUNT,
+            ),
+            (
+                "limits.password-checks",
+                given.password_checks,
+                &mut limits.password_checks,
+                1..=ServerLimits::MAX_COUNT,
+            ),
+        ] {
+            self.count(key, given, possible, limit)?;
+        }
+        if given.requests_per_connection == Some(0) {
+            let problem = "0 requests on a connection answer nobody; give at least 1";
+            return Err(self.place().wrong("limits.requests-per-connection", problem));
+        }
         limits.requests_per_connection = given
             .requests_per_connection
             .unwrap_or(limits.requests_per_connection);
-        limits.password_checks = given.password_checks.unwrap_or(limits.password_checks);
         Ok(limits)
+    }
+
+    /// What is read at the start only, where `new` has another value: key, old value, new value. SIGHUP takes all the
+    /// others.
+    pub(crate) fn changed_since_the_start(
+        &self,
+        new: &Self,
+    ) -> Result<Vec<(&'static str, String, String)>, CliError> {
+        let (old_limits, new_limits) = (self.limits()?, new.limits()?);
+        let shown =
+            |address: Option<SocketAddr>| address.map_or_else(|| "none".to_owned(), |at| at.to_string());
+        let mut changed = vec![
+            (
+                "listen",
+                self.server.listen.to_string(),
+                new.server.listen.to_string(),
+            ),
+            (
+                "crl-listen",
+                shown(self.server.crl_listen),
+                shown(new.server.crl_listen),
+            ),
+            (
+                "limits.connections",
+                old_limits.connections.to_string(),
+                new_limits.connections.to_string(),
+            ),
+            (
+                "limits.handshakes",
+                old_limits.handshakes.to_string(),
+                new_limits.handshakes.to_string(),
+            ),
+        ];
+        changed.retain(|(_, old, new)| old != new);
+        Ok(changed)
+    }
+
+    fn count(
+        &self,
+        key: &str,
+        given: Option<usize>,
+        possible: RangeInclusive<usize>,
+        limit: &mut usize,
+    ) -> Result<(), CliError> {
+        match given {
+            Some(given) if possible.contains(&given) => *limit = given,
+            Some(given) => {
+                let (least, most) = possible.into_inner();
+                let problem = format!("{given} is not possible; give a number from {least} to {most}");
+                return Err(self.place().wrong(key, problem));
+            }
+            None => {}
+        }
+        Ok(())
     }
 }
 
@@ -275,7 +387,7 @@ mod tests {
     fn the_documented_example_says_the_defaults() {
         let config = load(EXAMPLE).unwrap();
         assert_eq!(config.limits().unwrap(), ServerLimits::default());
-        assert_eq!(config.keys().policy().unwrap(), IssuancePolicy::default());
+        assert_eq!(config.top.policy().unwrap(), IssuancePolicy::default());
         assert_eq!(config.crl_settings().unwrap(), CrlSettings::default());
         let (settings, defaults) = (config.settings().unwrap(), LabelSettings::default());
         assert_eq!(settings.authentication, defaults.authentication);
@@ -305,7 +417,7 @@ mod tests {
             .collect();
         assert!(text.iter().filter(|line| line.starts_with('[')).count() > 12);
         let config = load(&text.join("\n")).unwrap();
-        assert!(config.full_cmc.is_some() && config.command.is_some() && config.labels.len() == 1);
+        assert!(config.top.full_cmc.is_some() && config.top.command.is_some() && config.labels.len() == 1);
         let error = config.source().unwrap_err().to_string();
         assert!(error.contains("ca-dir and command"), "{error}");
     }
@@ -313,7 +425,7 @@ mod tests {
     #[test]
     fn paths_start_at_the_folder_of_the_file() {
         let config = load(SMALLEST).unwrap();
-        assert!(config.key.is_absolute() && config.key.ends_with("s.key"));
+        assert!(config.server.key.is_absolute() && config.server.key.ends_with("s.key"));
     }
 
     #[test]
@@ -334,10 +446,7 @@ mod tests {
                 .authentication
                 .mentions(AuthenticationMethod::Certificate)
         );
-        assert_eq!(
-            label.keys().policy().unwrap().validity.validity.as_secs(),
-            7 * 86_400
-        );
+        assert_eq!(label.policy().unwrap().validity.validity.as_secs(), 7 * 86_400);
         assert!(label.users.as_ref().unwrap().is_absolute());
     }
 
@@ -350,7 +459,7 @@ mod tests {
         let error = config.label_settings(&config.labels[0]).unwrap_err().to_string();
         assert!(error.contains("phones") && error.contains("magic"), "{error}");
         let config = with("[label.policy]\nvalidity-days = 0\n").unwrap();
-        let error = config.labels[0].keys().policy().unwrap_err().to_string();
+        let error = config.labels[0].policy().unwrap_err().to_string();
         assert!(
             error.contains("phones") && error.contains("validity-days"),
             "{error}"
@@ -374,7 +483,7 @@ mod tests {
     #[test]
     fn a_validity_of_no_days_is_an_error() {
         let config = load(&format!("{SMALLEST}[policy]\nvalidity-days = 0\n")).unwrap();
-        let error = config.keys().policy().unwrap_err().to_string();
+        let error = config.top.policy().unwrap_err().to_string();
         assert!(error.contains("policy.validity-days"), "{error}");
     }
 

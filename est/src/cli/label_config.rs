@@ -1,4 +1,5 @@
-//! What the configuration of `est serve` says about one label; the top of the file is the label without a name.
+//! What the configuration of `est serve` says about one label. The top of the file has the same keys and is the label
+//! without a name.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::CliError;
+use super::config_place::Place;
 use crate::auth::settings::AccountSettings;
 use crate::auth::{AuthenticationMethod, AuthenticationRequirement};
 use crate::ca::command::CommandSettings;
@@ -18,11 +20,14 @@ use crate::wire::base64::Base64Layout;
 use crate::wire::csr_attributes::CsrAttributesConfig;
 use crate::wire::label::PathLabel;
 
-/// A `[[label]]`.
+/// A `[[label]]`, or what the top of the file has of the same keys.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct LabelConfig {
-    pub(crate) name: String,
+    #[serde(skip)]
+    pub(crate) place: Place,
+    /// Of a `[[label]]` only.
+    pub(crate) name: Option<String>,
     pub(crate) ca_dir: Option<PathBuf>,
     pub(crate) ca_passphrase_file: Option<PathBuf>,
     pub(crate) command: Option<CommandConfig>,
@@ -31,16 +36,16 @@ pub(crate) struct LabelConfig {
     pub(crate) users: Option<PathBuf>,
     pub(crate) accounts: Option<AccountSettings>,
     pub(crate) crl_path: Option<String>,
-    realm: Option<String>,
+    pub(crate) realm: Option<String>,
     base64_layout: Option<Layout>,
-    base64_layout_for: Option<Vec<LayoutFor>>,
+    pub(crate) base64_layout_for: Option<Vec<LayoutFor>>,
     #[serde(default)]
-    authentication: Authentication,
+    pub(crate) authentication: Authentication,
     #[serde(default)]
     proof_of_possession: PossessionKey,
     #[serde(default)]
     reenrollment: Reenrollment,
-    csr_attributes: Option<CsrAttributesConfig>,
+    pub(crate) csr_attributes: Option<CsrAttributesConfig>,
     pub(crate) full_cmc: Option<FullCmc>,
     pub(crate) server_key_generation: Option<KeyGeneration>,
     #[serde(default)]
@@ -71,7 +76,7 @@ impl From<Layout> for Base64Layout {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct LayoutFor {
-    user_agent: String,
+    pub(crate) user_agent: String,
     layout: Layout,
 }
 
@@ -79,7 +84,7 @@ pub(crate) struct LayoutFor {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Authentication {
-    require: Option<Vec<String>>,
+    pub(crate) require: Option<Vec<String>>,
     certificate: Option<bool>,
     basic: Option<bool>,
 }
@@ -150,17 +155,38 @@ pub(crate) struct CommandConfig {
 }
 
 impl CommandConfig {
-    pub(crate) fn settings(&self, place: &str) -> Result<CommandSettings, CliError> {
+    /// The settings of the program, which has to answer before the server does.
+    pub(crate) fn settings(&self, place: &Place, answer_time: Duration) -> Result<CommandSettings, CliError> {
         let mut settings = CommandSettings::new(&self.program);
         settings.arguments.clone_from(&self.arguments);
         settings.approves_server_keys = self.approves_server_keys;
-        if let Some(time) = self.time {
-            settings.time = seconds(&format!("{place}command.time"), time)?;
+        settings.time = match self.time {
+            Some(time) => seconds(place, "command.time", time)?,
+            None => settings.time.min(time_before(answer_time)),
+        };
+        if settings.time >= answer_time {
+            let answer = answer_time.as_secs_f64();
+            let problem = format!(
+                "{} s is not less than limits.answer-time, {answer} s, after which the client is told to come back and \
+                 the program is ended",
+                settings.time.as_secs_f64()
+            );
+            return Err(place.wrong("command.time", problem));
+        }
+        if self.concurrent == Some(0) {
+            return Err(place.wrong(
+                "command.concurrent",
+                "0 programs at a time issue nothing; give at least 1",
+            ));
         }
         settings.concurrent = self.concurrent.unwrap_or(settings.concurrent);
         settings.waiting = self.waiting.unwrap_or(settings.waiting);
         if let Some(retry_after) = self.retry_after {
             settings.retry_after = Duration::from_secs(retry_after.into());
+            if retry_after == 0 {
+                let problem = "with 0 s, clients ask again without pause; give at least 1";
+                return Err(place.wrong("command.retry-after", problem));
+            }
         }
         Ok(settings)
     }
@@ -183,82 +209,52 @@ pub(crate) enum Source<'a> {
         dir: &'a Path,
         passphrase_file: Option<&'a Path>,
     },
-    Command(&'a CommandConfig),
+    /// With the place that says so, which may be the top of the file.
+    Command(&'a CommandConfig, &'a Place),
 }
 
-impl<'a> Source<'a> {
-    /// `None` when neither is given.
-    pub(crate) fn of(
-        place: &str,
-        dir: Option<&'a PathBuf>,
-        passphrase_file: Option<&'a PathBuf>,
-        command: Option<&'a CommandConfig>,
-    ) -> Result<Option<Self>, CliError> {
-        match (dir, command) {
-            (Some(_), Some(_)) => Err(CliError::local(
-                format!("{place}ca-dir and command are both given"),
-                "Keep one of the two.",
-            )),
-            (Some(dir), None) => Ok(Some(Self::Folder {
-                dir,
-                passphrase_file: passphrase_file.map(PathBuf::as_path),
-            })),
-            (None, Some(command)) => Ok(Some(Self::Command(command))),
-            (None, None) => Ok(None),
-        }
-    }
+/// How long a program may take that nobody gave a time: a second is left to tell the client to come back.
+fn time_before(answer_time: Duration) -> Duration {
+    let margin = Duration::from_secs(1).min(answer_time / 2);
+    answer_time.saturating_sub(margin)
 }
 
 /// A time in seconds.
-pub(crate) fn seconds(name: &str, seconds: f64) -> Result<Duration, CliError> {
+pub(crate) fn seconds(place: &Place, key: &str, seconds: f64) -> Result<Duration, CliError> {
     let possible = (0.001..=86_400.0).contains(&seconds);
     possible
         .then(|| Duration::try_from_secs_f64(seconds).ok())
         .flatten()
         .ok_or_else(|| {
-            CliError::local(
-                format!("{name}: {seconds} is no time"),
-                "Give seconds from 0.001 to 86400.",
+            place.wrong(
+                key,
+                format!("{seconds} is no time; give seconds from 0.001 to 86400"),
             )
         })
-}
-
-/// The settings of a label as the file has them, wherever in it they stand.
-#[derive(Debug)]
-pub(crate) struct LabelKeys<'a> {
-    /// How the label is called in messages: empty, or `label "phones": `.
-    pub(crate) place: String,
-    pub(crate) realm: Option<&'a str>,
-    pub(crate) base64_layout: Option<Layout>,
-    pub(crate) base64_layout_for: Option<&'a [LayoutFor]>,
-    pub(crate) authentication: &'a Authentication,
-    pub(crate) proof_of_possession: PossessionKey,
-    pub(crate) reenrollment: &'a Reenrollment,
-    pub(crate) csr_attributes: Option<&'a CsrAttributesConfig>,
-    pub(crate) policy: &'a PolicyConfig,
 }
 
 impl LabelConfig {
     pub(crate) fn path_label(&self) -> Result<PathLabel, CliError> {
-        self.name.parse().map_err(|error| {
-            CliError::local(
-                format!("label: name = {:?}: {error}", self.name),
-                "Choose another name; clients use it as a segment of the path.",
-            )
+        let name = self.name.as_deref().unwrap_or_default();
+        name.parse().map_err(|error| {
+            let problem = format!("{name:?}: {error}; clients use the name as a segment of the path");
+            self.place.wrong("name", problem)
         })
     }
 
-    pub(crate) fn keys(&self) -> LabelKeys<'_> {
-        LabelKeys {
-            place: format!("label {:?}: ", self.name),
-            realm: self.realm.as_deref(),
-            base64_layout: self.base64_layout,
-            base64_layout_for: self.base64_layout_for.as_deref(),
-            authentication: &self.authentication,
-            proof_of_possession: self.proof_of_possession,
-            reenrollment: &self.reenrollment,
-            csr_attributes: self.csr_attributes.as_ref(),
-            policy: &self.policy,
+    /// Where the certificates come from; `None` when this label does not say it.
+    pub(crate) fn source(&self) -> Result<Option<Source<'_>>, CliError> {
+        match (&self.ca_dir, &self.command) {
+            (Some(_), Some(_)) => Err(self.place.wrong(
+                "command",
+                "ca-dir and command are both given; keep one of the two",
+            )),
+            (Some(dir), None) => Ok(Some(Source::Folder {
+                dir,
+                passphrase_file: self.ca_passphrase_file.as_deref(),
+            })),
+            (None, Some(command)) => Ok(Some(Source::Command(command, &self.place))),
+            (None, None) => Ok(None),
         }
     }
 
@@ -312,7 +308,7 @@ impl FullCmc {
     }
 }
 
-impl LabelKeys<'_> {
+impl LabelConfig {
     /// The settings; what the file leaves out is as `base` has it.
     pub(crate) fn settings(&self, base: LabelSettings) -> Result<LabelSettings, CliError> {
         let mut settings = base;
@@ -323,21 +319,21 @@ impl LabelKeys<'_> {
             PossessionKey::Required => ProofOfPossession::Required,
         };
         let rules = ReenrollmentPolicy::default();
-        let given = self.reenrollment;
+        let given = &self.reenrollment;
         settings.reenrollment = ReenrollmentPolicy {
             certificate_required: given.certificate_required.unwrap_or(rules.certificate_required),
             registrars: given.registrars.unwrap_or(rules.registrars),
             change_subject_name: given.change_subject_name.unwrap_or(rules.change_subject_name),
         };
         self.apply_layout(&mut settings.layout);
-        if let Some(realm) = self.realm {
-            realm.clone_into(&mut settings.realm);
+        if let Some(realm) = &self.realm {
+            settings.realm.clone_from(realm);
         }
-        if let Some(config) = self.csr_attributes {
+        if let Some(config) = &self.csr_attributes {
             settings.csr_attributes = Some(CsrAttributesPolicy {
                 attributes: config
                     .to_attributes()
-                    .map_err(|error| self.wrong("csr-attributes", &error))?,
+                    .map_err(|error| self.place.wrong("csr-attributes", error))?,
                 enforce: config.enforce,
             });
         }
@@ -346,23 +342,19 @@ impl LabelKeys<'_> {
 
     /// Whether the file says anything about the policy.
     pub(crate) fn has_policy(&self) -> bool {
-        *self.policy != PolicyConfig::default()
+        self.policy != PolicyConfig::default()
     }
 
     pub(crate) fn policy(&self) -> Result<IssuancePolicy, CliError> {
-        self.policy.policy().map_err(|error| {
-            CliError::local(
-                format!("{}{error}", self.place),
-                "Correct the value; `est serve --help` lists the keys.",
-            )
-        })
+        let policy = self.policy.policy();
+        policy.map_err(|error| self.place.wrong(&format!("policy.{}", error.key), error.problem))
     }
 
     fn apply_layout(&self, layout: &mut ResponseLayout) {
         if let Some(given) = self.base64_layout {
             layout.layout = given.into();
         }
-        if let Some(given) = self.base64_layout_for {
+        if let Some(given) = &self.base64_layout_for {
             layout.exceptions = given
                 .iter()
                 .map(|exception| LayoutException {
@@ -373,15 +365,15 @@ impl LabelKeys<'_> {
         }
     }
 
-    fn requirement(&self) -> Result<AuthenticationRequirement, CliError> {
-        let given = self.authentication;
+    pub(crate) fn requirement(&self) -> Result<AuthenticationRequirement, CliError> {
+        let given = &self.authentication;
         if let Some(combinations) = &given.require {
             if given.certificate.is_some() || given.basic.is_some() {
                 let error = "require stands beside certificate or basic; keep require alone";
-                return Err(self.wrong("authentication", &error));
+                return Err(self.place.wrong("authentication.require", error));
             }
             return AuthenticationRequirement::parse(combinations)
-                .map_err(|error| self.wrong("authentication.require", &error));
+                .map_err(|error| self.place.wrong("authentication.require", error));
         }
         let switches = [
             (AuthenticationMethod::Certificate, given.certificate),
@@ -389,13 +381,6 @@ impl LabelKeys<'_> {
         ];
         let accepted = switches.into_iter().filter(|(_, given)| given.unwrap_or(true));
         AuthenticationRequirement::any_of(accepted.map(|(method, _)| method))
-            .map_err(|error| self.wrong("authentication", &error))
-    }
-
-    fn wrong(&self, key: &str, error: &dyn core::fmt::Display) -> CliError {
-        CliError::local(
-            format!("{}{key}: {error}", self.place),
-            "Correct the value; `est serve --help` lists the keys.",
-        )
+            .map_err(|error| self.place.wrong("authentication", error))
     }
 }

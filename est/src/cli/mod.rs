@@ -11,6 +11,8 @@ mod batch;
 mod cacerts;
 mod cmc;
 mod config;
+mod config_check;
+mod config_place;
 mod connection;
 mod csr;
 mod enroll;

@@ -10,29 +10,52 @@ use tokio::task::JoinHandle;
 
 use super::CliError;
 use super::authorities::Authorities;
-use super::config::ServeConfig;
+use super::config::{EXAMPLE, ServeConfig};
 use super::report::Output;
 use super::serving::{Prepared, prepare};
 use crate::server::{RevocationFollower, Server, ServerHandle};
 
 #[derive(Debug, Args)]
-#[command(after_long_help = super::config::EXAMPLE)]
+#[command(
+    after_help = "The configuration: `est serve --print-config` prints all of it, each key with its default and what it \
+                        means. `est serve --print-config > est.toml` is a place to begin.\n\
+                        SIGHUP has the running server read it again; only listen, crl-listen, limits.connections and \
+                        limits.handshakes need a restart."
+)]
 pub(crate) struct ServeArguments {
-    /// The configuration file (TOML), shown below with its defaults.
+    /// The configuration file (TOML).
+    #[arg(long, required_unless_present = "print_config")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print a complete configuration with comments, and end.
+    #[arg(long, conflicts_with_all = ["config", "check"])]
+    pub(crate) print_config: bool,
+    /// Read the configuration and every file in it, say what is wrong with them, and end.
     #[arg(long)]
-    pub(crate) config: PathBuf,
+    pub(crate) check: bool,
 }
 
 pub(crate) async fn run(arguments: &ServeArguments, output: Output) -> Result<ExitCode, CliError> {
-    let config = ServeConfig::load(&arguments.config)?;
+    let Some(path) = arguments.config.as_ref().filter(|_| !arguments.print_config) else {
+        output.print(EXAMPLE, &json!({ "config": EXAMPLE }))?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let config = ServeConfig::load(path)?;
     let mut authorities = Authorities::default();
     let Prepared {
         server: server_config,
         mut follower,
     } = prepare(&config, &mut authorities)?;
     follower.refresh().await?;
-    let mut server = Server::bind(config.listen, server_config).await?;
-    let crl_address = match config.crl_listen {
+    if arguments.check {
+        let shown = path.display().to_string();
+        output.print(
+            &format!("{shown}: good"),
+            &json!({ "config": shown, "good": true }),
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut server = Server::bind(config.server.listen, server_config).await?;
+    let crl_address = match config.server.crl_listen {
         Some(address) => Some(server.listen_for_revocation_lists(address).await?),
         None => None,
     };
@@ -50,7 +73,7 @@ pub(crate) async fn run(arguments: &ServeArguments, output: Output) -> Result<Ex
         &json!({ "listening": listening, "revocation_lists": lists }),
     )?;
     let reloader = Reloader {
-        path: arguments.config.clone(),
+        path: path.clone(),
         started_with: config,
         authorities,
         following: Following::start(follower),
@@ -162,19 +185,15 @@ impl Reloader {
 
     fn read(&mut self) -> Result<Prepared, CliError> {
         let config = ServeConfig::load(&self.path)?;
-        for (name, old, new) in [
-            ("listen", Some(self.started_with.listen), Some(config.listen)),
-            ("crl-listen", self.started_with.crl_listen, config.crl_listen),
-        ] {
-            if old != new {
-                tracing::warn!(
-                    name,
-                    ?old,
-                    ?new,
-                    "this key is read at the start only; start the server anew"
-                );
-            }
+        let prepared = prepare(&config, &mut self.authorities)?;
+        for (key, old, new) in self.started_with.changed_since_the_start(&config)? {
+            tracing::warn!(
+                key,
+                old,
+                new,
+                "this key needs a restart; the server goes on with the old value"
+            );
         }
-        prepare(&config, &mut self.authorities)
+        Ok(prepared)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pki_common::Certificate;
 use pki_common::identity::Identity;
@@ -12,8 +13,10 @@ use pki_common::trust_store::TrustStore;
 use super::CliError;
 use super::authorities::Authorities;
 use super::config::ServeConfig;
-use super::label_config::{FullCmc, KeyEncryptionKey, KeyGeneration, Source};
+use super::config_check::contradictions;
+use super::label_config::{FullCmc, KeyEncryptionKey, KeyGeneration, LabelConfig};
 use crate::ca::CertificateAuthority;
+use crate::ca::policy::KEY_PLACE;
 use crate::operation::{
     FullCmcSettings, KeyEncryption, KeyPackageSigner, LabelService, LabelSettings, Operations,
     ServerKeyGenerationSettings, SharedSecrets, parse_shared_keys,
@@ -29,19 +32,22 @@ pub(crate) struct Prepared {
 
 /// Reads every file that the configuration names. The running server is not touched when one of them is wrong.
 pub(crate) fn prepare(config: &ServeConfig, authorities: &mut Authorities) -> Result<Prepared, CliError> {
-    let identity = Arc::new(Identity::load(&config.certificate, &config.key)?);
+    // What can be told from the file alone comes first.
+    contradictions(config)?;
+    let limits = config.limits()?;
+    let identity = Arc::new(Identity::load(&config.server.certificate, &config.server.key)?);
     let mut tls = ServerTls::new(Arc::clone(&identity));
-    let anchors = trust_store("EST client trust anchors", &config.client_trust_anchors)?;
+    let anchors = trust_store("EST client trust anchors", &config.top.client_trust_anchors)?;
     authorities.begin();
     let crl = config.crl_settings()?;
-    authorities.open(config.source()?, crl)?;
-    for label in &config.labels {
+    for label in config.all_labels() {
         authorities.open(config.source_of(label)?, crl)?;
     }
     let revocation = ClientRevocation::new(config, authorities)?;
     // A handshake comes before the label is known, so it accepts what any of them accepts.
     let of_labels = config.labels.iter().flat_map(|label| &label.client_trust_anchors);
     let accepted: Vec<PathBuf> = config
+        .top
         .client_trust_anchors
         .iter()
         .chain(of_labels)
@@ -68,9 +74,9 @@ pub(crate) fn prepare(config: &ServeConfig, authorities: &mut Authorities) -> Re
     };
     let server = ServerConfig {
         tls,
-        operations: operations(config, authorities, &signing)?,
-        authenticator: authorities.accounts(config.users.as_ref(), config.accounts.as_ref())?,
-        limits: config.limits()?,
+        operations: operations(config, authorities, &signing, limits.answer_time)?,
+        authenticator: authorities.accounts(&config.top)?,
+        limits,
     };
     let follower = revocation.follower;
     Ok(Prepared { server, follower })
@@ -92,7 +98,7 @@ struct ClientRevocation {
 impl ClientRevocation {
     fn new(config: &ServeConfig, authorities: &Authorities) -> Result<Self, CliError> {
         const ROLE: &str = "EST client certificates";
-        let paths = &config.client_revocation_lists;
+        let paths = &config.server.client_revocation_lists;
         let mut own = Vec::new();
         let mut followed: Vec<Arc<dyn CertificateAuthority>> = Vec::new();
         for authority in authorities.publishing() {
@@ -104,8 +110,8 @@ impl ClientRevocation {
             follower: RevocationFollower::new(RevocationLists::from_paths(ROLE, paths)?, followed),
             own,
             given: !paths.is_empty(),
-            accept_missing: config.dangerous_accept_missing_revocation_lists,
-            accept_expired: config.dangerous_accept_expired_revocation_lists,
+            accept_missing: config.server.dangerous_accept_missing_revocation_lists,
+            accept_expired: config.server.dangerous_accept_expired_revocation_lists,
         })
     }
 
@@ -140,11 +146,13 @@ struct Signing<'a> {
 }
 
 impl Signing<'_> {
-    /// The anchors of a label that names these files, or none.
-    fn client_anchors(&self, own: &[PathBuf]) -> Result<Option<Arc<TrustStore>>, CliError> {
-        match own {
-            [] => Ok(self.labels_differ.then(|| Arc::clone(self.anchors))),
-            own => trust_store("client trust anchors of the label", own).map(Some),
+    /// The anchors of a label, where it has other ones than the handshake.
+    fn client_anchors(&self, label: &LabelConfig) -> Result<Option<Arc<TrustStore>>, CliError> {
+        match label.client_trust_anchors.as_slice() {
+            own @ [_, ..] if !label.place.is_top() => {
+                trust_store("client trust anchors of the label", own).map(Some)
+            }
+            _ => Ok(self.labels_differ.then(|| Arc::clone(self.anchors))),
         }
     }
 
@@ -169,46 +177,34 @@ fn operations(
     config: &ServeConfig,
     authorities: &mut Authorities,
     signing: &Signing<'_>,
+    answer_time: Duration,
 ) -> Result<Operations, CliError> {
-    let source = config.source()?;
-    let authority = authorities.authority(source, &config.keys())?;
-    let mut settings = config.settings()?;
-    settings.client_anchors = signing.client_anchors(&[])?;
-    signing.offer(
-        config.full_cmc.as_ref(),
-        config.server_key_generation.as_ref(),
-        &mut settings,
-    )?;
-    let mut operations = Operations::new(Arc::clone(&authority), settings);
-    if let Some(path) = &config.crl_path {
-        operations = operations.with_revocation_list(checked_path(path, "", source)?, authority);
-    }
-    for label in &config.labels {
-        let name = label.path_label()?;
-        if operations.service(Some(&name)).is_some() {
-            return Err(CliError::local(
-                format!("label {name:?} stands twice in the configuration"),
-                "Give each label a name of its own.",
-            ));
-        }
-        let source = config.source_of(label)?;
-        let keys = label.keys();
-        let authority = authorities.authority(source, &keys)?;
+    let mut operations = Operations::none();
+    for label in config.all_labels() {
+        let authority = authorities.authority(config.source_of(label)?, label, answer_time)?;
         let mut settings = config.label_settings(label)?;
-        settings.client_anchors = signing.client_anchors(&label.client_trust_anchors)?;
-        signing.offer(
-            label.full_cmc.as_ref(),
-            label.server_key_generation.as_ref(),
-            &mut settings,
-        )?;
-        let mut service = LabelService::new(Arc::clone(&authority), settings);
-        if label.users.is_some() || label.accounts.is_some() {
-            let accounts = authorities.accounts(label.users.as_ref(), label.accounts.as_ref())?;
-            service = service.with_authenticator(accounts);
+        settings.client_anchors = signing.client_anchors(label)?;
+        let (cmc, keys) = (label.full_cmc.as_ref(), label.server_key_generation.as_ref());
+        signing.offer(cmc, keys, &mut settings)?;
+        let mut service = LabelService::new(authority, settings);
+        if label.place.is_top() {
+            operations = operations.with_default(service);
+        } else {
+            let name = label.path_label()?;
+            if operations.service(Some(&name)).is_some() {
+                let problem = format!("{name:?} stands twice; give each label a name of its own");
+                return Err(label.place.wrong("name", problem));
+            }
+            if label.users.is_some() || label.accounts.is_some() {
+                service = service.with_authenticator(authorities.accounts(label)?);
+            }
+            operations = operations.with_label(name, service);
         }
-        operations = operations.with_label(name, service);
         if let Some(path) = &label.crl_path {
-            operations = operations.with_revocation_list(checked_path(path, &keys.place, source)?, authority);
+            let path = checked_path(path, label)?;
+            for (path, authority) in authorities.revocation_lists(config.source_of(label)?, &path) {
+                operations = operations.with_revocation_list(path, authority);
+            }
         }
     }
     Ok(operations)
@@ -250,23 +246,17 @@ fn trust_store(role: &str, paths: &[PathBuf]) -> Result<Arc<TrustStore>, CliErro
     }))
 }
 
-fn checked_path(path: &str, place: &str, source: Source<'_>) -> Result<String, CliError> {
-    if matches!(source, Source::Command(_)) {
-        return Err(CliError::local(
-            format!("{place}crl-path: an authority behind a command has no revocation list here"),
-            "Publish the list where the program makes it.",
-        ));
-    }
+fn checked_path(path: &str, label: &LabelConfig) -> Result<String, CliError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
-    if path.starts_with('/') && path.len() > 1 && path.chars().all(plain) {
+    let without_key = path.replacen(KEY_PLACE, "", 1);
+    if path.starts_with('/') && path.len() > 1 && without_key.chars().all(plain) {
         return Ok(path.to_owned());
     }
-    Err(CliError::local(
-        format!(
-            "{place}crl-path: {path:?} is no path of letters, digits, hyphens, dots, underscores and slashes"
-        ),
-        "Write it like /crl/ca.crl, as it stands in the distribution point of the certificates.",
-    ))
+    let problem = format!(
+        "{path:?} is no path of letters, digits, hyphens, dots, underscores and slashes, with {{key}} at most once; write it like /crl/ca.crl, as \
+         it stands in the distribution point of the certificates"
+    );
+    Err(label.place.wrong("crl-path", problem))
 }
 
 fn full_cmc_settings(
@@ -276,13 +266,8 @@ fn full_cmc_settings(
 ) -> Result<FullCmcSettings, CliError> {
     let signer = match (&given.certificate, &given.key) {
         (Some(certificate), Some(key)) => Arc::new(Identity::load(certificate, key)?),
-        (None, None) => Arc::clone(signing.identity),
-        _ => {
-            return Err(CliError::local(
-                "full-cmc: certificate and key go together, and one is missing",
-                "Give both, or neither to sign with the certificate of the server.",
-            ));
-        }
+        // One alone is refused as a contradiction before.
+        _ => Arc::clone(signing.identity),
     };
     let anchors = if given.trust_anchors.is_empty() {
         Arc::clone(anchors)

@@ -72,6 +72,9 @@ impl ServerLimits {
     /// 10 s to finish.
     pub const SHUTDOWN_TIME: Duration = Duration::from_secs(10);
 
+    /// The largest number of connections, handshakes and password checks: what the semaphores behind them count, and
+    /// far more than a process can hold.
+    pub const MAX_COUNT: usize = tokio::sync::Semaphore::MAX_PERMITS;
     /// The smallest `header_size` that hyper accepts.
     pub const MIN_HEADER_SIZE: usize = 8192;
     /// The largest `header_size`: 16 MiB, which every connection may have to hold.

@@ -317,7 +317,7 @@ async fn accept(
 }
 
 fn check(limits: &ServerLimits) -> Result<(), ServerError> {
-    let countable = 1..=Semaphore::MAX_PERMITS;
+    let countable = 1..=ServerLimits::MAX_COUNT;
     let header_size = ServerLimits::MIN_HEADER_SIZE..=ServerLimits::MAX_HEADER_SIZE;
     for (name, found, possible) in [
         ("connections", limits.connections, countable.clone()),
@@ -334,6 +334,11 @@ fn check(limits: &ServerLimits) -> Result<(), ServerError> {
             1..=ServerLimits::MAX_HEADER_COUNT,
         ),
         ("password_checks", limits.password_checks, countable),
+        (
+            "requests_per_connection",
+            usize::try_from(limits.requests_per_connection).unwrap_or(usize::MAX),
+            1..=usize::MAX,
+        ),
     ] {
         let (least, most) = possible.into_inner();
         if found < least {

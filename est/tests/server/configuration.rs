@@ -1,6 +1,6 @@
 //! What `est serve` makes of its file.
 
-use crate::curl::{certificate, configure, csr, curl, enroll, enroll_as, installed, openssl};
+use crate::curl::{certificate, configure, csr, curl, enroll, enroll_as, eventually, installed, openssl};
 use crate::process::{Serving, est, laboratory, succeeds};
 
 fn new_authority(folder: &std::path::Path, dir: &str, more: &[&str]) {
@@ -88,6 +88,48 @@ fn a_label_can_have_a_program_as_its_authority() {
 }
 
 #[test]
+fn a_program_that_takes_too_long_is_ended_and_its_certificate_fetched_later() {
+    if !installed() {
+        return;
+    }
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    new_authority(folder, "outside", &[]);
+    // As an authority with a queue of its own: what was issued for a key is kept, and the first answer takes too long.
+    let script = "cat > issued.csr; f=$EST_PUBLIC_KEY_SHA256.pem; [ -s $f ] && exec cat $f; openssl x509 -req \
+                  -in issued.csr -CA outside/ca.pem -CAkey outside/ca.key.pem -set_serial 7 -days 30 -out $f \
+                  2>/dev/null; sleep 600";
+    let script = format!("cd {}\n{script}\n", folder.display());
+    std::fs::write(folder.join("issue.sh"), script).unwrap();
+    let config = |time: &str| {
+        format!(
+            "[limits]\nanswer-time = 6.0\n[[label]]\nname = \"outside\"\n[label.command]\nprogram = \"sh\"\n\
+             arguments = [\"{}/issue.sh\"]\ncertificates = [\"outside/ca.pem\"]\nretry-after = 5\n{time}",
+            folder.display()
+        )
+    };
+    let good = std::fs::read_to_string(folder.join("est.toml")).unwrap();
+    configure(folder, &config("time = 6.0\n"));
+    let refused = est(folder, &["serve", "--config", "est.toml", "--check"], "");
+    let errors = String::from_utf8_lossy(&refused.stderr);
+    for says in [
+        "est.toml:16: label \"outside\": command.time",
+        "limits.answer-time, 6 s",
+    ] {
+        assert!(errors.contains(says), "{says}: {errors}");
+    }
+    std::fs::write(folder.join("est.toml"), good + &config("")).unwrap();
+    let server = Serving::start(folder);
+    csr(folder, "x", "/CN=x");
+    let (status, headers, body) = enroll(folder, &server, "outside/simpleenroll", "x");
+    assert_eq!(status, 503, "{body}");
+    assert!(headers.contains("\r\nretry-after: 5"), "{headers}");
+    let again = || enroll(folder, &server, "outside/simpleenroll", "x");
+    let (_, _, body) = eventually(again, |(status, ..)| *status == 200);
+    assert_eq!(certificate(folder, "x", &body).trim(), "subject=CN=x");
+}
+
+#[test]
 fn an_encrypted_authority_opens_with_the_passphrase_of_a_file_and_not_without() {
     let laboratory = laboratory();
     let folder = laboratory.path();
@@ -132,6 +174,14 @@ fn says_what_is_wrong_about_where_certificates_come_from() {
             "no revocation list in",
         ),
         (format!("{good}[policy]\ncolour = 1\n"), "colour"),
+        (
+            format!("{good}[policy]\napproval = \"operator\"\n[policy.queue]\nwaits-days = 0\n"),
+            "est.toml:10: policy.queue.waits-days: 0",
+        ),
+        (
+            format!("{good}[limits]\nenroll-body = 0\n"),
+            "est.toml:8: limits.enroll-body: 0",
+        ),
     ] {
         std::fs::write(folder.join("est.toml"), text).unwrap();
         let output = est(folder, &["serve", "--config", "est.toml"], "");
@@ -141,4 +191,28 @@ fn says_what_is_wrong_about_where_certificates_come_from() {
             "{says}: {errors}"
         );
     }
+}
+
+#[test]
+fn the_configuration_that_it_prints_is_complete_and_starts_a_server() {
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    let printed = succeeds(folder, &["serve", "--print-config"], "");
+    let help = succeeds(folder, &["serve", "--help"], "");
+    assert!(
+        help.contains("--print-config") && !help.contains("[policy.queue]"),
+        "{help}"
+    );
+    assert!(
+        printed.contains("[policy.queue]") && printed.contains("answer-time"),
+        "{printed}"
+    );
+    // The port of the example may be taken.
+    let config = printed.replace("127.0.0.1:8085", "127.0.0.1:0");
+    std::fs::write(folder.join("est.toml"), config).unwrap();
+    let checked = succeeds(folder, &["serve", "--config", "est.toml", "--check"], "");
+    assert_eq!(checked, "est.toml: good\n");
+    let server = Serving::start(folder);
+    let fetch = ["cacerts", "--url", &server.url, "--trust-anchors", "ca/ca.pem"];
+    succeeds(folder, &fetch, "");
 }

@@ -64,10 +64,15 @@ fn approve_reject_expire_and_retry_with_restarts_in_between() {
 
     drop(server);
 
-    // No time to decide at all: over when the client asks again.
-    configure(folder, "waits-days = 0\n");
+    // The time to decide ends while the server is down.
     let server = Serving::start(folder);
     assert_eq!(enroll(folder, &server, "simpleenroll", "c").0, 202);
+    drop(server);
+    let log = rusqlite::Connection::open(folder.join("ca/ca.sqlite")).unwrap();
+    let over = "UPDATE pending_requests SET expires_at = 1 WHERE state = 'waiting'";
+    assert_eq!(log.execute(over, []).unwrap(), 1);
+    drop(log);
+    let server = Serving::start(folder);
     let answer = enroll(folder, &server, "simpleenroll", "c");
     assert_eq!(answer.0, 422, "{answer:?}");
     assert!(answer.2.contains("not approved"), "{answer:?}");

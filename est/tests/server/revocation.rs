@@ -269,3 +269,120 @@ async fn a_connection_that_outlives_its_certificate_is_refused_with_403() {
     handle.shutdown();
     running.await.unwrap();
 }
+
+/// A list as `openssl verify` reads it.
+fn list_at(folder: &Path, server: &Serving, path: &str, name: &str) {
+    let (der, url) = (format!("{name}.der"), format!("{}{path}", server.url));
+    let fetched = run(
+        folder,
+        "curl",
+        &["-sS", "--fail", "--cacert", "all.pem", "-o", &der, &url],
+    );
+    assert!(fetched.status.success(), "{url}");
+    openssl(folder, &["crl", "-inform", "DER", "-in", &der, "-out", name]);
+}
+
+/// The path of the distribution point in a certificate.
+fn distribution_point(folder: &Path, pem: &str) -> String {
+    let shown = openssl(
+        folder,
+        &["x509", "-in", pem, "-noout", "-ext", "crlDistributionPoints"],
+    );
+    let uri = shown.split("URI:http://crl.example").nth(1).unwrap();
+    uri.split_whitespace().next().unwrap().to_owned()
+}
+
+#[test]
+fn after_a_new_key_each_root_alone_checks_what_was_issued_under_it() {
+    if !installed() {
+        return;
+    }
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    let base = std::fs::read_to_string(folder.join("est.toml")).unwrap();
+    let config = format!(
+        "crl-path = \"/crl/{{key}}.crl\"\n{base}[policy]\n\
+         crl-distribution-points = [\"http://crl.example/crl/{{key}}.crl\"]\n"
+    );
+    std::fs::write(folder.join("est.toml"), config).unwrap();
+    std::fs::copy(folder.join("ca/ca.pem"), folder.join("old-root.pem")).unwrap();
+    std::fs::copy(folder.join("ca/ca.pem"), folder.join("all.pem")).unwrap();
+    let server = Serving::start(folder);
+    let issue = |name: &str| {
+        csr(folder, name, &format!("/CN={name}"));
+        let user = format!("{}:{}", crate::process::USER, crate::process::PASSWORD);
+        let credentials = ["-u", &user, "--cacert", "all.pem"];
+        let (status, _, body) = enroll_as(folder, &server, "simpleenroll", name, &credentials);
+        assert_eq!(status, 200, "{body}");
+        certificate(folder, name, &body);
+        distribution_point(folder, &format!("{name}.pem"))
+    };
+    let old_path = issue("old");
+    assert_eq!(issue("old-revoked"), old_path);
+
+    succeeds(folder, &["ca", "renew", "--dir", "ca"], "");
+    let old = std::fs::read_to_string(folder.join("old-root.pem")).unwrap();
+    let new = std::fs::read_to_string(folder.join("ca/ca.pem")).unwrap();
+    std::fs::write(folder.join("all.pem"), old + &new).unwrap();
+    let url = format!("{}/.well-known/est/cacerts", server.url);
+    let length = || curl(folder, &["--cacert", "all.pem", &url]).2.len();
+    let before = length();
+    hang_up(&server);
+    eventually(length, |length| *length > before);
+    let new_path = issue("new");
+    assert_ne!(issue("new-revoked"), old_path);
+    assert_ne!(new_path, old_path);
+    for name in ["old-revoked.pem", "new-revoked.pem"] {
+        succeeds(
+            folder,
+            &["ca", "revoke", "--dir", "ca", &serial(folder, name)],
+            "",
+        );
+    }
+
+    let verify = |root: &str, list: &str, more: &[&str], pem: &str| {
+        let start = ["verify", "-crl_check", "-CAfile", root, "-CRLfile", list];
+        let output = run(folder, "openssl", &[&start[..], more, &[pem]].concat());
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    };
+    // A list is made anew within a second of the revocation.
+    for (path, list, root, revoked) in [
+        (&old_path, "old.crl", "old-root.pem", "old-revoked.pem"),
+        (&new_path, "new.crl", "ca/ca.pem", "new-revoked.pem"),
+    ] {
+        let said = || {
+            list_at(folder, &server, path, list);
+            verify(root, list, &[], revoked)
+        };
+        eventually(said, |said| said.contains("certificate revoked"));
+    }
+    for (root, list, pem) in [
+        ("old-root.pem", "old.crl", "old.pem"),
+        ("ca/ca.pem", "new.crl", "new.pem"),
+    ] {
+        let said = verify(root, list, &[], pem);
+        assert!(said.contains(&format!("{pem}: OK")), "{said}");
+    }
+    // The new root checks old certificates by OldWithNew, and the old root new ones by NewWithOld.
+    let rollover = std::fs::read_to_string(folder.join("ca/ca-rollover.pem")).unwrap();
+    // The first is the old root itself, at which openssl would stop.
+    let (_, links) = rollover.split_once("-----END CERTIFICATE-----\n").unwrap();
+    std::fs::write(folder.join("links.pem"), links).unwrap();
+    let links = ["-untrusted", "links.pem"];
+    for (root, list, pem) in [
+        ("ca/ca.pem", "old.crl", "old.pem"),
+        ("old-root.pem", "new.crl", "new.pem"),
+    ] {
+        let said = verify(root, list, &links, pem);
+        assert!(said.contains(&format!("{pem}: OK")), "{said}");
+    }
+    // Why it takes two: the list of the new key says nothing to the old root.
+    let said = verify("old-root.pem", "new.crl", &[], "old.pem");
+    assert!(!said.contains("old.pem: OK"), "{said}");
+    // A restart finds the old key again.
+    drop(server);
+    let server = Serving::start(folder);
+    list_at(folder, &server, &old_path, "again.crl");
+    let said = verify("old-root.pem", "again.crl", &[], "old-revoked.pem");
+    assert!(said.contains("certificate revoked"), "{said}");
+}

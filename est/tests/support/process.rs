@@ -88,14 +88,29 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn start(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_est"))
+        Self::start_with(folder, |_| {})
+    }
+
+    /// The log goes into `serve.log`.
+    pub(crate) fn start_logging(folder: &Path) -> Self {
+        let log = std::fs::File::create(folder.join("serve.log")).unwrap();
+        Self::start_with(folder, |command| {
+            command.stderr(log).env("RUST_LOG", "warn,est=info");
+        })
+    }
+
+    /// After this change to the command.
+    pub(crate) fn start_with(folder: &Path, change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_est"));
+        command
             .args(["serve", "--config"])
             .arg(folder.join("est.toml"))
             .env("RUST_LOG", "warn")
+            .env_remove("EST_CA_PASSPHRASE")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stdout(Stdio::piped());
+        change(&mut command);
+        let mut child = command.spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();

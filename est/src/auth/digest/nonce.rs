@@ -75,6 +75,10 @@ impl NonceKey {
         text
     }
 
+    pub(super) fn is(&self, other: &Self) -> bool {
+        super::verifier::equal(self.0.as_slice(), other.0.as_slice())
+    }
+
     /// A nonce made at `now` with this randomness.
     pub(super) fn issue(&self, realm: &str, now: SystemTime, random: [u8; RANDOM]) -> String {
         let mut bytes = [0; 8 + RANDOM + TAG];

@@ -94,6 +94,11 @@ impl DigestVerifier {
         }
     }
 
+    /// Whether it has these settings and this key; without a key, any will do.
+    pub(crate) fn is_as(&self, settings: &DigestSettings, key: Option<&NonceKey>) -> bool {
+        self.settings == *settings && key.is_none_or(|key| self.key.is(key))
+    }
+
     /// Whether answers with this algorithm are accepted.
     #[must_use]
     pub const fn accepts(&self, algorithm: DigestAlgorithm) -> bool {

@@ -68,8 +68,9 @@ pub const EXIT_PENDING: i32 = 75;
 /// Exit status `EX_NOPERM` of sysexits.h.
 pub const EXIT_REFUSED: i32 = 77;
 
-/// How long a command may take: an authority on the network, with a retry or two.
-pub const DEFAULT_COMMAND_TIME: Duration = Duration::from_secs(30);
+/// How long a command may take: a second less than the server gives an answer (`ServerLimits::ANSWER_TIME`), so that a
+/// slow command is ended here, and the client told to come back, before the server gives up on both.
+pub const DEFAULT_COMMAND_TIME: Duration = Duration::from_secs(8);
 
 /// Most commands at the same time. Each is a process with its memory; more wait.
 pub const DEFAULT_COMMANDS: usize = 16;

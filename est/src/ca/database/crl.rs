@@ -25,7 +25,7 @@ pub struct RevokedCertificate {
 /// What a new list is to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CrlContents {
-    /// Its number: one more than the last.
+    /// Its number: one more than that of the last list by any key of the authority.
     pub number: u64,
     /// The revoked certificates, in the order they were revoked.
     pub revoked: Vec<RevokedCertificate>,
@@ -58,13 +58,15 @@ pub type CrlMaker = Box<dyn FnOnce(CrlContents) -> Result<SignedCrl, String> + S
 
 /// Asks for the current list, and says how to make one when the one on record will not do.
 pub struct CrlOrder {
-    /// Key identifier of the authority: a list signed by another key will not do.
+    /// Key identifier of the authority: a list signed by another key will not do. Each key has lists of its own.
     pub issuer_key: Vec<u8>,
     /// The time, in seconds since the Unix epoch. A list made later than this was made under a clock that was wrong
     /// and has been put back: its `thisUpdate` makes relying parties refuse it, so it will not do.
     pub now: u64,
     /// A list that is due before this time (in seconds since the Unix epoch) will not do.
     pub not_due_before: u64,
+    /// A list that is due after this time (in seconds since the Unix epoch) will not do: it was made for other times.
+    pub not_due_after: u64,
     /// Makes a new list in any case.
     pub always: bool,
     /// Signs a new list. Runs inside the transaction that gives it its number and puts it on record, so that

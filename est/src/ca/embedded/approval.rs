@@ -139,7 +139,7 @@ impl EmbeddedCertificateAuthority {
     ) -> Result<ServerKeyDecision, EnrollError> {
         let form = &request.form;
         self.policy.requester.check(&request.requester, form)?;
-        issue::prepare(&self.issuer, form, &self.policy, now)?;
+        issue::prepare(&self.issuer, form, &self.applied, now)?;
         let Some(settings) = self.approval_of(EnrollOperation::ServerKeyGen, &request.requester) else {
             return Ok(ServerKeyDecision::MakeKey);
         };

@@ -51,11 +51,17 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 pub struct EmbeddedCertificateAuthority {
     issuer: Arc<Issuer>,
     certificates: Arc<[CertificateDer<'static>]>,
+    /// As given; on record by its version.
     policy: IssuancePolicy,
+    /// The same for this key.
+    applied: IssuancePolicy,
     policy_version: String,
     log: Arc<dyn CertificateLog>,
     clock: Arc<dyn TimeProvider>,
     crl: Option<Arc<CrlPublisher>>,
+    /// From before a new key; they sign nothing but revocation lists.
+    earlier: Arc<[Arc<Issuer>]>,
+    earlier_lists: Arc<[Arc<CrlPublisher>]>,
 }
 
 /// An authority that cannot start. The operator's fault.
@@ -109,12 +115,15 @@ impl EmbeddedCertificateAuthority {
             .collect();
         Self {
             certificates,
+            applied: policy_for(&issuer, &policy),
             issuer: Arc::new(issuer),
             policy_version: policy.version(),
             policy,
             log,
             clock,
             crl: None,
+            earlier: Arc::default(),
+            earlier_lists: Arc::default(),
         }
         .with_policy_on_record()
     }
@@ -125,6 +134,7 @@ impl EmbeddedCertificateAuthority {
     pub fn with_policy(&self, policy: IssuancePolicy) -> Self {
         Self {
             policy_version: policy.version(),
+            applied: policy_for(&self.issuer, &policy),
             policy,
             ..self.clone()
         }
@@ -148,6 +158,14 @@ impl EmbeddedCertificateAuthority {
         self
     }
 
+    /// Has the keys of before a renewal sign revocation lists as well, the latest first. A certificate under an earlier
+    /// key can be checked then by whoever knows only the root of that time.
+    #[must_use]
+    pub fn with_earlier_keys(mut self, earlier: Vec<Issuer>) -> Self {
+        self.earlier = earlier.into_iter().map(Arc::new).collect();
+        self
+    }
+
     /// Publishes a revocation list: made anew when a certificate is revoked, in this process or by `est ca revoke` in
     /// another one (within a second), and before the current one ends. A thread sees to it until the last clone of
     /// this authority is gone.
@@ -162,7 +180,49 @@ impl EmbeddedCertificateAuthority {
             settings,
         )?;
         self.crl = Some(Arc::new(publisher));
+        self.earlier_lists = self.publishers_of_earlier_keys(settings);
         Ok(self)
+    }
+
+    /// A certificate of an earlier generation that is over needs no list: nothing that it has signed is valid.
+    fn publishers_of_earlier_keys(&self, settings: CrlSettings) -> Arc<[Arc<CrlPublisher>]> {
+        let now = self.clock.current_time().map_or(0, |now| now.as_secs());
+        let publisher = |issuer: &Arc<Issuer>| {
+            let (log, clock) = (Arc::clone(&self.log), Arc::clone(&self.clock));
+            let started = CrlPublisher::start(Arc::clone(issuer), log, clock, settings);
+            started
+                .inspect_err(|error| tracing::warn!(%error, "an earlier key signs no revocation list"))
+                .ok()
+        };
+        let valid = self.earlier.iter().filter(|issuer| issuer.validity().1 > now);
+        valid.filter_map(publisher).map(Arc::new).collect()
+    }
+
+    /// This authority and, for each earlier key that signs revocation lists, the same with the list of that key; each
+    /// with the key identifier in hexadecimal, as it stands in place of `{key}` in distribution points.
+    pub fn by_list_key(&self) -> Vec<(String, Self)> {
+        let earlier = self.earlier_lists.iter().map(|publisher| {
+            let authority = Self {
+                crl: Some(Arc::clone(publisher)),
+                ..self.clone()
+            };
+            (key_text(publisher.issuer()), authority)
+        });
+        std::iter::once((key_text(&self.issuer), self.clone()))
+            .chain(earlier)
+            .collect()
+    }
+
+    /// The same with other times for its revocation lists, which hold from the next list on. An authority that
+    /// publishes none goes on without.
+    ///
+    /// # Errors
+    /// As [`Self::with_revocation_list`].
+    pub fn with_revocation_list_times(self, settings: CrlSettings) -> Result<Self, IssuerError> {
+        match &self.crl {
+            Some(crl) if !crl.keeps_to(settings) => self.with_revocation_list(settings),
+            _ => Ok(self),
+        }
     }
 
     /// Whether it publishes a revocation list.
@@ -171,16 +231,19 @@ impl EmbeddedCertificateAuthority {
     }
 
     /// The same authority, log, clock and policy with the CA certificate, key and rollover certificates of `fresh`,
-    /// for after a renewal. Its revocation list, where there is one, is signed by the new key from now on.
+    /// for after a renewal. Its revocation list, where there is one, is signed by the new key from now on, and by
+    /// the `earlier` ones for those who know only these.
     #[cfg(feature = "sqlite")]
     pub(in crate::ca) fn renewed_as(
         &self,
         issuer: Issuer,
         rollover: Vec<CertificateDer<'static>>,
+        earlier: Vec<Issuer>,
     ) -> Result<Self, AuthorityError> {
         let clock = Arc::clone(&self.clock);
         let renewed = Self::new(issuer, self.policy.clone(), Arc::clone(&self.log), clock)
-            .with_rollover_certificates(rollover);
+            .with_rollover_certificates(rollover)
+            .with_earlier_keys(earlier);
         if renewed.certificates == self.certificates {
             return Ok(self.clone());
         }
@@ -238,7 +301,7 @@ impl EmbeddedCertificateAuthority {
         now: UnixTime,
     ) -> Result<EnrollOutcome, EnrollError> {
         self.policy.requester.check(&request.requester, &request.csr)?;
-        let prepared = issue::prepare(&self.issuer, &request.csr, &self.policy, now)?;
+        let prepared = issue::prepare(&self.issuer, &request.csr, &self.applied, now)?;
         let approved = match self.approval_of(request.operation, &request.requester) {
             None => None,
             Some(settings) => match self.ask_queue_for(request, origin, now, settings).await? {
@@ -310,7 +373,9 @@ impl EmbeddedCertificateAuthority {
         }
         tracing::info!(%serial, %reason, "revoked a certificate");
         if let Some(crl) = &self.crl {
-            crl.publish().await.map_err(|error| not_recorded(&error))?;
+            for crl in std::iter::once(crl).chain(self.earlier_lists.iter()) {
+                crl.publish().await.map_err(|error| not_recorded(&error))?;
+            }
         }
         Ok(())
     }
@@ -389,6 +454,18 @@ impl CertificateAuthority for EmbeddedCertificateAuthority {
     fn revoke(&self, request: RevokeRequest) -> CaFuture<'_, ()> {
         Box::pin(self.revoke_certificate(request))
     }
+}
+
+/// The key identifier in hexadecimal.
+fn key_text(issuer: &Issuer) -> String {
+    let octets = issuer.key_identifier().iter();
+    octets.map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn policy_for(issuer: &Issuer, policy: &IssuancePolicy) -> IssuancePolicy {
+    let mut applied = policy.clone();
+    applied.added = policy.added.for_key(&key_text(issuer));
+    applied
 }
 
 fn issued_from(record: CertificateRecord) -> IssuedCertificate {

@@ -24,7 +24,7 @@ use file::{
     environment, file_error, parse_certificates, read, read_key, rename, write_certificates, write_key,
     write_pem,
 };
-use replacement::{Between, finish_rollover, read_rollover, replace};
+use replacement::{Between, finish_rollover, old_name, read_rollover, replace};
 
 /// The files of an authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,7 +234,10 @@ impl EmbeddedCertificateAuthority {
         let issuer = open_issuer(files, passphrase)?;
         let log = SqliteLog::open(&files.database, Arc::clone(issuer.provider()))?;
         let rollover = read_rollover(files)?;
-        Ok(Self::new(issuer, policy, Arc::new(log), clock).with_rollover_certificates(rollover))
+        let earlier = earlier_issuers(files, passphrase, &issuer);
+        Ok(Self::new(issuer, policy, Arc::new(log), clock)
+            .with_rollover_certificates(rollover)
+            .with_earlier_keys(earlier))
     }
 
     /// The same authority with what its files hold now, after [`Self::renew`] or [`Self::import_certificate`]. The log
@@ -248,7 +251,8 @@ impl EmbeddedCertificateAuthority {
         passphrase: Option<&Passphrase>,
     ) -> Result<Self, AuthorityError> {
         let issuer = open_issuer(files, passphrase)?;
-        self.renewed_as(issuer, read_rollover(files)?)
+        let earlier = earlier_issuers(files, passphrase, &issuer);
+        self.renewed_as(issuer, read_rollover(files)?, earlier)
     }
 
     /// Renews the certificate of the authority, and its key if asked to. A root gets a new self-signed certificate;
@@ -337,6 +341,37 @@ fn open_issuer(files: &AuthorityFiles, passphrase: Option<&Passphrase>) -> Resul
         }
         other => other,
     }
+}
+
+/// What a renewal with a new key has kept, the latest first, each key once. A file that cannot be read costs only the
+/// revocation lists that it would have signed.
+fn earlier_issuers(files: &AuthorityFiles, passphrase: Option<&Passphrase>, current: &Issuer) -> Vec<Issuer> {
+    let mut earlier: Vec<Issuer> = Vec::new();
+    let generations = (1..=u32::MAX).take_while(|number| old_name(files, *number, ".pem").exists());
+    for number in generations.collect::<Vec<_>>().into_iter().rev() {
+        let (certificate, key) = (
+            old_name(files, number, ".pem"),
+            old_name(files, number, ".key.pem"),
+        );
+        let opened = read(&certificate)
+            .and_then(|pem| parse_certificates(&certificate, &pem))
+            .and_then(|chain| {
+                let key = read_key(&key, passphrase)?;
+                issuer_of(chain, key, Arc::clone(current.provider()))
+            });
+        match opened {
+            Ok(issuer) => {
+                let mut known = earlier.iter().chain(std::iter::once(current));
+                if known.all(|known| known.key_identifier() != issuer.key_identifier()) {
+                    earlier.push(issuer);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "certificates under an earlier key of the authority have no revocation list");
+            }
+        }
+    }
+    earlier
 }
 
 fn issuer_of(

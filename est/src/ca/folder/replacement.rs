@@ -85,13 +85,16 @@ fn stage_rollover(
     write_certificates(&files.next_rollover, new().chain(earlier))
 }
 
+/// The name of a file of an earlier generation, counted from 1.
+pub(super) fn old_name(files: &AuthorityFiles, number: u32, ending: &str) -> PathBuf {
+    files
+        .certificate
+        .with_file_name(format!("ca.old-{number}{ending}"))
+}
+
 /// Copies certificate and key to names that are free: `ca.old-1.pem` and `ca.old-1.key.pem`.
 fn keep_old(files: &AuthorityFiles) -> Result<PathBuf, AuthorityError> {
-    let name = |number: u32, ending: &str| {
-        files
-            .certificate
-            .with_file_name(format!("ca.old-{number}{ending}"))
-    };
+    let name = |number: u32, ending: &str| old_name(files, number, ending);
     let number = (1..=u32::MAX)
         .find(|number| !name(*number, ".pem").exists() && !name(*number, ".key.pem").exists())
         .unwrap_or(u32::MAX);

@@ -21,7 +21,9 @@ const URI: u8 = 0x86;
 /// None.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddedExtensions {
-    /// Where the revocation list is (`cRLDistributionPoints`): URIs of the same list.
+    /// Where the revocation list is (`cRLDistributionPoints`): URIs of the same list. `{key}` in one stands for the key
+    /// identifier of the issuing authority in hexadecimal, so that after a new key of the authority each certificate
+    /// leads to the list that the key it was signed by has signed.
     pub crl_distribution_points: Vec<String>,
     /// Where the certificate of the authority is (`authorityInfoAccess`, `caIssuers`).
     pub ca_issuers: Vec<String>,
@@ -31,7 +33,19 @@ pub struct AddedExtensions {
     pub certificate_policies: Vec<ObjectIdentifier>,
 }
 
+/// In a distribution point or the path of a list, what stands for the key identifier of the authority.
+pub(crate) const KEY_PLACE: &str = "{key}";
+
 impl AddedExtensions {
+    /// For the certificates under one key of the authority: its identifier in place of `{key}`.
+    pub(crate) fn for_key(&self, identifier: &str) -> Self {
+        let points = self.crl_distribution_points.iter();
+        Self {
+            crl_distribution_points: points.map(|uri| uri.replace(KEY_PLACE, identifier)).collect(),
+            ..self.clone()
+        }
+    }
+
     /// Whether the authority sets this extension.
     pub(super) fn sets(&self, oid: ObjectIdentifier) -> bool {
         match oid {

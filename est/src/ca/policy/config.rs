@@ -8,9 +8,10 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::added::KEY_PLACE;
 use super::{
-    Approval, ApprovalSettings, ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH, IssuancePolicy, RequesterRule,
-    Template, UnlistedExtensions,
+    Approval, ApprovalSettings, DEFAULT_MAX_RSA_BITS, DEFAULT_MIN_RSA_BITS, ID_KP_CLIENT_AUTH,
+    ID_KP_SERVER_AUTH, IssuancePolicy, RequesterRule, Template, UnlistedExtensions,
 };
 
 /// A policy as a configuration file has it: what is left out is as in the template, an unknown key is an error.
@@ -126,6 +127,13 @@ pub struct PolicyConfigError {
     pub problem: String,
 }
 
+impl PolicyConfigError {
+    fn new(key: &'static str, problem: impl Into<String>) -> Self {
+        let problem = problem.into();
+        Self { key, problem }
+    }
+}
+
 impl Diagnose for PolicyConfigError {
     fn diagnose(&self) -> Failure {
         let remedy = "Correct the value in the configuration file.";
@@ -148,9 +156,11 @@ impl PolicyConfig {
             policy.subject.allow_empty = allow;
         }
         policy.requester = self.requester;
+        // Checked also where it is not used yet.
+        let queue = self.queue.settings()?;
         policy.approval = match self.approval {
             ApprovalConfig::Automatic => Approval::Automatic,
-            ApprovalConfig::Operator => Approval::Operator(self.queue.settings()),
+            ApprovalConfig::Operator => Approval::Operator(queue),
         };
         Ok(policy)
     }
@@ -169,6 +179,12 @@ impl PolicyConfig {
             for (name, flag) in &mut flags {
                 **flag = keys.iter().any(|key| key == name);
             }
+            if keys.is_empty() {
+                return Err(PolicyConfigError::new(
+                    "keys",
+                    "without a kind of key, nothing can be issued",
+                ));
+            }
             if let Some(unknown) = keys.iter().find(|key| flags.iter().all(|(name, _)| name != key)) {
                 let known: Vec<&str> = flags.iter().map(|(name, _)| *name).collect();
                 let problem = format!("{unknown:?} is no kind of key; there are {}", known.join(", "));
@@ -179,11 +195,39 @@ impl PolicyConfig {
         rules.max_rsa_bits = self.max_rsa_bits.unwrap_or(rules.max_rsa_bits);
         rules.dangerous_allow_rsa_1024 = self.dangerous_allow_rsa_1024;
         if rules.min_rsa_bits > rules.max_rsa_bits {
-            let problem = format!("{} is more than max-rsa-bits", rules.min_rsa_bits);
-            return Err(PolicyConfigError {
-                key: "min-rsa-bits",
-                problem,
+            let (least, most) = (rules.min_rsa_bits, rules.max_rsa_bits);
+            return Err(if self.min_rsa_bits.is_some() {
+                PolicyConfigError::new(
+                    "min-rsa-bits",
+                    format!("{least} is more than max-rsa-bits, {most}"),
+                )
+            } else {
+                PolicyConfigError::new(
+                    "max-rsa-bits",
+                    format!("{most} is less than min-rsa-bits, {least}"),
+                )
             });
+        }
+        let least = if rules.dangerous_allow_rsa_1024 {
+            1024
+        } else {
+            DEFAULT_MIN_RSA_BITS
+        };
+        if rules.min_rsa_bits < least {
+            let problem = format!(
+                "{} is less than {least}, below which no RSA key is certified; dangerous-allow-rsa-1024 = true goes \
+                 down to 1024",
+                rules.min_rsa_bits
+            );
+            return Err(PolicyConfigError::new("min-rsa-bits", problem));
+        }
+        if rules.dangerous_allow_rsa_1024 && rules.min_rsa_bits >= DEFAULT_MIN_RSA_BITS {
+            let problem = "it has no effect without a min-rsa-bits below 2048; lower that, or leave this out";
+            return Err(PolicyConfigError::new("dangerous-allow-rsa-1024", problem));
+        }
+        if rules.max_rsa_bits > DEFAULT_MAX_RSA_BITS {
+            let problem = format!("no longer RSA key than {DEFAULT_MAX_RSA_BITS} bits can be verified");
+            return Err(PolicyConfigError::new("max-rsa-bits", problem));
         }
         Ok(())
     }
@@ -194,6 +238,11 @@ impl PolicyConfig {
             rules.validity = validity;
         }
         rules.maximum = positive_days("max-validity-days", self.max_validity_days)?;
+        if self.validity_days.is_some() && rules.maximum.is_some_and(|maximum| rules.validity > maximum) {
+            let problem =
+                "it is more than max-validity-days, which would cut it; lower the one or raise the other";
+            return Err(PolicyConfigError::new("validity-days", problem));
+        }
         if let Some(text) = &self.not_after {
             let wrong = || PolicyConfigError {
                 key: "not-after",
@@ -250,6 +299,13 @@ impl AlternativeNames {
             *rule = given.unwrap_or(*rule);
         }
         rules.max_names = self.max_names.unwrap_or(rules.max_names);
+        self.check_that_rules_apply()?;
+        let any_kind =
+            rules.dns || rules.ip || rules.email || rules.uri || rules.other_name || rules.directory_name;
+        if rules.required && (rules.max_names == 0 || !any_kind) {
+            let problem = "a name is required, and none is certified: nothing could be issued";
+            return Err(PolicyConfigError::new("alternative-names.required", problem));
+        }
         rules.dns_domains.clone_from(&self.dns_domains);
         rules.email_domains.clone_from(&self.email_domains);
         rules.uri_prefixes.clone_from(&self.uri_prefixes);
@@ -268,11 +324,83 @@ impl AlternativeNames {
     }
 }
 
+impl AlternativeNames {
+    /// A rule for names of a kind that is switched off never applies.
+    fn check_that_rules_apply(&self) -> Result<(), PolicyConfigError> {
+        let off = |kind: Option<bool>| kind == Some(false);
+        for (never, key) in [
+            (
+                off(self.dns) && !self.dns_domains.is_empty(),
+                "alternative-names.dns-domains",
+            ),
+            (
+                off(self.dns) && self.dns_wildcards == Some(true),
+                "alternative-names.dns-wildcards",
+            ),
+            (
+                off(self.ip) && !self.ip_networks.is_empty(),
+                "alternative-names.ip-networks",
+            ),
+            (
+                off(self.email) && !self.email_domains.is_empty(),
+                "alternative-names.email-domains",
+            ),
+            (
+                off(self.uri) && !self.uri_prefixes.is_empty(),
+                "alternative-names.uri-prefixes",
+            ),
+        ] {
+            if never {
+                let problem = "names of this kind are switched off beside it; keep one of the two";
+                return Err(PolicyConfigError::new(key, problem));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Queue {
-    fn settings(&self) -> ApprovalSettings {
+    fn settings(&self) -> Result<ApprovalSettings, PolicyConfigError> {
+        for (value, key, problem) in [
+            (
+                self.retry_after,
+                "queue.retry-after",
+                "with 0 s, clients ask again without pause; give at least 1",
+            ),
+            (
+                self.waits_days,
+                "queue.waits-days",
+                "0 leaves no time for a decision; give at least 1 day",
+            ),
+            (
+                self.pick_up_days,
+                "queue.pick-up-days",
+                "0 leaves no time to fetch a certificate; give at least 1 day",
+            ),
+            (
+                self.max_entries,
+                "queue.max-entries",
+                "0 leaves no room for a request; give at least 1",
+            ),
+            (
+                self.max_per_requester,
+                "queue.max-per-requester",
+                "0 leaves no room for a request; give at least 1",
+            ),
+        ] {
+            if value == Some(0) {
+                return Err(PolicyConfigError::new(key, problem));
+            }
+        }
+        if let (Some(all), Some(one)) = (self.max_entries, self.max_per_requester)
+            && one > all
+        {
+            let problem = format!("{one} is more than max-entries, {all}, leaves room for");
+            return Err(PolicyConfigError::new("queue.max-per-requester", problem));
+        }
         let usual = ApprovalSettings::default();
         let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
-        ApprovalSettings {
+        Ok(ApprovalSettings {
             retry_after: self
                 .retry_after
                 .map_or(usual.retry_after, |seconds| Duration::from_secs(seconds.into())),
@@ -281,7 +409,7 @@ impl Queue {
             max_entries: self.max_entries.unwrap_or(usual.max_entries),
             max_per_requester: self.max_per_requester.unwrap_or(usual.max_per_requester),
             reenroll_at_once: self.reenroll_at_once,
-        }
+        })
     }
 }
 
@@ -315,8 +443,17 @@ fn identifiers(key: &'static str, texts: &[String]) -> Result<Vec<ObjectIdentifi
 
 fn uris(key: &'static str, texts: &[String]) -> Result<Vec<String>, PolicyConfigError> {
     let is_uri = |text: &String| {
+        let text = if key == "crl-distribution-points" {
+            text.replace(KEY_PLACE, "")
+        } else {
+            text.clone()
+        };
         text.split_once(':').is_some_and(|(scheme, rest)| {
-            !scheme.is_empty() && !rest.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+            !scheme.is_empty()
+                && !rest.is_empty()
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic() && !b"{}".contains(&byte))
         })
     };
     match texts.iter().find(|text| !is_uri(text)) {

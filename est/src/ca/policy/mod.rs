@@ -30,6 +30,8 @@ mod subject;
 mod validity;
 
 pub use added::AddedExtensions;
+#[cfg(feature = "cli")]
+pub(crate) use added::KEY_PLACE;
 pub use alternative_name::{AlternativeNamePolicy, DEFAULT_MAX_ALTERNATIVE_NAMES};
 pub use approval::{
     Approval, ApprovalSettings, DEFAULT_APPROVAL_RETRY, DEFAULT_APPROVAL_WAIT, DEFAULT_MAX_PENDING,

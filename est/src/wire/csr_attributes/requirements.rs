@@ -214,7 +214,13 @@ impl CsrRequirements {
     fn add_attribute(&mut self, attribute: &Attribute) {
         let oid = attribute.oid;
         // A value under the number of older Windows clients has to be extensions too, or the request is refused.
-        if [EXTENSION_REQUEST, EXTENSION_REQ_TEMPLATE, MICROSOFT_CERT_EXTENSIONS].contains(&oid) {
+        if [
+            EXTENSION_REQUEST,
+            EXTENSION_REQ_TEMPLATE,
+            MICROSOFT_CERT_EXTENSIONS,
+        ]
+        .contains(&oid)
+        {
             return self.add_extensions(attribute);
         }
         match names::kind(&oid) {

@@ -55,19 +55,17 @@ pub(super) fn list(
     order: CrlOrder,
 ) -> rusqlite::Result<Result<StoredCrl, LogError>> {
     let last_revocation = last(connection)?;
-    let stored = latest(connection)?;
-    if let Some((key, stored)) = &stored
+    let stored = latest_of(connection, &order.issuer_key)?;
+    if let Some(stored) = &stored
         && !order.always
-        && *key == order.issuer_key
         && stored.last_revocation == last_revocation
-        && stored.crl.next_update >= order.not_due_before
+        && (order.not_due_before..=order.not_due_after).contains(&stored.crl.next_update)
         && stored.crl.this_update <= order.now
     {
         return Ok(Ok(stored.clone()));
     }
-    let (number, last_this_update) = stored.map_or((1, 0), |(_, stored)| {
-        (stored.number.saturating_add(1), stored.crl.this_update)
-    });
+    let number = last_number(connection)?.saturating_add(1);
+    let last_this_update = stored.map_or(0, |stored| stored.crl.this_update);
     // Nobody can have used a list of the future to see a certificate for the last time.
     let revoked = revoked(connection, last_this_update.min(order.now))?;
     if revoked.len() > MAX_CRL_ENTRIES {
@@ -93,8 +91,8 @@ pub(super) fn list(
             crl.der
         ])?;
     connection
-        .prepare_cached("DELETE FROM crls WHERE number < ?1")?
-        .execute([integer(number)])?;
+        .prepare_cached("DELETE FROM crls WHERE number < ?1 AND issuer_key = ?2")?
+        .execute(params![integer(number), order.issuer_key])?;
     Ok(Ok(StoredCrl {
         number,
         last_revocation,
@@ -102,24 +100,30 @@ pub(super) fn list(
     }))
 }
 
-fn latest(connection: &Connection) -> rusqlite::Result<Option<(Vec<u8>, StoredCrl)>> {
+/// The lists of all keys share one row of numbers: whoever has two of them sees which one is later.
+fn last_number(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT coalesce(max(number), 0) FROM crls")?
+        .query_row([], |row| read::seconds(row, 0))
+}
+
+fn latest_of(connection: &Connection, issuer_key: &[u8]) -> rusqlite::Result<Option<StoredCrl>> {
     connection
         .prepare_cached(
-            "SELECT issuer_key, number, last_revocation, this_update, next_update, crl_der
-             FROM crls ORDER BY number DESC LIMIT 1",
+            "SELECT number, last_revocation, this_update, next_update, crl_der
+             FROM crls WHERE issuer_key = ?1 ORDER BY number DESC LIMIT 1",
         )?
-        .query_row([], |row| {
+        .query_row([issuer_key], |row| {
             let crl = SignedCrl {
-                this_update: read::seconds(row, 3)?,
-                next_update: read::seconds(row, 4)?,
-                der: row.get(5)?,
+                this_update: read::seconds(row, 2)?,
+                next_update: read::seconds(row, 3)?,
+                der: row.get(4)?,
             };
-            let stored = StoredCrl {
-                number: read::seconds(row, 1)?,
-                last_revocation: row.get(2)?,
+            Ok(StoredCrl {
+                number: read::seconds(row, 0)?,
+                last_revocation: row.get(1)?,
                 crl,
-            };
-            Ok((row.get(0)?, stored))
+            })
         })
         .optional()
 }
