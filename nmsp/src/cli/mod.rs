@@ -7,6 +7,7 @@ mod config;
 mod connect;
 mod failure;
 mod identity;
+mod profile;
 mod serve;
 
 use std::io::Write as _;
@@ -16,7 +17,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use pki_common::Diagnose as _;
 
-use crate::wire::WireProfile;
 use failure::CliError;
 
 /// Network Mobility Services Protocol: controller, location server and their credentials.
@@ -55,8 +55,10 @@ enum Command {
     /// Makes identities.
     #[command(subcommand)]
     Identity(identity::Command),
-    /// Prints the wire profile: every number, and whether it is known, recalled or ours.
-    Profile,
+    /// Prints the wire profile: every number, and whether it is known, recalled or ours; checks profile files.
+    Profile(profile::Arguments),
+    /// Writes a Wireshark dissector in Lua, made from the wire profile, to standard output.
+    Wireshark(profile::WiresharkArguments),
 }
 
 /// Parses the command line, runs, and says what went wrong.
@@ -89,7 +91,8 @@ fn execute(command: Command) -> Result<(), CliError> {
         Command::AuthInfo { certificate } => identity::auth_info(&certificate),
         Command::Authlist(command) => authlist::run(command),
         Command::Identity(command) => identity::run(command),
-        Command::Profile => print(&WireProfile::built_in().describe()),
+        Command::Profile(arguments) => profile::run(&arguments),
+        Command::Wireshark(arguments) => profile::wireshark(&arguments),
     }
 }
 

@@ -13,6 +13,9 @@ use super::writer::Writer;
 /// peer that announces the maximum and sends it slowly can make a connection hold no more than this.
 pub const DEFAULT_MAX_MESSAGE_LENGTH: usize = 65_536;
 
+/// The length of the header in the common layout.
+const COMMON_HEADER: usize = 12;
+
 /// The fields of a message header, except for the length, which follows from the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -45,6 +48,12 @@ impl Header {
         body_length: usize,
         out: &mut BytesMut,
     ) -> Result<(), EncodeError> {
+        if profile.has_common_header()
+            && let Ok(length) = u32::try_from(COMMON_HEADER + body_length)
+        {
+            out.extend_from_slice(&self.common(profile, length));
+            return Ok(());
+        }
         let layout = profile.header();
         let (start, header_length) = (out.len(), usize::from(layout.length));
         out.resize(start + header_length, 0);
@@ -57,6 +66,35 @@ impl Header {
             out.truncate(start);
         }
         outcome
+    }
+
+    /// The header in the common layout, that of the built-in profile.
+    #[inline]
+    fn common(&self, profile: &WireProfile, length: u32) -> [u8; COMMON_HEADER] {
+        let [version, ..] = profile.header().version_spoken.to_le_bytes();
+        let ([a, b], [c, d, e, f]) = (self.id.0.to_be_bytes(), length.to_be_bytes());
+        let ([g, h, i, j], [opaque, ..]) = (self.transaction.to_be_bytes(), self.opaque);
+        [version, opaque, a, b, c, d, e, f, g, h, i, j]
+    }
+
+    /// Reads a header in the common layout; `None` leaves the judgement to the general code.
+    #[inline]
+    fn decode_common(profile: &WireProfile, limit: usize, bytes: &[u8]) -> Option<(Self, usize)> {
+        let [version, first_opaque, a, b, c, d, e, f, g, h, i, j] = *bytes.first_chunk::<COMMON_HEADER>()?;
+        let length = usize::try_from(u32::from_be_bytes([c, d, e, f])).ok()?;
+        if u32::from(version) != profile.header().version_spoken || length < COMMON_HEADER || length > limit {
+            return None;
+        }
+        let mut opaque = [0; MAX_OPAQUE_HEADER_BYTES];
+        if let Some(slot) = opaque.first_mut() {
+            *slot = first_opaque;
+        }
+        let header = Self {
+            id: MessageId(u16::from_be_bytes([a, b])),
+            transaction: u32::from_be_bytes([g, h, i, j]),
+            opaque,
+        };
+        Some((header, length))
     }
 
     fn write_fields(
@@ -104,11 +142,17 @@ impl Header {
 
     /// Reads a header and the length of the whole message. `Ok(None)` if the header is not complete yet; nothing is
     /// judged before it is, so that the verdict does not depend on how the bytes arrive.
+    #[inline]
     fn decode(
         profile: &WireProfile,
         limit: usize,
         bytes: &[u8],
     ) -> Result<Option<(Self, usize)>, DecodeError> {
+        if profile.has_common_header()
+            && let Some(decoded) = Self::decode_common(profile, limit, bytes)
+        {
+            return Ok(Some(decoded));
+        }
         let layout = profile.header();
         let Some(header) = bytes.get(..usize::from(layout.length)) else {
             return Ok(None);

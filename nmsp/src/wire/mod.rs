@@ -8,6 +8,8 @@
 //! From the outside in: [`frame`] cuts a byte stream into messages, [`message`] gives each message its type,
 //! [`tlv`] walks the elements of a body. Decoding borrows from the input and allocates nothing.
 
+pub mod describe;
+pub mod dissector;
 pub mod elements;
 pub mod frame;
 pub mod message;

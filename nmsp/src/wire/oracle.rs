@@ -1,25 +1,51 @@
 //! What must hold for any bytes whatever. Fuzz targets and tests call these functions; a violation panics.
 
+use std::sync::LazyLock;
+
 use bytes::BytesMut;
 
+use super::describe;
 use super::error::DecodeError;
 use super::frame::{DEFAULT_MAX_MESSAGE_LENGTH, Frame, FrameBuffer};
-use super::message::Message;
+use super::message::{Message, OwnedMessage};
 use super::profile::WireProfile;
 
-/// Runs [`decode_encode_under`] with the built-in profile.
+/// The profiles that the promises are tried under: the built-in one and some that differ in everything a profile can say.
+#[must_use]
+pub fn profiles() -> &'static [WireProfile] {
+    static PROFILES: LazyLock<Vec<WireProfile>> = LazyLock::new(|| {
+        const NARROW: &str = "[tlv]\ntype-width = 1\nlength-width = 2\n[messages]\nap-info-notification = false\n\
+                              [elements]\nssid = 0x10\nstation-measurement = 0x20\nvlan = false";
+        const WIDE: &str = "byte-order = \"little-endian\"\n[tlv]\nlength-width = 4\nlength-counts = \"everything\"\n\
+                            [elements]\nlocation = 0x1234\n[services]\nrssi-ms = 63";
+        [
+            "",
+            include_str!("../../examples/fictitious.toml"),
+            NARROW,
+            WIDE,
+        ]
+        .into_iter()
+        .map(|text| WireProfile::from_toml(text).expect("these profiles are valid, a test reads them"))
+        .collect()
+    });
+    &PROFILES
+}
+
+/// Runs [`decode_encode_under`] with each of the [`profiles`].
 ///
 /// # Panics
 /// If one of the promises is broken.
 pub fn decode_encode(bytes: &[u8]) {
-    decode_encode_under(WireProfile::built_in(), bytes);
+    for profile in profiles() {
+        decode_encode_under(profile, bytes);
+    }
 }
 
 /// Takes the bytes as a stream. Every accepted message, encoded again from its decoded values, must give the same bytes;
 /// and the stream must give the same messages and the same error in one piece and byte by byte.
 ///
 /// # Panics
-/// If one of these promises is broken.
+/// If one of these promises is broken, or one of those of [`message`].
 pub fn decode_encode_under(profile: &WireProfile, bytes: &[u8]) {
     let (whole, whole_error) = in_one_piece(profile, bytes);
     let (single, single_error) = byte_by_byte(profile, bytes);
@@ -33,16 +59,91 @@ pub fn decode_encode_under(profile: &WireProfile, bytes: &[u8]) {
     );
 }
 
+/// What must hold for one message, accepted or not: taking it apart covers every byte once; its values are read with the
+/// same result whether it is checked first or read at once, and survive a second trip.
+///
+/// # Panics
+/// If one of these promises is broken.
+pub fn message(profile: &WireProfile, frame: &Frame<'_>, bytes: &[u8]) {
+    let mut covered = Vec::new();
+    for part in describe::describe(profile, bytes) {
+        if part.leaf {
+            assert_eq!(part.offset, covered.len(), "{part:?} must follow the part before it");
+            covered.extend_from_slice(part.bytes);
+        }
+    }
+    assert_eq!(covered, bytes, "the parts of a message must cover it");
+
+    let checked = Message::decode(frame, profile).and_then(|message| message.to_owned());
+    let direct = OwnedMessage::decode(frame, profile);
+    assert_eq!(checked, direct, "checking and reading must agree");
+    let Ok(owned) = checked else { return };
+    let mut out = BytesMut::new();
+    // What was received may be written shorter, never longer, so it fits the fields again.
+    owned
+        .encode(frame.header.transaction, profile, &mut out)
+        .expect("values that were read can be written");
+    let (again, length) = Frame::cut(profile, usize::MAX, &out)
+        .expect("our own message")
+        .expect("a whole message");
+    assert_eq!(length, out.len());
+    assert_eq!(
+        OwnedMessage::decode(&again, profile),
+        Ok(owned),
+        "values must survive"
+    );
+}
+
+/// A text as a profile file. A profile that is accepted must be written as a file that reads as the same profile, and keep
+/// the promises of decoding; one that is refused must say where and what to do.
+///
+/// # Panics
+/// If one of these promises is broken.
+pub fn profile_file(text: &str) {
+    let profile = match WireProfile::from_toml(text) {
+        Ok(profile) => profile,
+        Err(error) => {
+            let lines = text.matches('\n').count() + 1;
+            assert!(!error.problems.is_empty());
+            for problem in &error.problems {
+                assert!(problem.line <= lines, "{problem:?} is beyond the file");
+                assert!(!problem.problem.is_empty() && !problem.remedy.is_empty());
+            }
+            return;
+        }
+    };
+    let written = profile.to_toml();
+    let again = WireProfile::from_toml(&written).expect("a profile that was written can be read");
+    let values = |text: &str| -> Vec<String> {
+        let without_comment = |line: &str| line.split(" #").next().unwrap_or_default().to_owned();
+        text.lines()
+            .filter(|line| !line.starts_with("name"))
+            .map(without_comment)
+            .collect()
+    };
+    assert_eq!(values(&again.to_toml()), values(&written));
+    assert_eq!(again.definition().name, profile.definition().name);
+    decode_encode_under(&profile, &[0; 80]);
+    let mut out = BytesMut::new();
+    if OwnedMessage::EchoRequest(super::message::Echo::default())
+        .encode(7, &profile, &mut out)
+        .is_ok()
+    {
+        decode_encode_under(&profile, &out);
+    }
+}
+
 /// The messages of a stream, each encoded again, up to the first error.
 fn in_one_piece(profile: &WireProfile, mut bytes: &[u8]) -> (Vec<Vec<u8>>, Option<DecodeError>) {
     let mut messages = Vec::new();
     loop {
         match Frame::cut(profile, DEFAULT_MAX_MESSAGE_LENGTH, bytes) {
             Ok(Some((frame, length))) => {
-                let (message, rest) = bytes.split_at(length);
+                let (whole, rest) = bytes.split_at(length);
+                message(profile, &frame, whole);
                 match encode_again(profile, &frame) {
                     Ok(encoded) => {
-                        assert_eq!(encoded, message, "an accepted message must survive byte for byte");
+                        assert_eq!(encoded, whole, "an accepted message must survive byte for byte");
                         messages.push(encoded);
                     }
                     Err(error) => return (messages, Some(error)),

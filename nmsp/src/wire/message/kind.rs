@@ -9,7 +9,9 @@ use super::view::View;
 use super::{UnknownMessage, UnknownOwned};
 use crate::wire::error::{DecodeError, EncodeError};
 use crate::wire::frame::{Frame, Header, encode_message};
+use crate::wire::numbers::MessageId;
 use crate::wire::profile::{Numbered, Provenance, WireProfile};
+use crate::wire::reader::Reader;
 use crate::wire::schema::{Child, ElementValue};
 
 /// Who may send a message.
@@ -186,6 +188,41 @@ macro_rules! messages {
                     $(Self::$variant(_) => Some(MessageType::$variant),)+
                     Self::Unknown(_) => None,
                 }
+            }
+
+            /// Reads a message to its values at once. The same as [`Message::decode`] and [`Message::to_owned`], without the
+            /// view between them.
+            ///
+            /// # Errors
+            /// As [`Message::decode`].
+            pub fn decode(frame: &Frame<'_>, profile: &WireProfile) -> Result<Self, DecodeError> {
+                let reader = Reader::new(frame.body, frame.body_offset, profile.byte_order());
+                Ok(match profile.message_type(frame.header.id) {
+                    $(Some(MessageType::$variant) => {
+                        Self::$variant(ElementValue::read_value(reader, profile, "body")?)
+                    })+
+                    None => Self::Unknown(UnknownOwned { id: frame.header.id.0, body: frame.body.into() }),
+                })
+            }
+
+            /// Appends the whole message. The header's identifier is that of the message; what it carries is given by the
+            /// caller: the transaction of the request, or a sequence number.
+            ///
+            /// # Errors
+            /// If the profile has no number for the message, or something does not fit its fields; nothing is appended then.
+            pub fn encode(
+                &self,
+                transaction: u32,
+                profile: &WireProfile,
+                out: &mut BytesMut,
+            ) -> Result<(), EncodeError> {
+                let id = match self {
+                    Self::Unknown(unknown) => MessageId(unknown.id),
+                    $(Self::$variant(_) => profile
+                        .message_id(MessageType::$variant)
+                        .ok_or(EncodeError::NotInProfile($name))?,)+
+                };
+                encode_message(Header::new(id, transaction), profile, out, |writer| self.write_body(writer))
             }
 
             /// Appends the body.

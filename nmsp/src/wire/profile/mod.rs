@@ -2,6 +2,7 @@
 
 mod default;
 mod describe;
+mod file;
 mod layout;
 mod numbering;
 
@@ -10,6 +11,7 @@ use std::sync::{Arc, LazyLock};
 
 use pki_common::{Diagnose, Failure, Rung};
 
+pub use file::{ProfileFileError, ProfileProblem};
 pub use layout::{ByteOrder, FieldLayout, HeaderLayout, LengthCounts, TlvLayout};
 
 pub(crate) use layout::field_maximum;
@@ -30,6 +32,8 @@ pub enum Provenance {
     Recalled,
     /// Defined by this project, because nobody outside the vendor has published it.
     Ours,
+    /// Set by a profile file.
+    File,
 }
 
 impl fmt::Display for Provenance {
@@ -38,6 +42,7 @@ impl fmt::Display for Provenance {
             Self::Known => "known",
             Self::Recalled => "recalled",
             Self::Ours => "ours",
+            Self::File => "file",
         })
     }
 }
@@ -176,9 +181,10 @@ pub enum ProfileError {
     },
 }
 
-impl Diagnose for ProfileError {
-    fn diagnose(&self) -> Failure {
-        let remedy = match self {
+impl ProfileError {
+    /// What to do.
+    const fn remedy(&self) -> &'static str {
+        match self {
             Self::HeaderTooLong { .. } | Self::TooManyOpaqueBytes { .. } => {
                 "shorten the header in the profile's definition, or say what its bytes mean"
             }
@@ -194,9 +200,19 @@ impl Diagnose for ProfileError {
                 "give each thing one number of its own in the profile's definition"
             }
             Self::MissingNumber { .. } => "add the number to the profile's definition",
-        };
-        Failure::new(Rung::Local, format!("wire profile: {self}"), remedy)
+        }
     }
+}
+
+impl Diagnose for ProfileError {
+    fn diagnose(&self) -> Failure {
+        Failure::new(Rung::Local, format!("wire profile: {self}"), self.remedy())
+    }
+}
+
+/// The key of a name in a profile file: `Echo Request` is `echo-request`.
+pub(crate) fn key_of(name: &str) -> String {
+    name.to_lowercase().replace(' ', "-")
 }
 
 /// The longest header a profile may describe. Real protocols of this kind stay well below.
@@ -224,6 +240,8 @@ pub struct WireProfile {
     bits_in_place: bool,
     /// Whether TLVs have types and lengths of two big-endian bytes each, and the length counts the value.
     common_tlvs: bool,
+    /// Whether the header is laid out as in the built-in profile; the version may differ.
+    common_header: bool,
 }
 
 impl WireProfile {
@@ -271,7 +289,9 @@ impl WireProfile {
             && definition.tlv.type_width == 2
             && definition.tlv.length_width == 2
             && definition.tlv.length_counts == LengthCounts::Payload;
+        let common_header = is_common_header(&definition);
         Ok(Self {
+            common_header,
             common_tlvs,
             definition,
             messages,
@@ -281,6 +301,30 @@ impl WireProfile {
             wire_to_bit,
             bits_in_place,
         })
+    }
+
+    /// Reads a profile from a TOML file. What the file does not mention stays as it is built in.
+    ///
+    /// ```
+    /// use nmsp::wire::{MessageId, MessageType, WireProfile};
+    ///
+    /// let profile = WireProfile::from_toml("[messages]\nmeasurement-notification = 0x115")?;
+    /// assert_eq!(profile.message_id(MessageType::MeasurementNotification), Some(MessageId(0x115)));
+    /// let error = WireProfile::from_toml("[messages]\nmeasurement-notification = 16").unwrap_err();
+    /// assert!(error.to_string().starts_with("line 2: messages.measurement-notification: 16 belongs to"));
+    /// # Ok::<(), nmsp::wire::profile::ProfileFileError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, each with line, key and remedy.
+    pub fn from_toml(text: &str) -> Result<Self, ProfileFileError> {
+        file::read(text)
+    }
+
+    /// The profile as a TOML file that [`from_toml`](Self::from_toml) reads as the same profile.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        file::write(&self.definition)
     }
 
     /// What the profile was made from.
@@ -350,6 +394,11 @@ impl WireProfile {
         self.common_tlvs
     }
 
+    #[inline]
+    pub(crate) const fn has_common_header(&self) -> bool {
+        self.common_header
+    }
+
     /// The number of an element, if TLVs have the common layout.
     #[inline]
     pub(crate) fn common_tlv_type(&self, element: Element) -> Option<u16> {
@@ -379,6 +428,15 @@ impl WireProfile {
     pub(crate) fn opaque_header_bytes(&self) -> &[u8] {
         &self.opaque_header_bytes
     }
+}
+
+fn is_common_header(definition: &ProfileDefinition) -> bool {
+    let (own, built_in) = (&definition.header, default::definition());
+    let places = |header: &HeaderLayout| header.fields().map(|(_, field)| field.range());
+    definition.byte_order == built_in.byte_order
+        && own.length == built_in.header.length
+        && own.length_counts == built_in.header.length_counts
+        && places(own) == places(&built_in.header)
 }
 
 /// Checks the header and returns the positions of bytes that belong to no field.

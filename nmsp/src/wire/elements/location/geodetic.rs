@@ -216,7 +216,8 @@ fn sign_extended(value: u64, width: u32) -> i64 {
     reason = "the value is at most 2^31 with 25 bits behind the point, or 2^22 with 8"
 )]
 fn to_fixed(value: f64, fraction_bits: i32) -> i64 {
-    (value * 2_f64.powi(fraction_bits)).round() as i64
+    // Cut off, not rounded, as the examples of RFC 3825 and RFC 6225 are.
+    (value * 2_f64.powi(fraction_bits)).floor() as i64
 }
 
 #[expect(clippy::as_conversions, reason = "34 bits are exact in a float of 53")]
