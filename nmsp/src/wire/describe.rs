@@ -103,9 +103,7 @@ pub fn describe_stream<'a>(
 }
 
 fn header_field(profile: &WireProfile, header: &[u8], range: core::ops::Range<usize>) -> u32 {
-    profile
-        .byte_order()
-        .uint(header.get(range).unwrap_or_default())
+    profile.byte_order().uint(header.get(range).unwrap_or_default())
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -118,15 +116,7 @@ struct Walk<'p, 'a> {
 }
 
 impl<'a> Walk<'_, 'a> {
-    fn push(
-        &mut self,
-        offset: usize,
-        depth: usize,
-        name: &str,
-        value: String,
-        bytes: &'a [u8],
-        leaf: bool,
-    ) {
+    fn push(&mut self, offset: usize, depth: usize, name: &str, value: String, bytes: &'a [u8], leaf: bool) {
         self.parts.push(Part {
             offset,
             depth,
@@ -225,13 +215,7 @@ impl<'a> Walk<'_, 'a> {
             .split_at_checked(header.saturating_sub(width))
             .unwrap_or_default();
         let announced_value = self.profile.byte_order().uint(announced);
-        self.leaf(
-            tlv.offset,
-            depth + 1,
-            "TLV type",
-            tlv.number.to_string(),
-            number,
-        );
+        self.leaf(tlv.offset, depth + 1, "TLV type", tlv.number.to_string(), number);
         let offset = tlv.offset + width;
         self.leaf(
             offset,
@@ -303,13 +287,7 @@ impl<'a> Walk<'_, 'a> {
         for number in 1..=count {
             let offset = reader.offset();
             let bytes = reader.clone().take(record.length, record.name)?;
-            self.branch(
-                offset,
-                depth,
-                record.name,
-                format!("{number} of {count}"),
-                bytes,
-            );
+            self.branch(offset, depth, record.name, format!("{number} of {count}"), bytes);
             for field in record.fields {
                 self.field(field, reader, depth + 1)?;
             }

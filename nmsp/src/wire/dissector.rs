@@ -156,7 +156,13 @@ fn form(kind: &Kind) -> (&'static str, usize) {
 fn abbreviation(name: &str) -> String {
     name.to_lowercase()
         .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' })
+        .map(|letter| {
+            if letter.is_ascii_alphanumeric() {
+                letter
+            } else {
+                '_'
+            }
+        })
         .collect()
 }
 

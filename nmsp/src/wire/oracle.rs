@@ -18,15 +18,10 @@ pub fn profiles() -> &'static [WireProfile] {
                               [elements]\nssid = 0x10\nstation-measurement = 0x20\nvlan = false";
         const WIDE: &str = "byte-order = \"little-endian\"\n[tlv]\nlength-width = 4\nlength-counts = \"everything\"\n\
                             [elements]\nlocation = 0x1234\n[services]\nrssi-ms = 63";
-        [
-            "",
-            include_str!("../../examples/fictitious.toml"),
-            NARROW,
-            WIDE,
-        ]
-        .into_iter()
-        .map(|text| WireProfile::from_toml(text).expect("these profiles are valid, a test reads them"))
-        .collect()
+        ["", include_str!("../../examples/fictitious.toml"), NARROW, WIDE]
+            .into_iter()
+            .map(|text| WireProfile::from_toml(text).expect("these profiles are valid, a test reads them"))
+            .collect()
     });
     &PROFILES
 }
@@ -68,7 +63,11 @@ pub fn message(profile: &WireProfile, frame: &Frame<'_>, bytes: &[u8]) {
     let mut covered = Vec::new();
     for part in describe::describe(profile, bytes) {
         if part.leaf {
-            assert_eq!(part.offset, covered.len(), "{part:?} must follow the part before it");
+            assert_eq!(
+                part.offset,
+                covered.len(),
+                "{part:?} must follow the part before it"
+            );
             covered.extend_from_slice(part.bytes);
         }
     }

@@ -14,7 +14,15 @@ fn bytes(digits: &str) -> Vec<u8> {
 fn lines(parts: &[Part<'_>]) -> Vec<String> {
     parts
         .iter()
-        .map(|part| format!("{}{} {}: {}", " ".repeat(part.depth), part.offset, part.name, part.value))
+        .map(|part| {
+            format!(
+                "{}{} {}: {}",
+                " ".repeat(part.depth),
+                part.offset,
+                part.name,
+                part.value
+            )
+        })
         .collect()
 }
 
@@ -53,13 +61,25 @@ fn shows_every_field_with_its_offset_and_unit() {
 fn shows_what_is_unknown_and_what_is_malformed_without_losing_a_byte() {
     let profile = WireProfile::built_in();
     for (digits, expected) in [
-        ("01000001 00000010 00000007 7f000000", " 12 unknown element 0x7f00: 4 bytes"),
+        (
+            "01000001 00000010 00000007 7f000000",
+            " 12 unknown element 0x7f00: 4 bytes",
+        ),
         ("01000001 00000013 00000007 7f010003aabbcc", "  16 value: aabbcc"),
         ("01009c40 0000000e 00000007 beef", " 12 body: beef"),
-        ("0100000f 00000010 00000007 00100029", " 12 malformed: byte 16 (TLV value): 41 bytes are needed but only 0 follow"),
-        ("0100001e 00000011 00000007 0002000105", "  16 malformed: byte 16 (Services): 8 bytes are needed but only 1 follow"),
+        (
+            "0100000f 00000010 00000007 00100029",
+            " 12 malformed: byte 16 (TLV value): 41 bytes are needed but only 0 follow",
+        ),
+        (
+            "0100001e 00000011 00000007 0002000105",
+            "  16 malformed: byte 16 (Services): 8 bytes are needed but only 1 follow",
+        ),
         ("010000", "0 malformed: incomplete header, 12 bytes are needed"),
-        ("01000001 00000063 00000007", " 4 message length: 99 bytes, but there are 12"),
+        (
+            "01000001 00000063 00000007",
+            " 4 message length: 99 bytes, but there are 12",
+        ),
     ] {
         let bytes = bytes(digits);
         let parts = describe(profile, &bytes);
@@ -76,10 +96,15 @@ fn shows_what_is_unknown_and_what_is_malformed_without_losing_a_byte() {
 
 #[test]
 fn a_stream_is_shown_message_by_message_up_to_a_broken_header() {
-    let stream = bytes(&format!("01000001 0000000c 00000001 {MEASUREMENT} 09000001 0000000c 00000001"));
+    let stream = bytes(&format!(
+        "01000001 0000000c 00000001 {MEASUREMENT} 09000001 0000000c 00000001"
+    ));
     let messages = describe_stream(WireProfile::built_in(), 65_536, &stream);
     let starts: Vec<_> = messages.iter().map(|(start, _)| *start).collect();
     assert_eq!(starts, [0, 12, 69]);
     let last = messages[2].1.last().unwrap();
-    assert!(last.malformed && last.value.contains("protocol version 9"), "{last:?}");
+    assert!(
+        last.malformed && last.value.contains("protocol version 9"),
+        "{last:?}"
+    );
 }

@@ -70,7 +70,10 @@ fn tshark_names_every_message_and_finds_nothing_malformed() {
             let line = format!("Network Mobility Services Protocol, {name}");
             assert!(shown.contains(&line), "{line} is missing: {errors}\n{shown}");
         }
-        assert!(!shown.contains("Malformed") && !shown.contains("Lua Error"), "{shown}");
+        assert!(
+            !shown.contains("Malformed") && !shown.contains("Lua Error"),
+            "{shown}"
+        );
     }
 }
 

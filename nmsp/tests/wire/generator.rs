@@ -44,11 +44,7 @@ pub(crate) fn message(profile: &WireProfile, kind: MessageType, seed: u64) -> Op
     Some(out.to_vec())
 }
 
-fn elements(
-    children: &[Child],
-    writer: &mut Writer<'_>,
-    random: &mut Random,
-) -> Result<(), EncodeError> {
+fn elements(children: &[Child], writer: &mut Writer<'_>, random: &mut Random) -> Result<(), EncodeError> {
     let mut chosen: Vec<Element> = Vec::new();
     for child in children {
         let count = match child.occurrence {

@@ -5,7 +5,7 @@ use nmsp::wire::elements::location::geodetic::{AltitudeType, Datum};
 use nmsp::wire::elements::{CivicAddress, CivicElement, GeodeticLocation};
 use nmsp::wire::{Element, WireProfile, Writer};
 
-/// The address of the example in RFC 4776, section 5: the city hall of Munich.
+/// An address like that of RFC 4776, section 5: the city hall of Munich.
 fn munich() -> CivicAddress {
     let elements = [
         (CivicType::LANGUAGE, "de"),
@@ -29,7 +29,7 @@ fn munich() -> CivicAddress {
 }
 
 #[test]
-fn a_civic_address_has_the_bytes_of_rfc_4776() {
+fn a_civic_address_has_the_form_of_rfc_4776() {
     let mut out = bytes::BytesMut::new();
     Writer::new(&mut out, WireProfile::built_in())
         .element(Element::CIVIC_ADDRESS, &munich())
@@ -94,7 +94,10 @@ fn a_geodetic_location_has_the_bit_layout_of_rfc_6225() {
     let bytes: [u8; 16] = u128::from_str_radix(&bits, 2).unwrap().to_be_bytes();
     let place = GeodeticLocation::from_bytes(bytes);
     assert_eq!(place.to_bytes(), bytes);
-    assert_eq!((place.latitude.uncertainty, place.longitude.uncertainty), (18, 17));
+    assert_eq!(
+        (place.latitude.uncertainty, place.longitude.uncertainty),
+        (18, 17)
+    );
     assert!((place.latitude_degrees() - 38.898_68).abs() < 1e-7);
     assert!((place.longitude_degrees() + 77.037_23).abs() < 1e-7);
     assert_eq!(place.altitude_value(), Some(15.0));
@@ -121,7 +124,10 @@ fn uncertainties_are_rounded_up_to_a_power_of_two() {
     let place = GeodeticLocation::default()
         .with_altitude(AltitudeType::METRES, 10.0, 0.5)
         .unwrap();
-    assert_eq!((place.altitude.uncertainty, place.altitude_uncertainty()), (22, Some(0.5)));
+    assert_eq!(
+        (place.altitude.uncertainty, place.altitude_uncertainty()),
+        (22, Some(0.5))
+    );
     assert_eq!(place.latitude_uncertainty(), None);
 }
 

@@ -22,7 +22,10 @@ fn the_built_in_profile_as_a_file_reads_as_the_built_in_profile() {
             WireProfile::built_in().message_id(*message)
         );
     }
-    assert!(text.contains("measurement-notification = 15 # recalled"), "{text}");
+    assert!(
+        text.contains("measurement-notification = 15 # recalled"),
+        "{text}"
+    );
     assert!(text.contains("station-measurement = 0x10 # ours"), "{text}");
 }
 
@@ -54,40 +57,101 @@ fn the_fictitious_device_has_its_own_header_and_numbers() {
         Some(MessageType::AttachmentNotification)
     );
     assert_eq!(profile.message_id(MessageType::DisconnectNotification), None);
-    assert!(profile.describe().contains("| 48 | Attachment Notification | controller | AttachmentNotification | file |"));
+    assert!(
+        profile
+            .describe()
+            .contains("| 48 | Attachment Notification | controller | AttachmentNotification | file |")
+    );
 }
+
+/// Files, and how their problem begins.
+const REFUSED: &[(&str, &str)] = &[
+    ("name = 5", "line 1: name: a text is expected here"),
+    ("nam = \"x\"", "line 1: nam: there is no such key"),
+    (
+        "\nbyte-order = \"middle\"",
+        "line 2: byte-order: one of \"big-endian\", \"little-endian\" is expected here",
+    ),
+    (
+        "[header]\nlength = 300",
+        "line 2: header.length: a number from 0 to 255 is expected here",
+    ),
+    ("[header]\nlength = 10", "line 2: header.length"),
+    (
+        "header = 12",
+        "line 1: header: a table is expected here, not a integer",
+    ),
+    ("[header]\nversion = { offset = 3 }", "line 2: header.version"),
+    (
+        "[header]\n\nmessage-id = { width = 3 }",
+        "line 3: header.message-id: message id is 3 bytes wide",
+    ),
+    (
+        "[header]\nversion = { spoken = 256 }",
+        "line 2: header.version: version 256 does not fit its field",
+    ),
+    (
+        "[header]\ntransaction = { counts = \"payload\" }",
+        "line 2: header.transaction.counts: there is no such key",
+    ),
+    (
+        "[tlv]\ntype-width = 3",
+        "line 2: tlv.type-width: TLV type is 3 bytes wide",
+    ),
+    (
+        "[tlv]\nlength-counts = \"nothing\"",
+        "line 2: tlv.length-counts: one of",
+    ),
+    (
+        "[messages]\necho = 3",
+        "line 2: messages.echo: there is no such key",
+    ),
+    (
+        "[messages]\necho-request = false",
+        "line 2: messages.echo-request: the message Echo Request has no number",
+    ),
+    (
+        "[messages]\necho-request = 2",
+        "line 2: messages.echo-request: 2 belongs to messages.echo-response, which has it built in",
+    ),
+    (
+        "[messages]\necho-request = 200\necho-response = 200",
+        "line 3: messages.echo-response: 200 belongs to messages.echo-request in line 2",
+    ),
+    (
+        "[messages]\necho-request = 65536",
+        "line 2: messages.echo-request: a number from 0 to 65535 is expected here",
+    ),
+    (
+        "[elements]\nssid = \"x\"",
+        "line 2: elements.ssid: a number from 0 to 65535 is expected here",
+    ),
+    (
+        "[elements]\nssid = 0x1234\n[tlv]\ntype-width = 1",
+        "line 2: elements.ssid: the TLV number 4660 of SSID does not fit its field",
+    ),
+    (
+        "[services]\nrssi-ms = 64",
+        "line 2: services.rssi-ms: a number from 0 to 63 is expected here",
+    ),
+    (
+        "[services]\nrssi-ms = 1",
+        "line 2: services.rssi-ms: 1 belongs to services.rssi-rfid, which has it built in",
+    ),
+    (
+        "[services]\nrssi = 1",
+        "line 2: services.rssi: there is no such key",
+    ),
+    ("name = \"a\"\nname = \"b\"", "line 2: "),
+    ("[header", "line 1: "),
+];
 
 #[test]
 fn a_file_is_refused_with_line_key_and_remedy() {
-    for (text, expected) in [
-        ("name = 5", "line 1: name: a text is expected here"),
-        ("nam = \"x\"", "line 1: nam: there is no such key"),
-        ("\nbyte-order = \"middle\"", "line 2: byte-order: one of \"big-endian\", \"little-endian\" is expected here"),
-        ("[header]\nlength = 300", "line 2: header.length: a number from 0 to 255 is expected here"),
-        ("[header]\nlength = 10", "line 2: header.length"),
-        ("header = 12", "line 1: header: a table is expected here, not a integer"),
-        ("[header]\nversion = { offset = 3 }", "line 2: header.version"),
-        ("[header]\n\nmessage-id = { width = 3 }", "line 3: header.message-id: message id is 3 bytes wide"),
-        ("[header]\nversion = { spoken = 256 }", "line 2: header.version: version 256 does not fit its field"),
-        ("[header]\ntransaction = { counts = \"payload\" }", "line 2: header.transaction.counts: there is no such key"),
-        ("[tlv]\ntype-width = 3", "line 2: tlv.type-width: TLV type is 3 bytes wide"),
-        ("[tlv]\nlength-counts = \"nothing\"", "line 2: tlv.length-counts: one of"),
-        ("[messages]\necho = 3", "line 2: messages.echo: there is no such key"),
-        ("[messages]\necho-request = false", "line 2: messages.echo-request: the message Echo Request has no number"),
-        ("[messages]\necho-request = 2", "line 2: messages.echo-request: 2 belongs to messages.echo-response, which has it built in"),
-        ("[messages]\necho-request = 200\necho-response = 200", "line 3: messages.echo-response: 200 belongs to messages.echo-request in line 2"),
-        ("[messages]\necho-request = 65536", "line 2: messages.echo-request: a number from 0 to 65535 is expected here"),
-        ("[elements]\nssid = \"x\"", "line 2: elements.ssid: a number from 0 to 65535 is expected here"),
-        ("[elements]\nssid = 0x1234\n[tlv]\ntype-width = 1", "line 2: elements.ssid: the TLV number 4660 of SSID does not fit its field"),
-        ("[services]\nrssi-ms = 64", "line 2: services.rssi-ms: a number from 0 to 63 is expected here"),
-        ("[services]\nrssi-ms = 1", "line 2: services.rssi-ms: 1 belongs to services.rssi-rfid, which has it built in"),
-        ("[services]\nrssi = 1", "line 2: services.rssi: there is no such key"),
-        ("name = \"a\"\nname = \"b\"", "line 2: "),
-        ("[header", "line 1: "),
-    ] {
+    for (text, expected) in REFUSED {
         let found = problems(text);
         assert!(
-            found.iter().any(|problem| problem.starts_with(expected)),
+            found.iter().any(|problem| problem.starts_with(*expected)),
             "{text:?} gives {found:?}, expected {expected:?}"
         );
         oracle::profile_file(text);

@@ -30,7 +30,9 @@ fn every_element_is_used_and_no_list_is_longer_than_the_check_can_count() {
         assert!(children.len() <= 32);
         for (index, child) in children.iter().enumerate() {
             assert!(
-                children[..index].iter().all(|other| other.element != child.element),
+                children[..index]
+                    .iter()
+                    .all(|other| other.element != child.element),
                 "{} is declared twice in one list",
                 child.element
             );

@@ -1,9 +1,9 @@
-//! Profiles from TOML files, and the built-in profile as one.
+//! Profiles from TOML files.
 //!
 //! What a file does not mention stays as it is built in. All problems of a file are reported together, each with its line,
 //! its key and what to do.
 
-use core::fmt::{self, Write as _};
+use core::fmt;
 use core::ops::Range;
 
 use pki_common::{Diagnose, Failure, Rung};
@@ -377,18 +377,14 @@ impl File<'_> {
     /// Reports numbers that are given twice, each at the line that gives it.
     fn duplicates(&mut self) {
         let definition = &self.definition;
-        let messages = definition.messages.iter().map(|entry| {
-            (
-                entry.number,
-                format!("messages.{}", key_of(entry.message.name())),
-            )
-        });
-        let elements = definition.elements.iter().map(|entry| {
-            (
-                entry.number,
-                format!("elements.{}", key_of(entry.element.name())),
-            )
-        });
+        let messages = definition
+            .messages
+            .iter()
+            .map(|entry| (entry.number, format!("messages.{}", key_of(entry.message.name()))));
+        let elements = definition
+            .elements
+            .iter()
+            .map(|entry| (entry.number, format!("elements.{}", key_of(entry.element.name()))));
         let services = definition
             .services
             .iter()
@@ -498,86 +494,14 @@ fn keys_of_error(error: &ProfileError) -> Vec<String> {
     }
 }
 
-const ORDERS: [(&str, ByteOrder); 2] = [
+/// The words for the byte order.
+pub(super) const ORDERS: [(&str, ByteOrder); 2] = [
     ("big-endian", ByteOrder::BigEndian),
     ("little-endian", ByteOrder::LittleEndian),
 ];
 
-const COUNTS: [(&str, LengthCounts); 2] = [
+/// The words for what a length counts.
+pub(super) const COUNTS: [(&str, LengthCounts); 2] = [
     ("everything", LengthCounts::Everything),
     ("payload", LengthCounts::Payload),
 ];
-
-/// The profile as a file that reads as the same profile.
-pub(super) fn write(profile: &ProfileDefinition) -> String {
-    let mut out = String::from(
-        "# A wire profile of nmsp. What a file does not mention stays as it is built in.\n\
-         # A message or element with `false` in place of a number has none.\n\n",
-    );
-    let outcome = write_all(profile, &mut out);
-    debug_assert!(outcome.is_ok(), "writing to a String cannot fail");
-    out
-}
-
-fn write_all(profile: &ProfileDefinition, out: &mut String) -> fmt::Result {
-    let (order, header, tlv) = (profile.byte_order, &profile.header, profile.tlv);
-    let word = |counts| match counts {
-        LengthCounts::Everything => "everything",
-        LengthCounts::Payload => "payload",
-    };
-    let order = match order {
-        ByteOrder::BigEndian => "big-endian",
-        ByteOrder::LittleEndian => "little-endian",
-    };
-    writeln!(out, "name = {}", toml::Value::from(profile.name.as_str()))?;
-    writeln!(out, "byte-order = \"{order}\" # {}", profile.byte_order_provenance)?;
-    writeln!(
-        out,
-        "\n[header]\nlength = {} # bytes; those of no field are kept as they come",
-        header.length
-    )?;
-    for (name, field) in header.fields() {
-        let more = match name {
-            "version" => format!(", spoken = {}", header.version_spoken),
-            "message length" => format!(", counts = \"{}\"", word(header.length_counts)),
-            _ => String::new(),
-        };
-        writeln!(
-            out,
-            "{} = {{ offset = {}, width = {}{more} }} # width {}",
-            key_of(name),
-            field.offset,
-            field.width,
-            field.provenance
-        )?;
-    }
-    writeln!(
-        out,
-        "\n[tlv] # {}\ntype-width = {}\nlength-width = {}\nlength-counts = \"{}\"",
-        tlv.provenance,
-        tlv.type_width,
-        tlv.length_width,
-        word(tlv.length_counts)
-    )?;
-    writeln!(out, "\n[messages]")?;
-    for message in crate::wire::MessageType::ALL {
-        let key = key_of(message.name());
-        match profile.messages.iter().find(|entry| entry.message == *message) {
-            Some(entry) => writeln!(out, "{key} = {} # {}", entry.number, entry.provenance)?,
-            None => writeln!(out, "{key} = false")?,
-        }
-    }
-    writeln!(out, "\n[elements]")?;
-    for element in crate::wire::Element::ALL {
-        let key = key_of(element.name());
-        match profile.elements.iter().find(|entry| entry.element == *element) {
-            Some(entry) => writeln!(out, "{key} = {:#04x} # {}", entry.number, entry.provenance)?,
-            None => writeln!(out, "{key} = false")?,
-        }
-    }
-    writeln!(out, "\n[services] # bits, 0 is the lowest")?;
-    for entry in &profile.services {
-        writeln!(out, "{} = {} # {}", entry.service, entry.bit, entry.provenance)?;
-    }
-    Ok(())
-}

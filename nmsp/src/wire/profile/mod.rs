@@ -3,6 +3,7 @@
 mod default;
 mod describe;
 mod file;
+mod file_text;
 mod layout;
 mod numbering;
 
@@ -324,7 +325,7 @@ impl WireProfile {
     /// The profile as a TOML file that [`from_toml`](Self::from_toml) reads as the same profile.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        file::write(&self.definition)
+        file_text::write(&self.definition)
     }
 
     /// What the profile was made from.

@@ -217,7 +217,7 @@ fn sign_extended(value: u64, width: u32) -> i64 {
 )]
 fn to_fixed(value: f64, fraction_bits: i32) -> i64 {
     // Cut off, not rounded, as the examples of RFC 3825 and RFC 6225 are.
-    (value * 2_f64.powi(fraction_bits)).floor() as i64
+    (value * 2_f64.powi(fraction_bits)).trunc() as i64
 }
 
 #[expect(clippy::as_conversions, reason = "34 bits are exact in a float of 53")]
