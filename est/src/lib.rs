@@ -45,5 +45,7 @@ pub mod server;
 pub mod wire;
 
 mod error;
+#[cfg(feature = "tokio")]
+mod process_group;
 
 pub use error::{Base64Problem, CsrError, DerProblem, WireError};

@@ -3,30 +3,12 @@
 
 use std::fmt;
 
-use pki_common::identity::{IdentityError, parse_private_key};
+use pki_common::identity::{IdentityError, Passphrase, parse_private_key};
 use rustls_pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
 /// The label of an encrypted key in PEM (RFC 7468 section 11).
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
-
-/// A passphrase. `Debug` does not show it.
-#[derive(Clone)]
-pub struct Passphrase(Zeroizing<String>);
-
-impl Passphrase {
-    /// Takes a passphrase; `None` for an empty one, which protects nothing.
-    pub fn new(text: impl Into<String>) -> Option<Self> {
-        let text = Zeroizing::new(text.into());
-        (!text.is_empty()).then_some(Self(text))
-    }
-}
-
-impl fmt::Debug for Passphrase {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Passphrase(..)")
-    }
-}
 
 /// Whether a PEM file holds an encrypted key.
 pub(super) fn is_encrypted(pem: &[u8]) -> bool {
@@ -39,7 +21,7 @@ pub(super) fn decode(
     content: &[u8],
     passphrase: Option<&Passphrase>,
 ) -> Result<PrivateKeyDer<'static>, IdentityError> {
-    let passphrase = passphrase.map(|passphrase| passphrase.0.as_bytes());
+    let passphrase = passphrase.map(|passphrase| passphrase.as_bytes());
     parse_private_key(content, passphrase, "this file")
 }
 
@@ -51,7 +33,7 @@ pub(super) fn encode(
     let Some(passphrase) = passphrase else {
         return Ok(pki_common::identity::private_key_pem(key));
     };
-    pki_common::identity::encrypted_private_key_pem(key, passphrase.0.as_bytes())
+    pki_common::identity::encrypted_private_key_pem(key, passphrase.as_bytes())
         .map(Zeroizing::new)
         .map_err(|error| error.to_string())
 }

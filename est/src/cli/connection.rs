@@ -1,18 +1,19 @@
 //! Where the server is and what to show it: the options that every client command has.
 
 use std::io::{BufRead as _, IsTerminal as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use pki_common::HashAlgorithm;
-use pki_common::identity::Identity;
+use pki_common::identity::{Identity, IdentityError};
 use pki_common::trust_store::TrustStore;
 use zeroize::Zeroizing;
 
 use super::CliError;
 use super::files::read_password;
+use super::passphrase::{KEY_PASSPHRASE_VARIABLE, given};
 use crate::auth::BasicCredentials;
 use crate::client::{
     BearerToken, Bootstrapped, CaFingerprint, Client, ClientConfig, ClientTimeouts, DifferenceKind,
@@ -93,6 +94,10 @@ pub(crate) struct CredentialArguments {
     /// The private key of that certificate.
     #[arg(long, requires = "certificate")]
     pub(crate) key: Option<PathBuf>,
+    /// A file whose first line is the passphrase of that key, when it is encrypted; `-` for the standard input. Without
+    /// it, EST_KEY_PASSPHRASE.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) key_passphrase_file: Option<PathBuf>,
     /// When the request is linked to its TLS connection (proof of possession, RFC 7030 section 3.5).
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pop: Pop,
@@ -246,7 +251,8 @@ impl CredentialArguments {
             config.bearer = Some(read_password(path)?.parse::<BearerToken>()?);
         }
         if let (Some(certificate), Some(key)) = (&self.certificate, &self.key) {
-            config.identity = Some(Arc::new(Identity::load(certificate, key)?));
+            let passphrase = self.key_passphrase_file.as_deref();
+            config.identity = Some(Arc::new(own_identity(certificate, key, passphrase)?));
         }
         config.proof_of_possession = self.pop.into();
         config.ask_csr_attributes = !self.no_csrattrs;
@@ -280,6 +286,27 @@ impl CredentialArguments {
 pub(crate) fn credentials(user: &str, password: &str) -> Result<BasicCredentials, CliError> {
     BasicCredentials::new(user, password)
         .map_err(|error| CliError::local(error.to_string(), "Check user name and password."))
+}
+
+/// Our certificate, and its key that may be encrypted.
+pub(crate) fn own_identity(
+    certificate: &Path,
+    key: &Path,
+    passphrase_file: Option<&Path>,
+) -> Result<Identity, CliError> {
+    let loaded = match given(passphrase_file, KEY_PASSPHRASE_VARIABLE)? {
+        None => Identity::load(certificate, key),
+        Some(passphrase) => Identity::load_encrypted(certificate, key, passphrase.as_bytes()),
+    };
+    loaded.map_err(|error| match error {
+        IdentityError::EncryptedPrivateKey { .. } => CliError::local(
+            error.to_string(),
+            format!(
+                "Name a file with it: --key-passphrase-file, or key-passphrase-file in est.toml; or set {KEY_PASSPHRASE_VARIABLE}."
+            ),
+        ),
+        error => error.into(),
+    })
 }
 
 fn sha256_fingerprint(text: &str) -> Result<Fingerprint, String> {

@@ -20,6 +20,7 @@ mod failure;
 mod files;
 mod inspect;
 mod label_config;
+mod passphrase;
 mod renew;
 mod report;
 mod serve;

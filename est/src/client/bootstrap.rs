@@ -7,7 +7,7 @@ use pki_common::trust_store::TrustStore;
 use pki_common::{Certificate, Fingerprint};
 
 use super::connection::Idle;
-use super::run::{AskFingerprint, Line, now};
+use super::run::{AskFingerprint, Line};
 use super::{Client, ClientConfig, unexpected};
 use crate::exchange::{ClientError, Exchange, FingerprintCheck, Outcome, Rollover, TrustSource};
 
@@ -94,7 +94,7 @@ impl Client {
         };
         let mut known = (*config.anchors).clone();
         known.add(&anchor).map_err(wrong)?;
-        let rollover = Rollover::compare(&known, &certificates, TrustSource::Fingerprint, now());
+        let rollover = Rollover::compare(&known, &certificates, TrustSource::Fingerprint, config.now());
         let anchors = rollover.anchors(&known).map_err(wrong)?;
         let client = Self::new(ClientConfig {
             anchors: Arc::new(anchors),

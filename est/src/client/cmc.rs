@@ -5,7 +5,6 @@ use std::time::Duration;
 use pki_common::Certificate;
 use rustls_pki_types::CertificateDer;
 
-use super::run::now;
 use super::{Client, unexpected};
 use crate::error::WireError;
 use crate::exchange::{ClientError, Expectation, Issued, Outcome, RequestBody, answer};
@@ -58,7 +57,7 @@ impl Client {
         read: impl Fn(&[u8], &AnswerCheck<'_>) -> Result<CmcAnswer, CmcAnswerError>,
     ) -> Result<CmcOutcome, ClientError> {
         let anchors = self.config().server_anchors()?;
-        let check = AnswerCheck::new(&anchors, now());
+        let check = AnswerCheck::new(&anchors, self.config().now());
         Ok(match outcome {
             CmcOutcome::Answer(message) => CmcOutcome::Answer(read(&message, &check)?),
             CmcOutcome::Pending { retry_after, answer } => CmcOutcome::Pending {

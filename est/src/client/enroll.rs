@@ -8,7 +8,6 @@ use pki_common::identity::{Identity, NewKey};
 use pki_common::trust_store::{TrustError, TrustStore};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::run::now;
 use super::{Client, unexpected};
 use crate::exchange::{
     ClientError, Expectation, Issued, Outcome, RequestBody, Rollover, answer, compare, find_by_key, validate,
@@ -353,7 +352,13 @@ impl Client {
         let (certificate, others) = find_by_key(certificates, &expected.spki_der)?;
         let others = self.complete(&certificate, others).await?;
         let above: Vec<_> = others.iter().chain(self.config().anchors.anchors()).collect();
-        let accepted = compare(&certificate, expected, &above, &self.config().checks, now())?;
+        let accepted = compare(
+            &certificate,
+            expected,
+            &above,
+            &self.config().checks,
+            self.config().now(),
+        )?;
         Ok(Issued {
             certificate,
             others,
@@ -369,7 +374,7 @@ impl Client {
     ) -> Result<Vec<Certificate>, ClientError> {
         let anchors = &self.config().anchors;
         let untrusted = |error| ClientError::Untrusted(Box::new(error));
-        let Err(error) = validate(anchors, certificate, &others, now()) else {
+        let Err(error) = validate(anchors, certificate, &others, self.config().now()) else {
             return Ok(others);
         };
         // The new root of an authority often has the name of the old one, and then only the signature tells.
@@ -384,14 +389,14 @@ impl Client {
         let answer = self.cacerts().await?;
         let anchors = self.anchors_with(&answer)?;
         others.extend(answer);
-        validate(&anchors, certificate, &others, now()).map_err(untrusted)?;
+        validate(&anchors, certificate, &others, self.config().now()).map_err(untrusted)?;
         Ok(others)
     }
 
     /// The explicit anchors, and with implicit ones what they let the server add: see [`Rollover`].
     fn anchors_with(&self, answer: &[Certificate]) -> Result<TrustStore, ClientError> {
         let known = &self.config().anchors;
-        let rollover = Rollover::compare(known, answer, self.config().trust_source(), now());
+        let rollover = Rollover::compare(known, answer, self.config().trust_source(), self.config().now());
         rollover.anchors(known).map_err(|error| ClientError::Anchors {
             cause: error.to_string(),
         })

@@ -49,10 +49,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pki_common::Certificate;
+use pki_common::clock::system_clock;
 use pki_common::identity::Identity;
 use pki_common::tls::{ClientTls, PeerVerifier, TlsVersions};
 use pki_common::trust_store::TrustStore;
 use rand_core::{OsRng, RngCore as _};
+use rustls::time_provider::TimeProvider;
 
 pub use crate::auth::BearerToken;
 pub use crate::exchange::{
@@ -166,6 +168,8 @@ pub struct ClientConfig {
     /// idempotent (RFC 9110, section 9.2.2). Safe with a server that answers the same request with the same
     /// certificate. A request of which nothing has left is sent again in any case.
     pub repeat_unanswered: bool,
+    /// The clock by which certificates are valid or not.
+    pub clock: Arc<dyn TimeProvider>,
 }
 
 impl ClientConfig {
@@ -192,6 +196,7 @@ impl ClientConfig {
             max_redirects: DEFAULT_MAX_REDIRECTS,
             max_idle_connections: DEFAULT_MAX_IDLE_CONNECTIONS,
             repeat_unanswered: false,
+            clock: system_clock(),
         }
     }
 
@@ -233,7 +238,8 @@ impl Client {
     /// # Errors
     /// [`ClientError::TlsConfig`] when the configuration cannot work.
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
-        let mut tls = ClientTls::new(PeerVerifier::trust_store(config.server_anchors()?));
+        let verifier = PeerVerifier::trust_store(config.server_anchors()?);
+        let mut tls = ClientTls::new(verifier.with_clock(Arc::clone(&config.clock)));
         tls.identity.clone_from(&config.identity);
         tls.versions = config.versions;
         tls.alpn = vec![b"http/1.1".to_vec()];
@@ -279,7 +285,7 @@ impl Client {
             &self.config.anchors,
             &answer,
             source,
-            run::now(),
+            self.config.now(),
         ))
     }
 

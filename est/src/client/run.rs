@@ -1,9 +1,9 @@
 //! Carries out what the state machine of an exchange asks for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use core::sync::atomic::{AtomicU64, Ordering};
-use pki_common::clock::system_clock;
 use rustls_pki_types::UnixTime;
 use tokio::time::timeout;
 
@@ -27,8 +27,12 @@ pub(super) struct Line<'a> {
     pub(super) idle: &'a Idle,
 }
 
-pub(super) fn now() -> UnixTime {
-    system_clock().current_time().unwrap_or_else(UnixTime::now)
+impl ClientConfig {
+    /// The time by the configured clock; one that stands before 1970 has none.
+    pub(crate) fn now(&self) -> UnixTime {
+        let epoch = UnixTime::since_unix_epoch(Duration::ZERO);
+        self.clock.current_time().unwrap_or(epoch)
+    }
 }
 
 impl Client {
@@ -73,7 +77,7 @@ impl Line<'_> {
                 }
                 Action::Failed(error) => return Err(error),
             };
-            action = exchange.handle(event, now());
+            action = exchange.handle(event, self.config.now());
         }
     }
 

@@ -272,6 +272,20 @@ impl Renewal {
         });
     }
 
+    /// The attempt was broken off before it had an outcome, because the program ends. It does not count as failed.
+    pub fn attempt_abandoned(&mut self) {
+        self.in_flight = false;
+    }
+
+    /// Goes on by other settings. Somebody has changed something: all waiting ends.
+    pub fn reconfigure(&mut self, settings: RenewalSettings) {
+        self.settings = settings;
+        if !self.in_flight {
+            self.pause = None;
+            self.consecutive_failures = 0;
+        }
+    }
+
     /// When the certificate is to be renewed, by the wall clock.
     #[must_use]
     pub fn renew_at(&self) -> Option<UnixTime> {

@@ -14,6 +14,8 @@
 //! | `est_renewal_consecutive_failures` | gauge | failures since the last success |
 //! | `est_renewal_phase` | gauge | 1 for the phase it is in: valid, in-flight, pending, retrying, due, unusable |
 //! | `est_renewal_hook_failures_total` | counter | runs of the hook that failed |
+//! | `est_renewal_consecutive_hook_failures` | gauge | runs that failed since the last that did not |
+//! | `est_renewal_configured` | gauge | 1 when the configuration can be used, 0 when it cannot |
 //!
 //! All but the first have the label `identity`. What is not known yet has no line.
 
@@ -28,10 +30,14 @@ use super::machine::{Phase, Status};
 pub struct IdentityMetrics {
     /// Its name: that of its folder.
     pub identity: String,
-    /// Its renewal.
-    pub status: Status,
+    /// Its renewal; `None` as long as its configuration cannot be used, or its files were not looked at.
+    pub status: Option<Status>,
+    /// Whether its configuration can be used. When it cannot, an earlier one may be in force.
+    pub configured: bool,
     /// Runs of the hook that failed.
     pub hook_failures: u64,
+    /// Runs of the hook that failed since the last that did not.
+    pub consecutive_hook_failures: u32,
 }
 
 const PHASES: [Phase; 6] = [
@@ -49,63 +55,75 @@ fn seconds(time: Option<UnixTime>) -> Option<u64> {
     time.map(|time| time.as_secs())
 }
 
-const METRICS: [(&str, &str, &str, Value); 10] = [
+const METRICS: [(&str, &str, &str, Value); 12] = [
     (
         "est_renewal_certificate_not_before_timestamp_seconds",
         "gauge",
         "Start of validity of the certificate.",
-        |one| one.status.certificate.map(|facts| facts.not_before.as_secs()),
+        |one| one.status?.certificate.map(|facts| facts.not_before.as_secs()),
     ),
     (
         "est_renewal_certificate_not_after_timestamp_seconds",
         "gauge",
         "End of validity of the certificate.",
-        |one| one.status.certificate.map(|facts| facts.not_after.as_secs()),
+        |one| one.status?.certificate.map(|facts| facts.not_after.as_secs()),
     ),
     (
         "est_renewal_renew_timestamp_seconds",
         "gauge",
         "When the certificate is to be renewed.",
-        |one| seconds(one.status.renew_at),
+        |one| seconds(one.status?.renew_at),
     ),
     (
         "est_renewal_next_attempt_timestamp_seconds",
         "gauge",
         "When the next attempt will be made.",
-        |one| seconds(one.status.next_attempt),
+        |one| seconds(one.status?.next_attempt),
     ),
     (
         "est_renewal_last_attempt_timestamp_seconds",
         "gauge",
         "Start of the last attempt.",
-        |one| seconds(one.status.last_attempt),
+        |one| seconds(one.status?.last_attempt),
     ),
     (
         "est_renewal_last_success_timestamp_seconds",
         "gauge",
         "When the last certificate was issued to this process.",
-        |one| seconds(one.status.last_success),
+        |one| seconds(one.status?.last_success),
     ),
     ("est_renewal_attempts_total", "counter", "Attempts.", |one| {
-        Some(one.status.attempts)
+        Some(one.status?.attempts)
     }),
     (
         "est_renewal_failures_total",
         "counter",
         "Attempts that failed.",
-        |one| Some(one.status.failures),
+        |one| Some(one.status?.failures),
     ),
     (
         "est_renewal_consecutive_failures",
         "gauge",
         "Failures since the last success.",
-        |one| Some(one.status.consecutive_failures.into()),
+        |one| Some(one.status?.consecutive_failures.into()),
     ),
     (
         "est_renewal_hook_failures_total",
         "counter",
         "Runs of the hook that failed.",
         |one| Some(one.hook_failures),
+    ),
+    (
+        "est_renewal_consecutive_hook_failures",
+        "gauge",
+        "Runs of the hook that failed since the last that did not.",
+        |one| Some(one.consecutive_hook_failures.into()),
+    ),
+    (
+        "est_renewal_configured",
+        "gauge",
+        "1 when the configuration can be used, 0 when it cannot.",
+        |one| Some(one.configured.into()),
     ),
 ];
 
@@ -138,12 +156,15 @@ pub fn prometheus(identities: &[IdentityMetrics]) -> String {
     ));
     line(format_args!("# TYPE est_renewal_phase gauge"));
     for one in identities {
+        let Some(status) = one.status else {
+            continue;
+        };
         for phase in PHASES {
             line(format_args!(
                 "est_renewal_phase{{identity=\"{}\",phase=\"{}\"}} {}",
                 escaped(&one.identity),
                 phase.name(),
-                u8::from(one.status.phase == phase)
+                u8::from(status.phase == phase)
             ));
         }
     }
@@ -172,8 +193,10 @@ mod tests {
         };
         let one = IdentityMetrics {
             identity: "a\"b\\c\nd".to_owned(),
-            status: Renewal::new(RenewalSettings::default(), 1).status(now),
+            status: Some(Renewal::new(RenewalSettings::default(), 1).status(now)),
+            configured: true,
             hook_failures: 3,
+            consecutive_hook_failures: 0,
         };
         let text = prometheus(&[one]);
         assert!(

@@ -244,3 +244,62 @@ fn a_second_daemon_over_the_same_folder_is_refused() {
     // The lock does not outlive its holder.
     assert_eq!(est(folder.path(), &arguments, "").status.code(), Some(0));
 }
+
+#[test]
+fn encrypted_keys_stay_encrypted_by_the_same_passphrase() {
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    let server = Serving::start(folder);
+    fs::write(folder.join("passphrase"), "battery staple\n").unwrap();
+    let soon = "[renewal]\nfraction = 0.000001\njitter = 0.0\n";
+    let locked = format!("passphrase-file = \"../../passphrase\"\n{soon}");
+    identity(folder, &server.url, "a", &locked);
+    let key = || {
+        let path = folder.join("identities/a/current/key.pem");
+        assert!(
+            fs::read_to_string(&path)
+                .unwrap()
+                .contains("BEGIN ENCRYPTED PRIVATE KEY")
+        );
+        pki_common::identity::load_private_key(&path, Some(b"battery staple")).unwrap()
+    };
+    let (status, lines) = once(folder, &[]);
+    assert_eq!(status, Some(0), "{lines:?}");
+    let first = key();
+    let (status, lines) = once(folder, &[]);
+    assert_eq!(status, Some(0), "{lines:?}");
+    assert_ne!(key().secret_der(), first.secret_der());
+
+    // The passphrase is lost, or another: the file is named, and what to do; nothing is asked for.
+    identity(folder, &server.url, "a", soon);
+    let last = key();
+    for wrong in [None, Some("correct horse")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_est"));
+        command
+            .args(["renew", "--watch", "identities", "--once"])
+            .current_dir(folder);
+        if let Some(wrong) = wrong {
+            command.env("EST_KEY_PASSPHRASE", wrong);
+        }
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        for said in ["key.pem", "passphrase-file", "EST_KEY_PASSPHRASE"] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+        assert_eq!(key().secret_der(), last.secret_der());
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_est"))
+        .args(["renew", "--watch", "identities", "--once"])
+        .args(["--hook", "test -z \"$EST_KEY_PASSPHRASE\""])
+        .current_dir(folder)
+        .env("EST_KEY_PASSPHRASE", "battery staple")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert_ne!(key().secret_der(), last.secret_der());
+}

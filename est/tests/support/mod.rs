@@ -30,8 +30,8 @@ use pki_common::Certificate;
 use pki_common::identity::{Identity, NewKey, generate_key};
 use pki_common::tls::{ClientAuthentication, PeerVerifier, ServerTls, TlsVersions, crypto_provider};
 use pki_common::trust_store::TrustStore;
-use rustls::time_provider::DefaultTimeProvider;
-use rustls_pki_types::{PrivateKeyDer, UnixTime};
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
+use rustls_pki_types::PrivateKeyDer;
 use tokio::task::JoinHandle;
 
 pub(crate) const USER: &str = "phone";
@@ -59,6 +59,12 @@ pub(crate) struct Setup {
     pub(crate) policy: IssuancePolicy,
     /// Instead of the one user.
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    /// By which certificates are issued and valid.
+    pub(crate) clock: Arc<dyn TimeProvider>,
+    /// Where it listens; port 0 for a free one.
+    pub(crate) address: SocketAddr,
+    /// Instead of a new one.
+    pub(crate) embedded: Option<Arc<EmbeddedCertificateAuthority>>,
 }
 
 impl Default for Setup {
@@ -69,24 +75,29 @@ impl Default for Setup {
             versions: TlsVersions::Tls12And13,
             policy: IssuancePolicy::default(),
             authenticator: None,
+            clock: Arc::new(DefaultTimeProvider),
+            address: "127.0.0.1:0".parse().unwrap(),
+            embedded: None,
         }
     }
 }
 
 pub(crate) fn embedded_authority(policy: IssuancePolicy) -> Arc<EmbeddedCertificateAuthority> {
+    embedded_authority_at(policy, Arc::new(DefaultTimeProvider))
+}
+
+pub(crate) fn embedded_authority_at(
+    policy: IssuancePolicy,
+    clock: Arc<dyn TimeProvider>,
+) -> Arc<EmbeddedCertificateAuthority> {
     let provider = crypto_provider().unwrap();
     let key = PrivateKeyDer::Pkcs8(generate_key(NewKey::EcP256).unwrap());
     let subject = "CN=Test Root,DC=example,DC=com";
     let day = Duration::from_secs(86_400);
-    let issuer =
-        Issuer::self_signed(subject, key, 365 * day, UnixTime::now(), Arc::clone(&provider)).unwrap();
+    let now = clock.current_time().unwrap();
+    let issuer = Issuer::self_signed(subject, key, 365 * day, now, Arc::clone(&provider)).unwrap();
     let log = Arc::new(MemoryLog::new(provider));
-    Arc::new(EmbeddedCertificateAuthority::new(
-        issuer,
-        policy,
-        log,
-        Arc::new(DefaultTimeProvider),
-    ))
+    Arc::new(EmbeddedCertificateAuthority::new(issuer, policy, log, clock))
 }
 
 impl TestServer {
@@ -99,7 +110,9 @@ impl TestServer {
         setup: Setup,
         wrap: impl FnOnce(Arc<dyn CertificateAuthority>) -> Arc<dyn CertificateAuthority>,
     ) -> Self {
-        let embedded = embedded_authority(setup.policy);
+        let clock = setup.clock;
+        let made = || embedded_authority_at(setup.policy, Arc::clone(&clock));
+        let embedded = setup.embedded.unwrap_or_else(made);
         let root = Certificate::from_der(embedded.ca_certificate()).unwrap();
         let mut anchors = TrustStore::empty("test anchors");
         anchors.add(&root).unwrap();
@@ -112,7 +125,7 @@ impl TestServer {
         let mut tls = ServerTls::new(Arc::new(identity));
         tls.versions = setup.versions;
         tls.client_authentication =
-            ClientAuthentication::Optional(PeerVerifier::trust_store(Arc::clone(&anchors)));
+            ClientAuthentication::Optional(PeerVerifier::trust_store(Arc::clone(&anchors)).with_clock(clock));
         let authenticator: Arc<dyn Authenticator> = setup.authenticator.unwrap_or_else(|| {
             let mut users = Users::new();
             users.set_password(USER, PASSWORD).unwrap();
@@ -125,9 +138,7 @@ impl TestServer {
             authenticator: Arc::clone(&authenticator),
             limits: setup.limits,
         };
-        let server = Server::bind("127.0.0.1:0".parse().unwrap(), config)
-            .await
-            .unwrap();
+        let server = Server::bind(setup.address, config).await.unwrap();
         let (address, handle) = (server.local_addr(), server.handle());
         Self {
             address,

@@ -4,6 +4,7 @@ mod encryption;
 mod error;
 mod generate;
 mod load;
+mod passphrase;
 mod private_file;
 
 pub use encryption::{
@@ -16,6 +17,7 @@ pub use generate::{
     generate_key,
 };
 pub use load::MAX_IDENTITY_FILE_BYTES;
+pub use passphrase::Passphrase;
 pub use private_file::{write_private, write_public};
 
 use core::fmt;

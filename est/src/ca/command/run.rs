@@ -3,9 +3,10 @@
 use std::process::Stdio;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use super::{CommandSettings, EnrollError, internal};
+use crate::process_group::ProcessGroup;
 
 /// How much of the standard error is kept, in bytes: a sentence for the client, or the end of a stack trace.
 const ERRORS_KEPT: usize = 4096;
@@ -33,7 +34,7 @@ pub(super) async fn run(
             settings.program.display()
         ))
     })?;
-    let group = Group::of(&child);
+    let group = ProcessGroup::of(&child);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let all = async {
         let feed = async {
@@ -95,39 +96,6 @@ fn command(settings: &CommandSettings, environment: Vec<(&'static str, String)>)
         // Also when the client has gone away and nobody waits for the answer.
         .kill_on_drop(true);
     command
-}
-
-/// The processes of a command. When it is dropped, those that are left are killed: at the end of the time, and when
-/// the client has gone away.
-#[derive(Debug)]
-struct Group(Option<u32>);
-
-impl Group {
-    /// Only before the command was waited for: its number could be somebody else's later.
-    fn of(child: &Child) -> Self {
-        Self(child.id())
-    }
-
-    /// The command ended on its own. What it left running in the background is on purpose.
-    fn has_ended(mut self) {
-        self.0 = None;
-    }
-}
-
-#[cfg(unix)]
-impl Drop for Group {
-    fn drop(&mut self) {
-        use rustix::process::{Pid, Signal, kill_process_group};
-        let leader = self
-            .0
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        if let Some(leader) = leader
-            && let Err(error) = kill_process_group(leader, Signal::KILL)
-        {
-            tracing::debug!(%error, "the processes of the command have ended already");
-        }
-    }
 }
 
 /// The first bytes, and whether that was all. The rest is read and thrown away, so that the command does not wait for

@@ -31,7 +31,7 @@ use approval::{Queued, is_server_key};
 #[cfg(feature = "sqlite")]
 pub use super::folder::{AuthorityFiles, KeyChange, NewAuthority, Renewed};
 #[cfg(feature = "sqlite")]
-pub use super::key_file::Passphrase;
+pub use pki_common::identity::Passphrase;
 
 /// When a client may try again after the log could not take an entry.
 const RETRY_AFTER: Duration = Duration::from_secs(10);

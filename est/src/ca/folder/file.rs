@@ -4,13 +4,13 @@ use std::fmt::Display;
 use std::path::Path;
 
 use der::pem::{LineEnding, encode_string};
-use pki_common::identity;
+use pki_common::identity::{self, Passphrase};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use crate::ca::embedded::AuthorityError;
-use crate::ca::key_file::{self, Passphrase};
+use crate::ca::key_file;
 
 pub(super) fn parse_certificates(
     path: &Path,

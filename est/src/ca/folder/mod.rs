@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pki_common::identity::{self, NewKey};
+use pki_common::identity::{self, NewKey, Passphrase};
 use pki_common::tls::crypto_provider;
 use rustls::time_provider::TimeProvider;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::database::SqliteLog;
 use super::embedded::{AuthorityError, EmbeddedCertificateAuthority};
 use super::issuer::{Issuer, IssuerError, authority_request};
-use super::key_file::{self, Passphrase};
+use super::key_file;
 use super::policy::IssuancePolicy;
 use file::{
     environment, file_error, parse_certificates, read, read_key, rename, write_certificates, write_key,

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use super::arguments::PassphraseArguments;
 use crate::ca::embedded::{AuthorityFiles, EmbeddedCertificateAuthority, Passphrase};
 use crate::cli::CliError;
-use crate::cli::files::{print_error, read_password};
+use crate::cli::files::print_error;
+use crate::cli::passphrase::{empty, given};
 
 /// The environment variable. It can be read by others of the same user; a file is better where there is a choice.
 const VARIABLE: &str = "EST_CA_PASSPHRASE";
@@ -22,7 +23,7 @@ pub(crate) fn for_opening(
     if !EmbeddedCertificateAuthority::key_is_encrypted(files)? {
         return Ok(None);
     }
-    if let Some(given) = given(file)? {
+    if let Some(given) = given(file, VARIABLE)? {
         return Ok(Some(given));
     }
     ask(&format!("Passphrase of {}: ", files.key.display())).map(Some)
@@ -36,7 +37,7 @@ pub(super) fn without_asking(
     if !EmbeddedCertificateAuthority::key_is_encrypted(files)? {
         return Ok(None);
     }
-    given(arguments.passphrase_file.as_deref())
+    given(arguments.passphrase_file.as_deref(), VARIABLE)
 }
 
 /// The passphrase for a new key; `None` when the key shall not be encrypted.
@@ -44,7 +45,7 @@ pub(super) fn for_a_new_key(
     arguments: &PassphraseArguments,
     encrypt: bool,
 ) -> Result<Option<Passphrase>, CliError> {
-    if let Some(given) = given(arguments.passphrase_file.as_deref())? {
+    if let Some(given) = given(arguments.passphrase_file.as_deref(), VARIABLE)? {
         return Ok(Some(given));
     }
     if !encrypt {
@@ -57,27 +58,8 @@ pub(super) fn for_a_new_key(
     Passphrase::new(first.as_str()).map(Some).ok_or_else(empty)
 }
 
-fn given(file: Option<&Path>) -> Result<Option<Passphrase>, CliError> {
-    if let Some(path) = file {
-        let text = read_password(path)?;
-        return Passphrase::new(text.as_str()).map(Some).ok_or_else(empty);
-    }
-    match std::env::var(VARIABLE) {
-        Ok(text) => Passphrase::new(text).map(Some).ok_or_else(empty),
-        Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(CliError::local(
-            format!("the environment variable {VARIABLE} is not UTF-8"),
-            "Give the passphrase in a file.",
-        )),
-    }
-}
-
 fn ask(prompt: &str) -> Result<Passphrase, CliError> {
     Passphrase::new(line(prompt)?.as_str()).ok_or_else(empty)
-}
-
-fn empty() -> CliError {
-    CliError::local("the passphrase is empty", "Give one with at least one character.")
 }
 
 /// Reads a line from the terminal without showing it.

@@ -10,15 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pki_common::identity::Identity;
+use pki_common::identity::Passphrase;
 use pki_common::trust_store::TrustStore;
 use pki_common::{Diagnose as _, Failure, Rung};
 use serde::Deserialize;
 
 use crate::cli::CliError;
 use crate::cli::arguments::KeyKind;
-use crate::cli::connection::{Pop, credentials};
+use crate::cli::connection::{Pop, credentials, own_identity};
 use crate::cli::files::read_password;
+use crate::cli::passphrase::{KEY_PASSPHRASE_VARIABLE, given};
 use crate::client::{
     BearerToken, ClientConfig, ClientTimeouts, EnrollOptions, PasswordUse, Proxy, ServerUrl,
 };
@@ -49,6 +50,8 @@ struct IdentityFile {
     bearer_file: Option<PathBuf>,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
+    key_passphrase_file: Option<PathBuf>,
+    passphrase_file: Option<PathBuf>,
     #[serde(default)]
     pop: Pop,
     csrattrs: Option<bool>,
@@ -86,15 +89,19 @@ impl Configurer for TomlConfigurer {
         let file: IdentityFile = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let settings = file.renewal.settings();
         settings.check().map_err(|error| wrong(error.diagnose().cause))?;
-        let keep = file.keep;
-        let enroller = file.enroller(folder).map_err(|error| Failure {
+        let (keep, inputs) = (file.keep, file.inputs(folder));
+        let named = |error: &CliError| Failure {
             cause: format!("{}: {}", path.display(), error.failure().cause),
             ..error.failure().clone()
-        })?;
+        };
+        let passphrase = file.passphrase(folder).map_err(|error| named(&error))?;
+        let enroller = file.enroller(folder).map_err(|error| named(&error))?;
         Ok(ManagedIdentity {
             settings,
             enroller: Arc::new(enroller),
             keep,
+            passphrase,
+            inputs,
         })
     }
 }
@@ -150,6 +157,26 @@ impl IdentityFile {
         })
     }
 
+    /// What private keys are written encrypted by.
+    fn passphrase(&self, folder: &Path) -> Result<Option<Passphrase>, CliError> {
+        let file = self.passphrase_file.as_ref().map(|path| folder.join(path));
+        given(file.as_deref(), KEY_PASSPHRASE_VARIABLE)
+    }
+
+    /// The files that are read beside `est.toml`.
+    fn inputs(&self, folder: &Path) -> Vec<PathBuf> {
+        let single = [
+            &self.password_file,
+            &self.bearer_file,
+            &self.certificate,
+            &self.key,
+            &self.key_passphrase_file,
+            &self.passphrase_file,
+        ];
+        let named = self.trust_anchors.iter().chain(single.into_iter().flatten());
+        named.map(|path| folder.join(path)).collect()
+    }
+
     fn first(&self) -> Result<EnrollOptions, CliError> {
         let subject: Subject = self.subject.parse().map_err(|error| bad("subject", &error))?;
         let mut options = EnrollOptions::new(subject);
@@ -189,7 +216,16 @@ impl IdentityFile {
         }
         match (&self.certificate, &self.key) {
             (Some(certificate), Some(key)) => {
-                let identity = Identity::load(folder.join(certificate), folder.join(key))?;
+                let passphrase = self
+                    .key_passphrase_file
+                    .as_ref()
+                    .or(self.passphrase_file.as_ref());
+                let passphrase = passphrase.map(|path| folder.join(path));
+                let identity = own_identity(
+                    &folder.join(certificate),
+                    &folder.join(key),
+                    passphrase.as_deref(),
+                )?;
                 config.identity = Some(Arc::new(identity));
             }
             (None, None) => {}

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use pki_common::Escaped;
 use pki_common::clock::rfc3339;
+use pki_common::{Certificate, Escaped, Failure};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,8 @@ const LAYOUT: &str = concat!(
     "`current` is a link to one of NAME/versions/; renaming it is the only change, so certificate and key always\n",
     "belong together. The hook finds EST_IDENTITY, EST_FOLDER, EST_CERTIFICATE, EST_KEY, EST_COMBINED, EST_SUBJECT\n",
     "and EST_NOT_AFTER in its environment; it is run again until it ends with status 0.\n\n",
+    "Private keys are encrypted (PKCS#8, PBES2) when there is a passphrase: passphrase-file in est.toml, or EST_KEY_PASSPHRASE.\n",
+    "Roots that the authority adds to its cacerts are kept in NAME/anchors.pem and trusted beside trust-anchors.\n\n",
     "est.toml:\n\n",
     include_str!("est.toml")
 );
@@ -138,6 +140,12 @@ fn tell(event: &Event, output: Output) {
     }
 }
 
+/// What is wrong, and what to do about it.
+fn sentences(failure: &Failure) -> String {
+    let cause = failure.cause.trim_end_matches('.');
+    format!("{}. {}", Escaped::new(cause), Escaped::new(&failure.remedy))
+}
+
 fn describe(kind: &EventKind) -> (String, Value) {
     match kind {
         EventKind::Found => ("watched".to_owned(), json!({ "event": "found" })),
@@ -153,6 +161,16 @@ fn describe(kind: &EventKind) -> (String, Value) {
                 json!({ "event": "renewed", "subject": subject, "not_after": end, "version": version }),
             )
         }
+        EventKind::AnchorsAdded(anchors) => {
+            let subjects: Vec<_> = anchors.iter().map(Certificate::subject).collect();
+            (
+                format!(
+                    "the authority has new roots, trusted from now on: {}",
+                    Escaped::new(&subjects.join(", "))
+                ),
+                json!({ "event": "anchors-added", "certificates": anchors.iter().map(report::certificate).collect::<Vec<_>>() }),
+            )
+        }
         EventKind::Pending { retry_after } => (
             format!(
                 "the request waits for approval; asked again in {} s",
@@ -161,13 +179,13 @@ fn describe(kind: &EventKind) -> (String, Value) {
             json!({ "event": "pending", "retry_after_seconds": retry_after.as_secs() }),
         ),
         EventKind::Failed(failure) => (
-            format!("failed: {}", Escaped::new(&failure.cause)),
+            format!("failed: {}", sentences(failure)),
             json!({ "event": "failed", "error": report::failure(failure) }),
         ),
         EventKind::FailedUntil(failure, next) => {
             let next = rfc3339(*next);
             (
-                format!("failed: {}; next attempt at {next}", Escaped::new(&failure.cause)),
+                format!("failed: {} Next attempt at {next}.", sentences(failure)),
                 json!({ "event": "failed", "error": report::failure(failure), "next_attempt": next }),
             )
         }
@@ -176,7 +194,7 @@ fn describe(kind: &EventKind) -> (String, Value) {
             json!({ "event": "hook-succeeded" }),
         ),
         EventKind::HookFailed(failure) => (
-            format!("hook failed: {}", Escaped::new(&failure.cause)),
+            format!("hook failed: {}", sentences(failure)),
             json!({ "event": "hook-failed", "error": report::failure(failure) }),
         ),
     }

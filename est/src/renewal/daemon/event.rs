@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pki_common::Failure;
+use pki_common::{Certificate, Failure};
 use rustls_pki_types::UnixTime;
 
 /// Something happened to an identity.
@@ -41,6 +41,8 @@ pub enum EventKind {
         /// Its folder.
         version: PathBuf,
     },
+    /// The authority has roots that were not known before; they are trusted from now on.
+    AnchorsAdded(Vec<Certificate>),
     /// A request waits for approval.
     Pending {
         /// The time the server wants to be left alone.

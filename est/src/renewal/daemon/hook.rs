@@ -8,6 +8,7 @@ use pki_common::identity::Identity;
 use pki_common::{Diagnose, Failure, Rung};
 use tokio::process::Command;
 
+use crate::process_group::ProcessGroup;
 use crate::renewal::folder::IdentityFolder;
 
 /// The most of its output that is quoted when it fails, in characters.
@@ -16,8 +17,9 @@ const QUOTED: usize = 500;
 /// A command line for `/bin/sh`.
 ///
 /// It finds in its environment: `EST_IDENTITY` (the name), `EST_FOLDER`, `EST_CERTIFICATE`, `EST_KEY` and
-/// `EST_COMBINED` (paths through the link `current`), `EST_SUBJECT`, `EST_NOT_AFTER` (RFC 3339). It is run until it
-/// ends with status 0, at least once for each certificate.
+/// `EST_COMBINED` (paths through the link `current`), `EST_SUBJECT`, `EST_NOT_AFTER` (RFC 3339); of this process's own
+/// environment everything but names that begin with `EST_`. It is run until it ends with status 0, at least once for
+/// each certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
     /// The command line.
@@ -58,14 +60,39 @@ impl Diagnose for HookError {
 }
 
 impl Hook {
-    /// Runs the command for the certificate in use.
+    /// Runs the command for the certificate in use. When the future is dropped, it is killed with what it started.
     ///
     /// # Errors
     /// [`HookError`]
     pub async fn run(&self, name: &str, path: &Path, identity: &Identity) -> Result<(), HookError> {
+        let child = self
+            .command(name, path, identity)
+            .spawn()
+            .map_err(|error| HookError::Start(error.to_string()))?;
+        let group = ProcessGroup::of(&child);
+        let waited = tokio::time::timeout(self.time_limit, child.wait_with_output()).await;
+        let ended = waited.map_err(|_| HookError::TimeLimit(self.time_limit))?;
+        group.has_ended();
+        match ended {
+            Err(error) => Err(HookError::Start(error.to_string())),
+            Ok(done) if done.status.success() => Ok(()),
+            Ok(done) => Err(HookError::Status {
+                status: done.status.to_string(),
+                output: quoted(&done.stderr),
+            }),
+        }
+    }
+
+    fn command(&self, name: &str, path: &Path, identity: &Identity) -> Command {
         let folder = IdentityFolder::new(path.to_path_buf());
         let certificate = identity.certificate();
-        let child = Command::new("/bin/sh")
+        let mut command = Command::new("/bin/sh");
+        // Nothing of ours that begins like this is for the hook; a password or a passphrase would be.
+        let own = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EST_"));
+        own.for_each(|(name, _)| {
+            command.env_remove(name);
+        });
+        command
             .args(["-c", &self.command])
             .env("EST_IDENTITY", name)
             .env("EST_FOLDER", path)
@@ -82,38 +109,8 @@ impl Hook {
             .stderr(Stdio::piped())
             // A group of its own, so that what it starts can be killed with it.
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| HookError::Start(error.to_string()))?;
-        let group = child.id();
-        match tokio::time::timeout(self.time_limit, child.wait_with_output()).await {
-            Err(_) => {
-                kill_group(group).await;
-                Err(HookError::TimeLimit(self.time_limit))
-            }
-            Ok(Err(error)) => Err(HookError::Start(error.to_string())),
-            Ok(Ok(done)) if done.status.success() => Ok(()),
-            Ok(Ok(done)) => Err(HookError::Status {
-                status: done.status.to_string(),
-                output: quoted(&done.stderr),
-            }),
-        }
-    }
-}
-
-/// Through the shell, because there is no safe way to send a signal to a group from here.
-async fn kill_group(group: Option<u32>) {
-    let Some(group) = group else {
-        return;
-    };
-    let killed = Command::new("/bin/sh")
-        .args(["-c", &format!("kill -KILL -- -{group}")])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .await;
-    if let Err(error) = killed {
-        tracing::warn!(%error, "what the hook started cannot be killed");
+            .kill_on_drop(true);
+        command
     }
 }
 

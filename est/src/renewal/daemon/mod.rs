@@ -4,42 +4,50 @@
 //! [`folder`](super::folder). New folders are picked up, removed ones are dropped, and a changed `est.toml` is read
 //! again, within [`RenewalSettings::look_again`](super::RenewalSettings::look_again) at the latest.
 //!
-//! The exchange with the server is behind [`Enroller`], so that a test can have a server that fails when it should.
+//! The exchange with the server is behind [`Enroller`], the time behind [`DaemonClock`] and the disk behind
+//! [`Files`], so that a test can have a server, a clock and a disk that fail when they should.
+//!
+//! When it is told to stop, exchanges and hooks are broken off, and what is being written is written to its end. A
+//! request that was broken off is on the disk with its key, and sent again after the next start.
+//!
 //! One daemon at a time watches a folder; a second one is refused by a lock on [`LOCK`].
 
 mod attempt;
 mod client_enroller;
+mod clock;
 mod enroller;
 mod event;
 mod hook;
+mod jobs;
 mod listener;
 mod lock;
 mod watched;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use pki_common::{Diagnose as _, Failure, Rung};
-use rustls_pki_types::UnixTime;
-use tokio::task::JoinSet;
+use pki_common::{Diagnose as _, Failure};
 use tokio_util::sync::CancellationToken;
 
-pub use attempt::Attempted;
 pub use client_enroller::ClientEnroller;
-pub use enroller::{Configurer, Enroller, EnrollerFuture, Exchanged, ManagedIdentity, PreparationFuture};
+pub use clock::{DaemonClock, RuntimeClock, Sleep};
+pub use enroller::{
+    Configurer, Enroller, EnrollerFuture, Exchanged, HeldFiles, ManagedIdentity, PreparationFuture,
+};
 pub use event::{Event, EventKind};
 pub use hook::{Hook, HookError};
 pub use listener::{MetricsListener, MetricsListenerError};
 pub use lock::LOCK;
 
-use super::folder::FolderError;
-use super::machine::{Action, Now};
-use super::metrics::{IdentityMetrics, prometheus};
+use super::folder::{Files, FolderError, SystemFiles};
+use super::metrics::prometheus;
+use attempt::{Attempt, JobEnd};
+use jobs::Jobs;
 use lock::FolderLock;
-use watched::Watched;
+use watched::{Due, Watched};
 
 /// The file that makes a folder an identity.
 pub const CONFIGURATION: &str = "est.toml";
@@ -91,9 +99,15 @@ pub struct Daemon {
     settings: DaemonSettings,
     configurer: Arc<dyn Configurer>,
     report: Box<dyn Fn(Event) + Send + Sync>,
-    start: Instant,
+    clock: Arc<dyn DaemonClock>,
+    files: Arc<dyn Files>,
     identities: BTreeMap<String, Watched>,
-    jobs: JoinSet<(String, Attempted)>,
+    jobs: Jobs,
+    stop: CancellationToken,
+    /// By the monotonic clock.
+    next_scan: Duration,
+    /// During a run over all identities: those that were asked for.
+    asked: Option<BTreeSet<String>>,
     metrics: Arc<ArcSwap<String>>,
     lock: Option<FolderLock>,
 }
@@ -119,45 +133,70 @@ impl Daemon {
     ) -> Self {
         Self {
             directory,
-            settings,
             configurer,
             report: Box::new(report),
-            start: Instant::now(),
+            clock: Arc::new(RuntimeClock::default()),
+            files: Arc::new(SystemFiles),
             identities: BTreeMap::new(),
-            jobs: JoinSet::new(),
+            jobs: Jobs::new(settings.jobs),
+            stop: CancellationToken::new(),
+            next_scan: Duration::ZERO,
+            asked: None,
             metrics: Arc::new(ArcSwap::from_pointee(prometheus(&[]))),
             lock: None,
+            settings,
         }
     }
 
-    /// The text of the metrics, always as of the last look.
+    /// By another clock than that of the system and the runtime.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn DaemonClock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// With another way to the disk than the operating system's, for everything that is written below the folders of
+    /// identities.
+    #[must_use]
+    pub fn with_files(mut self, files: Arc<dyn Files>) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// The metrics as they stand, for a [`MetricsListener`].
     #[must_use]
     pub fn metrics(&self) -> Arc<ArcSwap<String>> {
         Arc::clone(&self.metrics)
     }
 
-    /// Watches until `stop` is cancelled. Exchanges under way are ended; nothing is lost by that, for their keys are
-    /// on the disk.
+    /// Renews until `stop` is cancelled.
     ///
     /// # Errors
     /// The watched folder cannot be read at the start (later it is only reported), or another daemon watches it.
     pub async fn run(&mut self, stop: CancellationToken) -> Result<(), Failure> {
         self.lock()?;
+        self.stop = stop.clone();
+        self.asked = None;
         self.scan().map_err(|error| error.diagnose())?;
         loop {
+            if self.clock.now().monotonic >= self.next_scan
+                && let Err(error) = self.scan()
+            {
+                tracing::warn!(%error, "the watched folder cannot be read");
+            }
             let wait = self.start_what_is_due();
             self.publish();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
-                Some(done) = self.jobs.join_next() => self.job_ended(done),
-                () = tokio::time::sleep(wait.max(SHORTEST_PAUSE)) => {
-                    if let Err(error) = self.scan() {
-                        tracing::warn!(%error, "the watched folder cannot be read");
-                    }
-                }
+                Some((name, end)) = self.jobs.next() => self.job_ended(&name, end),
+                () = self.clock.sleep(wait.max(SHORTEST_PAUSE)) => {}
             }
         }
-        self.jobs.shutdown().await;
+        while let Some((name, end)) = self.jobs.next().await {
+            self.job_ended(&name, end);
+        }
+        self.publish();
         Ok(())
     }
 
@@ -167,27 +206,21 @@ impl Daemon {
     /// The watched folder cannot be read, or another daemon watches it.
     pub async fn run_once(&mut self) -> Result<Summary, Failure> {
         self.lock()?;
+        self.stop = CancellationToken::new();
+        self.asked = Some(BTreeSet::new());
         self.scan().map_err(|error| error.diagnose())?;
-        let mut tried = std::collections::BTreeSet::new();
         loop {
-            // The second time round, a hook may be due; an identity is not asked for twice.
-            let names: Vec<_> = self.identities.keys().cloned().collect();
-            for name in names {
-                if self.jobs.len() < self.settings.jobs && !tried.contains(&name) {
-                    tried.insert(name.clone());
-                    self.start_one(&name);
-                }
-            }
-            match self.jobs.join_next().await {
-                Some(done) => self.job_ended(done),
-                None if tried.len() >= self.identities.len() => break,
-                None => {}
+            self.start_what_is_due();
+            self.publish();
+            match self.jobs.next().await {
+                Some((name, end)) => self.job_ended(&name, end),
+                None => break,
             }
         }
-        self.publish();
+        let now = self.clock.now();
         let mut summary = Summary::default();
         for watched in self.identities.values() {
-            watched.count(&mut summary);
+            watched.count(&mut summary, now);
         }
         Ok(summary)
     }
@@ -200,132 +233,94 @@ impl Daemon {
         Ok(())
     }
 
-    fn now(&self) -> Now {
-        Now {
-            wall: UnixTime::now(),
-            monotonic: self.start.elapsed(),
-        }
-    }
-
-    /// Looks which identities there are.
+    /// Looks which identities there are, and whether they are configured otherwise.
     fn scan(&mut self) -> Result<(), FolderError> {
+        self.next_scan = self.clock.now().monotonic.saturating_add(self.settings.scan);
         let found = folders(&self.directory)?;
-        let gone: Vec<_> = self
-            .identities
-            .keys()
-            .filter(|name| !found.contains_key(*name))
-            .cloned()
-            .collect();
-        for name in gone {
-            self.identities.remove(&name);
-            (self.report)(Event::new(&name, EventKind::Gone));
-        }
+        let report = &self.report;
+        self.identities.retain(|name, _| {
+            let stays = found.contains_key(name);
+            if !stays {
+                report(Event::new(name, EventKind::Gone));
+            }
+            stays
+        });
         for (name, path) in found {
             let known = self.identities.entry(name.clone()).or_insert_with(|| {
-                (self.report)(Event::new(&name, EventKind::Found));
-                Watched::new(path)
+                report(Event::new(&name, EventKind::Found));
+                Watched::new(path, Arc::clone(&self.files))
             });
+            if self.jobs.is_busy(&name) {
+                continue;
+            }
             if let Err(failure) = known.configure(&name, &*self.configurer) {
-                (self.report)(Event::new(&name, EventKind::Failed(failure)));
+                report(Event::new(&name, EventKind::Failed(failure)));
             }
         }
         Ok(())
     }
 
-    /// Starts exchanges and hooks as far as there is room; returns how long nothing else is due.
+    /// Starts looks, exchanges and hooks as far as there is room; returns how long nothing else is due.
     fn start_what_is_due(&mut self) -> Duration {
-        let mut wait = self.settings.scan;
-        let names: Vec<_> = self.identities.keys().cloned().collect();
-        for name in names {
-            if self.jobs.len() >= self.settings.jobs {
+        let now = self.clock.now();
+        let mut wait = self.next_scan.saturating_sub(now.monotonic);
+        for (name, watched) in &mut self.identities {
+            if !self.jobs.has_room() {
                 // The end of a job wakes the loop.
                 break;
             }
-            wait = wait.min(self.start_one(&name));
+            if self.jobs.is_busy(name) {
+                continue;
+            }
+            let may_attempt = self.asked.as_ref().is_none_or(|asked| !asked.contains(name));
+            let hook = self.settings.hook.as_ref();
+            let stop = self.stop.clone();
+            match watched.due(now, hook.is_some(), may_attempt, self.settings.scan) {
+                Due::Look { folder, recover } => self.jobs.start(name, attempt::look(folder, recover)),
+                Due::Hook(folder) => {
+                    if let Some(hook) = hook.cloned() {
+                        let run = attempt::run_hook(hook, name.clone(), folder, stop);
+                        self.jobs.start(name, run);
+                    }
+                }
+                Due::Attempt(folder, managed) => {
+                    if let Some(asked) = &mut self.asked {
+                        asked.insert(name.clone());
+                    }
+                    let attempt = Attempt {
+                        folder,
+                        enroller: managed.enroller,
+                        keep: managed.keep,
+                        stop,
+                    };
+                    self.jobs.start(name, attempt.run());
+                }
+                Due::Nothing(rest) => wait = wait.min(rest),
+            }
         }
         wait
     }
 
-    fn start_one(&mut self, name: &str) -> Duration {
-        let (now, hook) = (self.now(), self.settings.hook.clone());
+    fn job_ended(&mut self, name: &str, end: JobEnd) {
+        let now = self.clock.now();
+        // It may be gone by now.
         let Some(watched) = self.identities.get_mut(name) else {
-            return self.settings.scan;
-        };
-        if let Some(failure) = watched.observe() {
-            (self.report)(Event::new(name, EventKind::Failed(failure)));
-        }
-        if let Some(hook) = hook.filter(|_| watched.hook_is_due(now)) {
-            watched.busy = true;
-            let (name, path) = (name.to_owned(), watched.path.clone());
-            self.jobs.spawn(async move {
-                let ended = attempt::run_hook(&hook, &name, path).await;
-                (name, ended)
-            });
-            return self.settings.scan;
-        }
-        match watched.poll(now) {
-            Some((Action::Attempt(_), Some(managed))) => {
-                let (name, path) = (name.to_owned(), watched.path.clone());
-                self.jobs.spawn(async move {
-                    let ended = attempt::attempt(path, managed).await;
-                    (name, ended)
-                });
-                self.settings.scan
-            }
-            Some((Action::Wait(wait), _)) => wait,
-            _ => self.settings.scan,
-        }
-    }
-
-    fn job_ended(&mut self, done: Result<(String, Attempted), tokio::task::JoinError>) {
-        let now = self.now();
-        let (name, ended) = match done {
-            Ok(ended) => ended,
-            Err(error) => {
-                // A panic in a job: which identity it was is not known, and none may be stuck.
-                tracing::error!(%error, "an exchange ended in a panic");
-                let failure = Failure::new(Rung::Local, error.to_string(), "Report this defect.");
-                for watched in self.identities.values_mut().filter(|watched| watched.busy) {
-                    watched.ended(
-                        &Attempted::Failed {
-                            failure: failure.clone(),
-                            retry_after: None,
-                        },
-                        now,
-                    );
-                }
-                return;
-            }
-        };
-        let Some(watched) = self.identities.get_mut(&name) else {
             return;
         };
-        watched.ended(&ended, now);
-        let next_attempt = watched
-            .renewal()
-            .and_then(|renewal| renewal.status(now).next_attempt);
-        if let Some(kind) = ended.into_events(next_attempt) {
-            (self.report)(Event::new(&name, kind));
+        if let Some(failure) = watched.ended(&end, now) {
+            (self.report)(Event::new(name, EventKind::Failed(failure)));
         }
-        if self.settings.hook.is_none() {
-            watched.forget_hook();
-        } else if watched.hook_is_due(now) && self.jobs.len() < self.settings.jobs {
-            self.start_one(&name);
+        for kind in end.into_events(watched.next_attempt(now)) {
+            (self.report)(Event::new(name, kind));
         }
     }
 
     fn publish(&self) {
-        let now = self.now();
+        let now = self.clock.now();
         let all: Vec<_> = self
             .identities
             .iter()
-            .filter_map(|(name, watched)| {
-                Some(IdentityMetrics {
-                    identity: name.clone(),
-                    status: watched.renewal()?.status(now),
-                    hook_failures: watched.hook_failures,
-                })
-            })
+            .map(|(name, watched)| watched.metrics(name, now))
             .collect();
         let text = prometheus(&all);
         if **self.metrics.load() == text {

@@ -1,15 +1,17 @@
 //! One identity of the watched folder.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pki_common::{Diagnose as _, Failure};
 use sha2::{Digest as _, Sha256};
 
-use super::attempt::Attempted;
+use super::attempt::{Folder, JobEnd, Seen};
 use super::enroller::{Configurer, ManagedIdentity};
 use super::{CONFIGURATION, Summary};
-use crate::renewal::folder::{FolderError, IdentityFolder};
+use crate::renewal::folder::{FileStamps, Files, FolderError, IdentityFolder};
+use crate::renewal::metrics::IdentityMetrics;
 use crate::renewal::{Action, CertificateFacts, Held, Now, Phase, Renewal};
 
 /// The first wait after a hook failed; twice as long each time.
@@ -19,33 +21,66 @@ const HOOK_RETRY_MAX: Duration = Duration::from_secs(3600);
 
 #[derive(Debug)]
 pub(super) struct Watched {
-    pub(super) path: PathBuf,
-    folder: IdentityFolder,
-    /// The text of its configuration, to notice a change.
-    configuration: Option<Vec<u8>>,
-    managed: Option<(ManagedIdentity, Renewal)>,
-    /// A job runs.
-    pub(super) busy: bool,
-    /// Told once, not at every look.
-    unusable: Option<FolderError>,
-    recovered: bool,
+    path: PathBuf,
+    files: Arc<dyn Files>,
+    /// What it was configured by, to notice a change: the text, and the state of the files that it names.
+    configured_by: Option<(Vec<u8>, FileStamps)>,
+    /// What is wrong with the configuration. Told once, not at every look.
+    misconfigured: Option<Failure>,
+    managed: Option<Managed>,
     failed: bool,
-    pub(super) hook_failures: u64,
+    hook_failures: u64,
     hook_failures_in_a_row: u32,
     /// By the monotonic clock.
     next_hook: Duration,
 }
 
+/// An identity that is configured.
+#[derive(Debug)]
+struct Managed {
+    settings: ManagedIdentity,
+    folder: Arc<Folder>,
+    renewal: Renewal,
+    look: Look,
+}
+
+/// What the last look at certificate and key found.
+#[derive(Debug, Default)]
+struct Look {
+    /// Their state before that look; `None` before the first one.
+    stamps: Option<FileStamps>,
+    /// Told once.
+    unusable: Option<FolderError>,
+    /// When they are looked at again although they are the same, by the monotonic clock: what is wrong may be the
+    /// disk.
+    again: Duration,
+    /// Whether what was left half done has been mended.
+    recovered: bool,
+    /// Whether there has been one.
+    seen: bool,
+}
+
+/// What there is to do.
+#[derive(Debug)]
+pub(super) enum Due {
+    /// Look at the files.
+    Look { folder: Arc<Folder>, recover: bool },
+    /// Run the hook.
+    Hook(Arc<Folder>),
+    /// Ask for a certificate.
+    Attempt(Arc<Folder>, ManagedIdentity),
+    /// Nothing for so long.
+    Nothing(Duration),
+}
+
 impl Watched {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, files: Arc<dyn Files>) -> Self {
         Self {
-            folder: IdentityFolder::new(path.clone()),
             path,
-            configuration: None,
+            files,
+            configured_by: None,
+            misconfigured: None,
             managed: None,
-            busy: false,
-            unusable: None,
-            recovered: false,
             failed: false,
             hook_failures: 0,
             hook_failures_in_a_row: 0,
@@ -53,129 +88,194 @@ impl Watched {
         }
     }
 
-    pub(super) fn renewal(&self) -> Option<&Renewal> {
-        self.managed.as_ref().map(|(_, renewal)| renewal)
-    }
-
-    /// Reads the configuration if it is another one than before, but not while a job runs by the old one.
+    /// Reads the configuration if it, or a file that it names, is another one than before, or could not be used. Not to
+    /// be called while a job runs by the old one.
+    ///
+    /// # Errors
+    /// What is wrong with it, when that is news. The old one stays in force.
     pub(super) fn configure(&mut self, name: &str, configurer: &dyn Configurer) -> Result<(), Failure> {
         let path = self.path.join(CONFIGURATION);
-        let text = std::fs::read(&path).map_err(|error| FolderError::io("read", &path, &error).diagnose())?;
-        if self.busy || self.configuration.as_ref() == Some(&text) {
-            return Ok(());
-        }
-        self.configuration = Some(text);
-        self.failed = true;
-        let managed = configurer.configure(&self.path)?;
-        managed.settings.check().map_err(|error| error.diagnose())?;
-        self.failed = false;
-        let renewal = Renewal::new(managed.settings.clone(), seed(name)).with_retry_seed(fastrand::u64(..));
-        self.managed = Some((managed, renewal));
-        Ok(())
-    }
-
-    /// Looks at the files. Returns what is wrong with them, once.
-    pub(super) fn observe(&mut self) -> Option<Failure> {
-        if self.busy {
-            return None;
-        }
-        let (_, renewal) = self.managed.as_mut()?;
-        let seen = if self.recovered {
-            Ok(())
-        } else {
-            self.folder.recover().map(drop)
-        };
-        let seen = seen.and_then(|()| {
-            self.recovered = true;
-            self.folder.current()
+        let read = std::fs::read(&path).map_err(|error| FolderError::io("read", &path, &error).diagnose());
+        let stamps = |managed: &ManagedIdentity| FileStamps::of(&managed.inputs);
+        let done = read.and_then(|text| {
+            let now_named = self.managed.as_ref().map(|managed| stamps(&managed.settings));
+            let same = self.misconfigured.is_none()
+                && self
+                    .configured_by
+                    .as_ref()
+                    .is_some_and(|(known, named)| *known == text && Some(named) == now_named.as_ref());
+            if same {
+                return Ok(None);
+            }
+            let managed = configurer.configure(&self.path)?;
+            managed.settings.check().map_err(|error| error.diagnose())?;
+            Ok(Some((text, managed)))
         });
-        match seen {
-            Ok(current) => {
-                self.unusable = None;
-                renewal.observe(current.map_or(Held::Nothing, |identity| {
-                    Held::Certificate(CertificateFacts::from(identity.certificate()))
-                }));
-                None
+        match done {
+            Ok(None) => Ok(()),
+            Ok(Some((text, settings))) => {
+                self.misconfigured = None;
+                self.configured_by = Some((text, stamps(&settings)));
+                self.manage(name, settings);
+                Ok(())
             }
-            Err(error) => {
-                renewal.observe(Held::Unusable);
-                let known = self.unusable.replace(error.clone());
-                (known.as_ref() != Some(&error)).then(|| error.diagnose())
+            Err(failure) => {
+                let news = self.misconfigured.as_ref() != Some(&failure);
+                self.misconfigured = Some(failure.clone());
+                if news { Err(failure) } else { Ok(()) }
             }
         }
     }
 
-    /// What is to be done, and by whom; `None` without a configuration or while a job runs.
-    pub(super) fn poll(&mut self, now: Now) -> Option<(Action, Option<ManagedIdentity>)> {
-        if self.busy {
-            return None;
-        }
-        let (managed, renewal) = self.managed.as_mut()?;
-        let action = renewal.poll(now);
-        self.busy = matches!(action, Action::Attempt(_));
-        Some((action, self.busy.then(|| managed.clone())))
-    }
-
-    pub(super) fn hook_is_due(&self, now: Now) -> bool {
-        !self.busy && now.monotonic >= self.next_hook && self.unusable.is_none() && self.folder.hook_is_due()
-    }
-
-    /// Without a hook, none is due; one that is configured later is for later certificates.
-    pub(super) fn forget_hook(&self) {
-        if let Err(error) = self.folder.hook_succeeded() {
-            tracing::debug!(%error, "the note of a due hook stays");
-        }
-    }
-
-    pub(super) fn ended(&mut self, ended: &Attempted, now: Now) {
-        self.busy = false;
-        let Some((_, renewal)) = self.managed.as_mut() else {
+    fn manage(&mut self, name: &str, settings: ManagedIdentity) {
+        let folder = IdentityFolder::with_files(self.path.clone(), Arc::clone(&self.files));
+        let folder = Arc::new(folder.with_passphrase(settings.passphrase.clone()));
+        self.failed = false;
+        if let Some(managed) = &mut self.managed {
+            managed.renewal.reconfigure(settings.settings.clone());
+            // The passphrase may be another.
+            managed.look.stamps = None;
+            managed.settings = settings;
+            managed.folder = folder;
             return;
+        }
+        let renewal = Renewal::new(settings.settings.clone(), seed(name)).with_retry_seed(fastrand::u64(..));
+        self.managed = Some(Managed {
+            settings,
+            folder,
+            renewal,
+            look: Look::default(),
+        });
+    }
+
+    /// What is to be done first. Not to be called while a job runs.
+    pub(super) fn due(&mut self, now: Now, with_hook: bool, may_attempt: bool, scan: Duration) -> Due {
+        let next_hook = self.next_hook;
+        let Some(managed) = &mut self.managed else {
+            return Due::Nothing(scan);
         };
-        match ended {
-            Attempted::Renewed(_) => {
-                self.failed = false;
-                if let Some(facts) = ended.facts() {
-                    renewal.attempt_succeeded(facts, now);
-                }
+        let folder = || Arc::clone(&managed.folder);
+        let stamps = managed.folder.stamps();
+        let look = &mut managed.look;
+        let look_again = look.unusable.is_some() && now.monotonic >= look.again;
+        if look_again || look.stamps.as_ref() != Some(&stamps) {
+            look.stamps = Some(stamps);
+            return Due::Look {
+                folder: folder(),
+                recover: !look.recovered,
+            };
+        }
+        let usable = look.unusable.is_none();
+        if usable && now.monotonic >= next_hook && managed.folder.hook_is_due() {
+            if with_hook {
+                return Due::Hook(folder());
             }
-            Attempted::Pending { retry_after } => {
+            forget_hook(&managed.folder);
+        }
+        if !may_attempt {
+            return Due::Nothing(scan);
+        }
+        match managed.renewal.poll(now) {
+            Action::Attempt(_) => Due::Attempt(folder(), managed.settings.clone()),
+            Action::Wait(wait) => Due::Nothing(wait),
+        }
+    }
+
+    /// Takes note of how a job ended; returns what is wrong with the files when that is news.
+    pub(super) fn ended(&mut self, end: &JobEnd, now: Now) -> Option<Failure> {
+        let managed = self.managed.as_mut()?;
+        let renewal = &mut managed.renewal;
+        match end {
+            JobEnd::Looked(looked) => return managed.looked(looked, now),
+            JobEnd::Renewed { installed, .. } => {
+                self.failed = false;
+                renewal.attempt_succeeded(CertificateFacts::from(&installed.certificate), now);
+            }
+            JobEnd::Pending { retry_after } => {
                 self.failed = false;
                 renewal.attempt_pending(*retry_after, now);
             }
-            Attempted::Failed { retry_after, .. } => {
+            JobEnd::Failed { retry_after, .. } => {
                 self.failed = true;
                 renewal.attempt_failed(*retry_after, now);
+                // It may have failed after the certificate was written: what is there is put into use.
+                managed.look.recovered = false;
+                managed.look.stamps = None;
             }
-            Attempted::Hook(Ok(())) => {
+            JobEnd::Hook(Ok(())) => {
                 self.hook_failures_in_a_row = 0;
                 self.next_hook = Duration::ZERO;
             }
-            Attempted::Hook(Err(_)) => {
+            JobEnd::Hook(Err(_)) => {
                 self.hook_failures += 1;
                 let doublings = self.hook_failures_in_a_row.min(16);
                 self.hook_failures_in_a_row += 1;
                 let wait = HOOK_RETRY.saturating_mul(1 << doublings).min(HOOK_RETRY_MAX);
                 self.next_hook = now.monotonic.saturating_add(wait);
             }
+            JobEnd::Stopped => renewal.attempt_abandoned(),
+        }
+        None
+    }
+
+    /// When the next attempt will be made.
+    pub(super) fn next_attempt(&self, now: Now) -> Option<rustls_pki_types::UnixTime> {
+        self.managed.as_ref()?.renewal.status(now).next_attempt
+    }
+
+    pub(super) fn metrics(&self, name: &str, now: Now) -> IdentityMetrics {
+        let looked = self.managed.as_ref().filter(|managed| managed.look.seen);
+        IdentityMetrics {
+            identity: name.to_owned(),
+            status: looked.map(|managed| managed.renewal.status(now)),
+            configured: self.misconfigured.is_none(),
+            hook_failures: self.hook_failures,
+            consecutive_hook_failures: self.hook_failures_in_a_row,
         }
     }
 
-    pub(super) fn count(&self, summary: &mut Summary) {
-        let phase = self.renewal().map(|renewal| {
-            let now = Now {
-                wall: rustls_pki_types::UnixTime::now(),
-                monotonic: Duration::ZERO,
-            };
-            renewal.status(now).phase
-        });
-        if self.failed || self.unusable.is_some() || self.hook_failures_in_a_row > 0 || phase.is_none() {
+    pub(super) fn count(&self, summary: &mut Summary, now: Now) {
+        let Some(managed) = &self.managed else {
             summary.failed += 1;
-        } else if phase == Some(Phase::Pending) {
+            return;
+        };
+        let hook_fails = self.hook_failures_in_a_row > 0;
+        if self.failed || self.misconfigured.is_some() || managed.look.unusable.is_some() || hook_fails {
+            summary.failed += 1;
+        } else if managed.renewal.status(now).phase == Phase::Pending {
             summary.pending += 1;
         } else {
             summary.valid += 1;
         }
+    }
+}
+
+impl Managed {
+    fn looked(&mut self, looked: &Result<Box<Seen>, FolderError>, now: Now) -> Option<Failure> {
+        let look = &mut self.look;
+        look.seen = true;
+        match looked {
+            Ok(seen) => {
+                look.recovered = true;
+                look.unusable = None;
+                let held = seen.current.map_or(Held::Nothing, Held::Certificate);
+                self.renewal.observe(held);
+                None
+            }
+            Err(error) => {
+                self.renewal.observe(Held::Unusable);
+                look.again = now.monotonic.saturating_add(self.settings.settings.look_again);
+                let known = look.unusable.replace(error.clone());
+                (known.as_ref() != Some(error)).then(|| error.diagnose())
+            }
+        }
+    }
+}
+
+/// Without a hook, none is due; one that is configured later is for later certificates.
+fn forget_hook(folder: &Folder) {
+    if let Err(error) = folder.hook_succeeded() {
+        tracing::debug!(%error, "the note of a due hook stays");
     }
 }
 

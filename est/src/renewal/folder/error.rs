@@ -28,6 +28,14 @@ pub enum FolderError {
         /// What to do about it.
         remedy: String,
     },
+    /// A private key is encrypted, and the passphrase is missing or another.
+    #[error("{reason}")]
+    Locked {
+        /// Which file, and which of the two.
+        reason: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// A file does not hold what its name says.
     #[error("{path} holds no {what}: {reason}")]
     Content {
@@ -52,6 +60,21 @@ impl FolderError {
 
 impl From<IdentityError> for FolderError {
     fn from(error: IdentityError) -> Self {
+        let remedy = match &error {
+            IdentityError::EncryptedPrivateKey { .. } => Some(
+                "Write the passphrase into a file and name it as passphrase-file in est.toml, or set EST_KEY_PASSPHRASE.",
+            ),
+            IdentityError::WrongPassphrase { .. } => Some(
+                "Correct passphrase-file in est.toml or EST_KEY_PASSPHRASE: it must be what the key was encrypted by.",
+            ),
+            _ => None,
+        };
+        if let Some(remedy) = remedy {
+            return Self::Locked {
+                reason: format!("{error}."),
+                remedy,
+            };
+        }
         let Failure { cause, remedy, .. } = error.diagnose();
         Self::Identity {
             reason: cause,
@@ -65,6 +88,7 @@ impl Diagnose for FolderError {
         let remedy = match self {
             Self::Io { .. } => "Check the path, its permissions and the space on the disk.",
             Self::Identity { remedy, .. } => remedy,
+            Self::Locked { remedy, .. } => remedy,
             Self::Content { .. } => "Restore the file, or move it away to have it made anew.",
         };
         Failure::new(Rung::Local, self.to_string(), remedy)

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Who may read a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,36 @@ pub trait Files: Debug + Send + Sync {
     /// # Errors
     /// What the operating system says.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
+}
+
+impl<F: Files + ?Sized> Files for Arc<F> {
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        (**self).create_folder(path)
+    }
+
+    fn write_new(&self, path: &Path, bytes: &[u8], visibility: Visibility) -> io::Result<()> {
+        (**self).write_new(path, bytes, visibility)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        (**self).rename(from, to)
+    }
+
+    fn link(&self, target: &Path, link: &Path) -> io::Result<()> {
+        (**self).link(target, link)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        (**self).remove_file(path)
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        (**self).remove_folder(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        (**self).sync_folder(path)
+    }
 }
 
 /// The operating system's files.

@@ -1,20 +1,20 @@
-//! How a new certificate gets into use, and what is mended after a crash on the way.
+//! How a new certificate gets into use.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use pki_common::Certificate;
-use pki_common::identity::{Identity, private_key_pem};
-use rustls_pki_types::UnixTime;
+use pki_common::identity::Identity;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use zeroize::Zeroizing;
 
+use super::recover::is_unfinished;
 use super::{
     CERTIFICATE, COMBINED, CURRENT, Files, FolderError, HOOK_DUE, IdentityFolder, KEY, UNFINISHED, VERSIONS,
-    Visibility, load_version,
+    Visibility, read_certificate,
 };
 
 const MOMENT: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
@@ -49,60 +49,6 @@ impl<F: Files> IdentityFolder<F> {
         })
     }
 
-    /// Mends what a crash left: a certificate that was written but not put into use is put into use, and unfinished
-    /// files are removed. Call it once before anything else.
-    ///
-    /// # Errors
-    /// A step fails.
-    pub fn recover(&self) -> Result<Option<Installed>, FolderError> {
-        self.remove_unfinished(&self.path)?;
-        self.remove_unfinished(&self.path.join(VERSIONS))?;
-        let Some(version) = self.left_behind()? else {
-            return Ok(None);
-        };
-        let identity = load_version(&version)?;
-        self.switch_to(&version)?;
-        self.forget_pending()?;
-        Ok(Some(Installed {
-            version,
-            certificate: identity.certificate().clone(),
-        }))
-    }
-
-    /// A version that should be in use and is not: the one for the key of the pending request, or, when nothing is in
-    /// use, the last one.
-    fn left_behind(&self) -> Result<Option<PathBuf>, FolderError> {
-        let current = self.path.join(CURRENT);
-        let used = fs::read_link(&current).ok();
-        let pending = self.pending()?;
-        let nothing_used = fs::symlink_metadata(&current).is_err();
-        let mut last: Option<(UnixTime, PathBuf)> = None;
-        for version in self.versions()? {
-            let Ok(identity) = load_version(&version) else {
-                continue;
-            };
-            let is_used = used
-                .as_deref()
-                .is_some_and(|used| used.file_name() == version.file_name());
-            let awaited = pending
-                .as_ref()
-                .is_some_and(|pending| pending.key.secret_pkcs8_der() == identity.private_key().secret_der());
-            if awaited && is_used {
-                // Answered and in use; only the note of it was not removed.
-                self.forget_pending()?;
-                return Ok(None);
-            }
-            if awaited {
-                return Ok(Some(version));
-            }
-            let start = identity.certificate().not_before();
-            if nothing_used && last.as_ref().is_none_or(|(other, _)| *other <= start) {
-                last = Some((start, version));
-            }
-        }
-        Ok(last.map(|(_, version)| version))
-    }
-
     /// All versions, by name.
     ///
     /// # Errors
@@ -130,13 +76,13 @@ impl<F: Files> IdentityFolder<F> {
     fn write_version(&self, identity: &Identity) -> Result<PathBuf, FolderError> {
         let versions = self.path.join(VERSIONS);
         let name = version_name(identity.certificate());
-        let Some(version) = Self::free_name(&versions, &name, identity) else {
+        let Some(version) = self.free_name(&versions, &name, identity) else {
             return Ok(versions.join(name));
         };
         let unfinished = versions.join(format!("{UNFINISHED}{name}"));
         let files = &self.files;
         let chain = identity.certificate_chain_pem();
-        let key = private_key_pem(identity.private_key());
+        let key = self.key_pem(identity.private_key())?;
         let combined = Zeroizing::new(format!("{}{chain}", &*key));
         let failed = |error: io::Error| FolderError::io("write", &version, &error);
         files.create_folder(&versions).map_err(failed)?;
@@ -153,22 +99,25 @@ impl<F: Files> IdentityFolder<F> {
         }
         files.sync_folder(&unfinished).map_err(failed)?;
         // What is on the disk, not what is in memory, must be a pair.
-        load_version(&unfinished)?;
+        self.load_version(&unfinished)?;
         files.rename(&unfinished, &version).map_err(failed)?;
         files.sync_folder(&versions).map_err(failed)?;
         Ok(version)
     }
 
     /// A path that is free, or `None` when this very certificate is there already: written before a crash.
-    fn free_name(versions: &Path, name: &str, identity: &Identity) -> Option<PathBuf> {
+    fn free_name(&self, versions: &Path, name: &str, identity: &Identity) -> Option<PathBuf> {
         let first = versions.join(name);
-        if load_version(&first).is_ok_and(|found| found.certificate().der() == identity.certificate().der()) {
+        if self
+            .load_version(&first)
+            .is_ok_and(|found| found.certificate().der() == identity.certificate().der())
+        {
             return None;
         }
         Some(free_path(versions, name))
     }
 
-    fn switch_to(&self, version: &Path) -> Result<(), FolderError> {
+    pub(super) fn switch_to(&self, version: &Path) -> Result<(), FolderError> {
         let name = version.file_name().unwrap_or_default();
         let files = &self.files;
         let current = self.path.join(CURRENT);
@@ -202,9 +151,9 @@ impl<F: Files> IdentityFolder<F> {
             return Ok(());
         }
         let versions = self.path.join(VERSIONS);
-        let name = load_version(current).map_or_else(
+        let name = read_certificate(current).map_or_else(
             |_| "by-hand".to_owned(),
-            |identity| format!("{}-by-hand", version_name(identity.certificate())),
+            |certificate| format!("{}-by-hand", version_name(&certificate)),
         );
         let free = free_path(&versions, &name);
         self.files
@@ -219,8 +168,8 @@ impl<F: Files> IdentityFolder<F> {
                 continue;
             }
             // What cannot be read is left for a person to look at.
-            if let Ok(identity) = load_version(&version) {
-                others.push((identity.certificate().not_before(), version));
+            if let Ok(certificate) = read_certificate(&version) {
+                others.push((certificate.not_before(), version));
             }
         }
         others.sort();
@@ -229,29 +178,6 @@ impl<F: Files> IdentityFolder<F> {
             self.files
                 .remove_folder(&version)
                 .map_err(|error| FolderError::io("remove", &version, &error))?;
-        }
-        Ok(())
-    }
-
-    fn remove_unfinished(&self, folder: &Path) -> Result<(), FolderError> {
-        let failed = |error: io::Error| FolderError::io("clean up", folder, &error);
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(failed(error)),
-        };
-        for entry in entries {
-            let path = entry.map_err(failed)?.path();
-            if !is_unfinished(&path) {
-                continue;
-            }
-            let is_folder = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
-            let removed = if is_folder {
-                self.files.remove_folder(&path)
-            } else {
-                self.files.remove_file(&path)
-            };
-            removed.map_err(failed)?;
         }
         Ok(())
     }
@@ -266,11 +192,6 @@ fn free_path(folder: &Path, name: &str) -> PathBuf {
         number += 1;
     }
     path
-}
-
-fn is_unfinished(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED))
 }
 
 /// Start of validity and serial number: sorted by name, versions are sorted by time.

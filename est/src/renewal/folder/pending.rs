@@ -4,8 +4,7 @@ use core::fmt;
 use std::path::Path;
 
 use der::Document;
-use pki_common::identity::private_key_pem;
-use rustls_pki_types::pem::PemObject as _;
+use pki_common::identity::{Passphrase, load_private_key};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::{Files, FolderError, IdentityFolder, KEY, PENDING, REQUEST, UNFINISHED, Visibility};
@@ -46,11 +45,14 @@ impl<F: Files> IdentityFolder<F> {
             return Ok(None);
         }
         let path = folder.join(KEY);
-        let key = PrivatePkcs8KeyDer::from_pem_file(&path).map_err(|error| FolderError::Content {
-            path: path.display().to_string(),
-            what: "private key",
-            reason: error.to_string(),
-        })?;
+        let passphrase = self.passphrase.as_ref().map(Passphrase::as_bytes);
+        let PrivateKeyDer::Pkcs8(key) = load_private_key(&path, passphrase)? else {
+            return Err(FolderError::Content {
+                path: path.display().to_string(),
+                what: "private key in PKCS#8",
+                reason: "it is in another form".to_owned(),
+            });
+        };
         let csr_der = read_request(&folder.join(REQUEST))?;
         Ok(Some(PendingRequest { key, csr_der }))
     }
@@ -62,7 +64,7 @@ impl<F: Files> IdentityFolder<F> {
     pub fn keep_pending(&self, request: &PendingRequest) -> Result<(), FolderError> {
         let folder = self.path.join(PENDING);
         let unfinished = self.path.join(format!("{UNFINISHED}{PENDING}"));
-        let key = private_key_pem(&PrivateKeyDer::Pkcs8(request.key.clone_key()));
+        let key = self.key_pem(&PrivateKeyDer::Pkcs8(request.key.clone_key()))?;
         let csr = der::pem::encode_string("CERTIFICATE REQUEST", der::pem::LineEnding::LF, &request.csr_der)
             .map_err(|error| FolderError::Content {
                 path: folder.display().to_string(),
