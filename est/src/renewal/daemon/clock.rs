@@ -21,8 +21,9 @@ pub trait DaemonClock: Debug + Send + Sync {
     /// The time, by both clocks.
     fn now(&self) -> Now;
 
-    /// Waits for so long by the monotonic clock. A wait that is dropped leaves nothing behind.
-    fn sleep(&self, time: Duration) -> Sleep<'_>;
+    /// Waits until the monotonic clock shows this time; it may be over already. A wait that is dropped leaves nothing
+    /// behind.
+    fn sleep_until(&self, monotonic: Duration) -> Sleep<'_>;
 }
 
 /// A wall clock, and the monotonic clock and the timers of the tokio runtime, which stand still and jump under
@@ -60,7 +61,8 @@ impl DaemonClock for RuntimeClock {
         }
     }
 
-    fn sleep(&self, time: Duration) -> Sleep<'_> {
-        Box::pin(tokio::time::sleep(time))
+    fn sleep_until(&self, monotonic: Duration) -> Sleep<'_> {
+        let rest = monotonic.saturating_sub(self.start.elapsed());
+        Box::pin(tokio::time::sleep(rest))
     }
 }

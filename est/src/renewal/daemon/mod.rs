@@ -184,13 +184,13 @@ impl Daemon {
             {
                 tracing::warn!(%error, "the watched folder cannot be read");
             }
-            let wait = self.start_what_is_due();
+            let until = self.start_what_is_due();
             self.publish();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 Some((name, end)) = self.jobs.next() => self.job_ended(&name, end),
-                () = self.clock.sleep(wait.max(SHORTEST_PAUSE)) => {}
+                () = self.clock.sleep_until(until) => {}
             }
         }
         while let Some((name, end)) = self.jobs.next().await {
@@ -260,7 +260,8 @@ impl Daemon {
         Ok(())
     }
 
-    /// Starts looks, exchanges and hooks as far as there is room; returns how long nothing else is due.
+    /// Starts looks, exchanges and hooks as far as there is room; returns until when nothing else is due, by the
+    /// monotonic clock.
     fn start_what_is_due(&mut self) -> Duration {
         let now = self.clock.now();
         let mut wait = self.next_scan.saturating_sub(now.monotonic);
@@ -298,7 +299,7 @@ impl Daemon {
                 Due::Nothing(rest) => wait = wait.min(rest),
             }
         }
-        wait
+        now.monotonic.saturating_add(wait.max(SHORTEST_PAUSE))
     }
 
     fn job_ended(&mut self, name: &str, end: JobEnd) {

@@ -93,9 +93,8 @@ impl DaemonClock for HandClock {
         }
     }
 
-    fn sleep(&self, time: Duration) -> Sleep<'_> {
+    fn sleep_until(&self, until: Duration) -> Sleep<'_> {
         let mut passed = self.passed.subscribe();
-        let until = self.passed() + time;
         Box::pin(async move {
             while passed.wait_for(|passed| *passed >= until).await.is_err() {
                 std::future::pending::<()>().await;
