@@ -182,7 +182,7 @@ async fn finish(folder: &Arc<Folder>, keep: Option<usize>, exchanged: Exchanged)
             discard_request,
         } => {
             if discard_request {
-                in_folder(folder, |folder| folder.forget_pending()).await?;
+                in_folder(folder, Folder::forget_pending).await?;
             }
             Ok(JobEnd::Failed {
                 failure: *failure,
@@ -206,12 +206,12 @@ pub(super) async fn run_hook(
 }
 
 async fn try_hook(hook: &Hook, name: &str, folder: Arc<Folder>) -> Result<(), Failure> {
-    if let Some(identity) = in_folder(&folder, |folder| folder.current()).await? {
+    if let Some(identity) = in_folder(&folder, Folder::current).await? {
         hook.run(name, folder.path(), &identity)
             .await
             .map_err(|error| error.diagnose())?;
     }
-    in_folder(&folder, |folder| folder.hook_succeeded()).await
+    in_folder(&folder, Folder::hook_succeeded).await
 }
 
 /// Files are waited for on the disk, and keys take time to open: not on the runtime's threads.

@@ -1,6 +1,7 @@
 //! Requests that an operator has to approve, against `est serve` and `est ca approve|reject`.
 #![cfg(feature = "cli")]
 
+use std::path::Path;
 use std::sync::Arc;
 
 use est::auth::BasicCredentials;
@@ -39,22 +40,7 @@ async fn approve_and_reject(given: ProofOfPossession) {
     };
 
     let clock = HandClock::new(UnixTime::now());
-    let mut identities = ByName::default();
-    for name in ["yes", "no"] {
-        let anchors = TrustStore::from_paths("anchors", [crate::process::anchor(folder)]).unwrap();
-        let mut config = ClientConfig::new(server.url.parse().unwrap(), Arc::new(anchors));
-        config.basic = Some(BasicCredentials::new(USER, PASSWORD).unwrap());
-        config.proof_of_possession = given;
-        let enroller = ClientEnroller {
-            config,
-            first: EnrollOptions::new(format!("CN={name}").parse().unwrap()),
-            reuse_key: false,
-        };
-        let managed = ManagedIdentity::new(RenewalSettings::default(), Arc::new(enroller));
-        identities.0.insert(name.to_owned(), managed);
-    }
-    let daemon = lab.daemon_of(DaemonSettings::default(), identities);
-    let running = Running::start(daemon.with_clock(Arc::<HandClock>::clone(&clock)));
+    let running = watch(&lab, &clock, &server, folder, given);
     for name in ["yes", "no"] {
         lab.until(name, 1, pending).await;
     }
@@ -91,4 +77,30 @@ async fn approve_and_reject(given: ProofOfPossession) {
     clock.advance(HOUR);
     lab.until("no", 1, renewed).await;
     running.stop().await;
+}
+
+/// A daemon over the identities `yes` and `no`.
+fn watch(
+    lab: &Lab,
+    clock: &Arc<HandClock>,
+    server: &Serving,
+    folder: &Path,
+    given: ProofOfPossession,
+) -> Running {
+    let mut identities = ByName::default();
+    for name in ["yes", "no"] {
+        let anchors = TrustStore::from_paths("anchors", [crate::process::anchor(folder)]).unwrap();
+        let mut config = ClientConfig::new(server.url.parse().unwrap(), Arc::new(anchors));
+        config.basic = Some(BasicCredentials::new(USER, PASSWORD).unwrap());
+        config.proof_of_possession = given;
+        let enroller = ClientEnroller {
+            config,
+            first: EnrollOptions::new(format!("CN={name}").parse().unwrap()),
+            reuse_key: false,
+        };
+        let managed = ManagedIdentity::new(RenewalSettings::default(), Arc::new(enroller));
+        identities.0.insert(name.to_owned(), managed);
+    }
+    let daemon = lab.daemon_of(DaemonSettings::default(), identities);
+    Running::start(daemon.with_clock(Arc::<HandClock>::clone(clock)))
 }

@@ -126,7 +126,7 @@ async fn a_refusal_by_policy_keeps_the_old_files_says_the_reason_and_is_asked_ag
     let embedded = Arc::clone(&server.authority);
     let mut policy = IssuancePolicy::default();
     policy.key.ec_p256 = false;
-    let strict = strict(&*clock, policy);
+    let strict = strict(&clock, policy);
     server.reload(Operations::new(strict, LabelSettings::default()));
     until_due(&lab, &clock);
     lab.until(NAME, 1, failed).await;
