@@ -1,8 +1,6 @@
 //! The private key of an authority at rest: PKCS#8, in the clear or under a passphrase (PBES2 of RFC 8018, which
 //! `openssl pkcs8` reads and writes, too).
 
-use std::fmt;
-
 use pki_common::identity::{IdentityError, Passphrase, parse_private_key};
 use rustls_pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
@@ -21,7 +19,7 @@ pub(super) fn decode(
     content: &[u8],
     passphrase: Option<&Passphrase>,
 ) -> Result<PrivateKeyDer<'static>, IdentityError> {
-    let passphrase = passphrase.map(|passphrase| passphrase.as_bytes());
+    let passphrase = passphrase.map(Passphrase::as_bytes);
     parse_private_key(content, passphrase, "this file")
 }
 
