@@ -208,7 +208,7 @@ fn tells_an_issuer_of_the_same_name_but_another_key_from_a_missing_one() {
         .unwrap_err();
     assert!(matches!(error, TrustError::AnchorHasAnotherKey { .. }), "{error}");
     let tried = namesake
-        .certificate()
+        .certificate
         .key_hash(pki_common::HashAlgorithm::Sha256)
         .to_string();
     let text = error.to_string();

@@ -106,7 +106,7 @@ impl ServeConfig {
                 "Check the path.",
             )
         })?;
-        let mut config = Self::parse(shown.to_string(), &text)?;
+        let mut config = Self::parse(&shown.to_string(), &text)?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         let server = &mut config.server;
         let single = [&mut server.certificate, &mut server.key];
@@ -120,7 +120,7 @@ impl ServeConfig {
         Ok(config)
     }
 
-    pub(super) fn parse(file: String, text: &str) -> Result<Self, CliError> {
+    pub(super) fn parse(file: &str, text: &str) -> Result<Self, CliError> {
         let wrong = |mut error: toml::de::Error| {
             error.set_input(Some(text));
             CliError::local(
@@ -130,7 +130,7 @@ impl ServeConfig {
         };
         let root = DeTable::parse(text).map_err(wrong)?;
         let span = root.span();
-        let lines = Arc::new(KeyLines::of(file.clone(), text, root.get_ref()));
+        let lines = Arc::new(KeyLines::of(file.to_owned(), text, root.get_ref()));
         let (mut server, mut top, mut labels) = (DeTable::new(), DeTable::new(), None);
         for (key, value) in root.into_inner() {
             match key.get_ref().as_ref() {
@@ -261,6 +261,12 @@ impl ServeConfig {
             }
             other => other.into(),
         })?;
+        self.counts(&mut limits)?;
+        Ok(limits)
+    }
+
+    fn counts(&self, limits: &mut ServerLimits) -> Result<(), CliError> {
+        let given = &self.server.limits;
         for (key, given, limit, possible) in [
             (
                 "limits.connections",
@@ -308,7 +314,7 @@ impl ServeConfig {
         limits.requests_per_connection = given
             .requests_per_connection
             .unwrap_or(limits.requests_per_connection);
-        Ok(limits)
+        Ok(())
     }
 
     /// What is read at the start only, where `new` has another value: key, old value, new value. SIGHUP takes all the

@@ -134,11 +134,12 @@ fn operations(config: &ServeConfig, label: &LabelConfig) -> Result<(), CliError>
             "there are no entries and no template to enforce",
         ));
     }
-    if let Some(keys) = &label.server_key_generation {
-        if keys.fixed_kind.is_none() && keys.kinds.as_ref().is_some_and(Vec::is_empty) {
-            let problem = "no kind of key may be made; name some, or take [server-key-generation] out";
-            return Err(place.wrong("server-key-generation.kinds", problem));
-        }
+    if let Some(keys) = &label.server_key_generation
+        && keys.fixed_kind.is_none()
+        && keys.kinds.as_ref().is_some_and(Vec::is_empty)
+    {
+        let problem = "no kind of key may be made; name some, or take [server-key-generation] out";
+        return Err(place.wrong("server-key-generation.kinds", problem));
     }
     if let Some(cmc) = &label.full_cmc {
         for (one, other, given, missing) in [
@@ -381,7 +382,7 @@ mod tests {
 
     /// All checks that need no other file.
     fn everything(text: &str) -> Result<(), CliError> {
-        let config = ServeConfig::parse("est.toml".to_owned(), text)?;
+        let config = ServeConfig::parse("est.toml", text)?;
         contradictions(&config)?;
         config.crl_settings()?;
         let limits = config.limits()?;
@@ -412,7 +413,7 @@ mod tests {
                 "{GOOD}[limits]\nanswer-time = {answer_time}\n[[label]]\nname = \"x\"\n[label.command]\n\
                  program = \"p\"\ncertificates = []\n"
             );
-            let config = ServeConfig::parse("est.toml".to_owned(), &text).unwrap();
+            let config = ServeConfig::parse("est.toml", &text).unwrap();
             let (label, limits) = (&config.labels[0], config.limits().unwrap());
             let command = label.command.as_ref().unwrap();
             let settings = command.settings(&label.place, limits.answer_time).unwrap();

@@ -5,6 +5,13 @@ use crate::process::{Serving, laboratory, succeeds};
 
 const APPROVAL: &str = "[policy]\napproval = \"operator\"\n[policy.queue]\nretry-after = 7\n";
 
+/// In the log, for days cannot be waited for.
+fn the_time_to_decide_ends(folder: &std::path::Path) {
+    let log = rusqlite::Connection::open(folder.join("ca/ca.sqlite")).unwrap();
+    let over = "UPDATE pending_requests SET expires_at = 1 WHERE state = 'waiting'";
+    assert_eq!(log.execute(over, []).unwrap(), 1);
+}
+
 #[test]
 fn approve_reject_expire_and_retry_with_restarts_in_between() {
     if !installed() {
@@ -13,9 +20,9 @@ fn approve_reject_expire_and_retry_with_restarts_in_between() {
     let laboratory = laboratory();
     let folder = laboratory.path();
     configure(folder, APPROVAL);
-    for name in ["a", "b", "c"] {
-        csr(folder, name, &format!("/CN={name}"));
-    }
+    ["a", "b", "c"]
+        .iter()
+        .for_each(|name| csr(folder, name, &format!("/CN={name}")));
     let queue = |more: &[&str]| succeeds(folder, &[&["ca", "pending", "--dir", "ca"], more].concat(), "");
     let number = |name: &str| {
         let listed = queue(&[]);
@@ -62,16 +69,10 @@ fn approve_reject_expire_and_retry_with_restarts_in_between() {
     );
     assert_eq!(enroll(folder, &server, "simpleenroll", "b").0, 422);
 
-    drop(server);
-
     // The time to decide ends while the server is down.
-    let server = Serving::start(folder);
     assert_eq!(enroll(folder, &server, "simpleenroll", "c").0, 202);
     drop(server);
-    let log = rusqlite::Connection::open(folder.join("ca/ca.sqlite")).unwrap();
-    let over = "UPDATE pending_requests SET expires_at = 1 WHERE state = 'waiting'";
-    assert_eq!(log.execute(over, []).unwrap(), 1);
-    drop(log);
+    the_time_to_decide_ends(folder);
     let server = Serving::start(folder);
     let answer = enroll(folder, &server, "simpleenroll", "c");
     assert_eq!(answer.0, 422, "{answer:?}");

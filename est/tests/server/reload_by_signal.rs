@@ -113,6 +113,20 @@ fn reload(folder: &std::path::Path, server: &Serving) -> String {
     said()
 }
 
+/// For how long the list at /new.crl is valid.
+fn hours_of_the_list(folder: &std::path::Path, server: &Serving) -> u64 {
+    let list = format!("{}/new.crl", server.url);
+    let to_file = ["-sS", "--fail", "--cacert", "ca/ca.pem", "-o", "new.crl", &list];
+    assert!(run(folder, "curl", &to_file).status.success());
+    let der = std::fs::read(folder.join("new.crl")).unwrap();
+    let list = <x509_cert::crl::CertificateList as der::Decode>::from_der(&der).unwrap();
+    let (from, to) = (
+        list.tbs_cert_list.this_update,
+        list.tbs_cert_list.next_update.unwrap(),
+    );
+    (to.to_unix_duration() - from.to_unix_duration()).as_secs() / 3600
+}
+
 #[test]
 fn what_needs_a_restart_is_said_and_all_else_is_taken() {
     if !installed() {
@@ -169,41 +183,12 @@ fn what_needs_a_restart_is_said_and_all_else_is_taken() {
     let serial = openssl(folder, &["x509", "-in", "x.pem", "-noout", "-serial"]);
     let serial = serial.trim().strip_prefix("serial=").unwrap();
     succeeds(folder, &["ca", "revoke", "--dir", "ca", serial], "");
-    let hours = || {
-        let list = format!("{}/new.crl", server.url);
-        let to_file = ["-sS", "--fail", "--cacert", "ca/ca.pem", "-o", "new.crl", &list];
-        assert!(run(folder, "curl", &to_file).status.success());
-        let der = std::fs::read(folder.join("new.crl")).unwrap();
-        let list = <x509_cert::crl::CertificateList as der::Decode>::from_der(&der).unwrap();
-        let (from, to) = (
-            list.tbs_cert_list.this_update,
-            list.tbs_cert_list.next_update.unwrap(),
-        );
-        (to.to_unix_duration() - from.to_unix_duration()).as_secs() / 3600
-    };
+    let hours = || hours_of_the_list(folder, &server);
     assert_eq!(eventually(hours, |hours| *hours < 100), 2);
 }
 
-#[test]
-fn a_rotated_nonce_key_makes_the_old_nonces_stale() {
-    if !installed() {
-        return;
-    }
-    let laboratory = laboratory();
-    let folder = laboratory.path();
-    let (user, password) = (crate::process::USER, crate::process::PASSWORD);
-    let add = ["user", "add", "--digest", "digest", "--password-stdin", user];
-    succeeds(folder, &add, &format!("{password}\n"));
-    let rotate = |digits: &str| std::fs::write(folder.join("nonce.key"), digits.repeat(32)).unwrap();
-    rotate("ab");
-    configure(
-        folder,
-        "[accounts]\ndigest-secrets = \"digest\"\nnonce-key = \"nonce.key\"\n[authentication]\n\
-         require = [\"digest\"]\n",
-    );
-    let server = Serving::start_logging(folder);
-    csr(folder, "x", "/CN=x");
-    // Not by the helper, which gives headers in lower case.
+/// Not by the helper of curl, which gives headers in lower case.
+fn digest_challenge(folder: &std::path::Path, server: &Serving) -> DigestChallenge {
     let url = format!("{}/.well-known/est/simpleenroll", server.url);
     let post = [
         "-sS",
@@ -225,7 +210,29 @@ fn a_rotated_nonce_key_makes_the_old_nonces_stale() {
     });
     let mut headers = HeaderMap::new();
     headers.insert(WWW_AUTHENTICATE, challenge.unwrap().parse().unwrap());
-    let challenge = DigestChallenge::strongest(&headers).unwrap().unwrap();
+    DigestChallenge::strongest(&headers).unwrap().unwrap()
+}
+
+#[test]
+fn a_rotated_nonce_key_makes_the_old_nonces_stale() {
+    if !installed() {
+        return;
+    }
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    let (user, password) = (crate::process::USER, crate::process::PASSWORD);
+    let add = ["user", "add", "--digest", "digest", "--password-stdin", user];
+    succeeds(folder, &add, &format!("{password}\n"));
+    let rotate = |digits: &str| std::fs::write(folder.join("nonce.key"), digits.repeat(32)).unwrap();
+    rotate("ab");
+    configure(
+        folder,
+        "[accounts]\ndigest-secrets = \"digest\"\nnonce-key = \"nonce.key\"\n[authentication]\n\
+         require = [\"digest\"]\n",
+    );
+    let server = Serving::start_logging(folder);
+    csr(folder, "x", "/CN=x");
+    let challenge = digest_challenge(folder, &server);
     let with_count = |count| {
         let answer = challenge.answer(&DigestAnswer {
             method: "POST",

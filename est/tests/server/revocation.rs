@@ -292,6 +292,48 @@ fn distribution_point(folder: &Path, pem: &str) -> String {
     uri.split_whitespace().next().unwrap().to_owned()
 }
 
+/// What `openssl verify` says of a certificate with this root alone and this list.
+fn verified(folder: &Path, root: &str, list: &str, more: &[&str], pem: &str) -> String {
+    let start = ["verify", "-crl_check", "-CAfile", root, "-CRLfile", list];
+    let output = run(folder, "openssl", &[&start[..], more, &[pem]].concat());
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Lists, and distribution points for them, for each key of the authority; its root kept as `old-root.pem`.
+fn lists_by_key(folder: &Path) {
+    std::fs::copy(folder.join("ca/ca.pem"), folder.join("old-root.pem")).unwrap();
+    std::fs::copy(folder.join("ca/ca.pem"), folder.join("all.pem")).unwrap();
+    let base = std::fs::read_to_string(folder.join("est.toml")).unwrap();
+    let config = format!(
+        "crl-path = \"/crl/{{key}}.crl\"\n{base}[policy]\n\
+         crl-distribution-points = [\"http://crl.example/crl/{{key}}.crl\"]\n"
+    );
+    std::fs::write(folder.join("est.toml"), config).unwrap();
+}
+
+/// Enrols `NAME`, and returns the path of its distribution point.
+fn issued(folder: &Path, server: &Serving, name: &str) -> String {
+    csr(folder, name, &format!("/CN={name}"));
+    let user = format!("{}:{}", crate::process::USER, crate::process::PASSWORD);
+    let credentials = ["-u", &user, "--cacert", "all.pem"];
+    let (status, _, body) = enroll_as(folder, server, "simpleenroll", name, &credentials);
+    assert_eq!(status, 200, "{body}");
+    certificate(folder, name, &body);
+    distribution_point(folder, &format!("{name}.pem"))
+}
+
+/// Has the server issue with the renewed authority.
+fn takes_over(folder: &Path, server: &Serving) {
+    let old = std::fs::read_to_string(folder.join("old-root.pem")).unwrap();
+    let new = std::fs::read_to_string(folder.join("ca/ca.pem")).unwrap();
+    std::fs::write(folder.join("all.pem"), old + &new).unwrap();
+    let url = format!("{}/.well-known/est/cacerts", server.url);
+    let length = || curl(folder, &["--cacert", "all.pem", &url]).2.len();
+    let before = length();
+    hang_up(server);
+    eventually(length, |length| *length > before);
+}
+
 #[test]
 fn after_a_new_key_each_root_alone_checks_what_was_issued_under_it() {
     if !installed() {
@@ -299,36 +341,14 @@ fn after_a_new_key_each_root_alone_checks_what_was_issued_under_it() {
     }
     let laboratory = laboratory();
     let folder = laboratory.path();
-    let base = std::fs::read_to_string(folder.join("est.toml")).unwrap();
-    let config = format!(
-        "crl-path = \"/crl/{{key}}.crl\"\n{base}[policy]\n\
-         crl-distribution-points = [\"http://crl.example/crl/{{key}}.crl\"]\n"
-    );
-    std::fs::write(folder.join("est.toml"), config).unwrap();
-    std::fs::copy(folder.join("ca/ca.pem"), folder.join("old-root.pem")).unwrap();
-    std::fs::copy(folder.join("ca/ca.pem"), folder.join("all.pem")).unwrap();
+    lists_by_key(folder);
     let server = Serving::start(folder);
-    let issue = |name: &str| {
-        csr(folder, name, &format!("/CN={name}"));
-        let user = format!("{}:{}", crate::process::USER, crate::process::PASSWORD);
-        let credentials = ["-u", &user, "--cacert", "all.pem"];
-        let (status, _, body) = enroll_as(folder, &server, "simpleenroll", name, &credentials);
-        assert_eq!(status, 200, "{body}");
-        certificate(folder, name, &body);
-        distribution_point(folder, &format!("{name}.pem"))
-    };
+    let issue = |name| issued(folder, &server, name);
     let old_path = issue("old");
     assert_eq!(issue("old-revoked"), old_path);
 
     succeeds(folder, &["ca", "renew", "--dir", "ca"], "");
-    let old = std::fs::read_to_string(folder.join("old-root.pem")).unwrap();
-    let new = std::fs::read_to_string(folder.join("ca/ca.pem")).unwrap();
-    std::fs::write(folder.join("all.pem"), old + &new).unwrap();
-    let url = format!("{}/.well-known/est/cacerts", server.url);
-    let length = || curl(folder, &["--cacert", "all.pem", &url]).2.len();
-    let before = length();
-    hang_up(&server);
-    eventually(length, |length| *length > before);
+    takes_over(folder, &server);
     let new_path = issue("new");
     assert_ne!(issue("new-revoked"), old_path);
     assert_ne!(new_path, old_path);
@@ -340,11 +360,7 @@ fn after_a_new_key_each_root_alone_checks_what_was_issued_under_it() {
         );
     }
 
-    let verify = |root: &str, list: &str, more: &[&str], pem: &str| {
-        let start = ["verify", "-crl_check", "-CAfile", root, "-CRLfile", list];
-        let output = run(folder, "openssl", &[&start[..], more, &[pem]].concat());
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-    };
+    let verify = |root, list, more: &[&str], pem| verified(folder, root, list, more, pem);
     // A list is made anew within a second of the revocation.
     for (path, list, root, revoked) in [
         (&old_path, "old.crl", "old-root.pem", "old-revoked.pem"),

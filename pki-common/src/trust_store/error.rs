@@ -12,6 +12,11 @@ use crate::ladder::{Alert, Diagnose, Failure, Rung, Side, TlsFault};
 use crate::revocation::RevocationReason;
 use crate::{Fingerprint, KeyHash};
 
+/// What to do when an anchor has the right name and the wrong key.
+const RENEWED_OR_FORGED: &str = "If the authority has renewed its root under the same name, fetch its present \
+    certificates from a source that you trust (for EST: `est cacerts` with the old root, which vouches for the new one) \
+    and add the new root to the trust anchors beside the old one; if it has not, the certificate is somebody else's.";
+
 /// What the owner of a certificate wants to do with it (RFC 5280 section 4.2.1.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Usage {
@@ -314,12 +319,7 @@ impl TrustError {
             Self::WrongPurpose { required, .. } => {
                 format!("Issue a certificate whose extended key usage includes {required}, or has none.")
             }
-            Self::AnchorHasAnotherKey { .. } => "If the authority has renewed its root under the same name, fetch its \
-                                                 present certificates from a source that you trust (for EST: `est \
-                                                 cacerts` with the old root, which vouches for the new one) and add the \
-                                                 new root to the trust anchors beside the old one; if it has not, the \
-                                                 certificate is somebody else's."
-                .to_owned(),
+            Self::AnchorHasAnotherKey { .. } => RENEWED_OR_FORGED.to_owned(),
             Self::BadSignature { .. } => "The certificate was changed or signed by another key of the same name: \
                                           fetch the peer's and the issuer's certificate again and compare them."
                 .to_owned(),

@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use super::added::KEY_PLACE;
 use super::{
     Approval, ApprovalSettings, DEFAULT_MAX_RSA_BITS, DEFAULT_MIN_RSA_BITS, ID_KP_CLIENT_AUTH,
-    ID_KP_SERVER_AUTH, IssuancePolicy, RequesterRule, Template, UnlistedExtensions,
+    ID_KP_SERVER_AUTH, IssuancePolicy, KeyPolicy, RequesterRule, Template, UnlistedExtensions,
 };
 
 /// A policy as a configuration file has it: what is left out is as in the template, an unknown key is an error.
@@ -194,6 +194,10 @@ impl PolicyConfig {
         rules.min_rsa_bits = self.min_rsa_bits.unwrap_or(rules.min_rsa_bits);
         rules.max_rsa_bits = self.max_rsa_bits.unwrap_or(rules.max_rsa_bits);
         rules.dangerous_allow_rsa_1024 = self.dangerous_allow_rsa_1024;
+        self.check_rsa_bits(rules)
+    }
+
+    fn check_rsa_bits(&self, rules: &KeyPolicy) -> Result<(), PolicyConfigError> {
         if rules.min_rsa_bits > rules.max_rsa_bits {
             let (least, most) = (rules.min_rsa_bits, rules.max_rsa_bits);
             return Err(if self.min_rsa_bits.is_some() {
