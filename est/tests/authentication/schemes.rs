@@ -149,7 +149,7 @@ async fn a_header_that_cannot_be_read_is_a_400_that_says_why() {
     for (header, says) in [
         ("Digest username=\"a\", username=\"b\"", "repeats a name"),
         ("Digest username=\"a\"", "no qop"),
-        ("Bearer a b", "not a token"),
+        ("Bearer a b", "a character at byte 1 that RFC 6750"),
     ] {
         let answer = enroll(&server, Some(header)).await;
         assert_eq!(status(&answer), "400", "{answer}");
