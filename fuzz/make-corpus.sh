@@ -391,3 +391,21 @@ lock scrypt.der -scrypt -scrypt_N 16 -scrypt_r 1 -scrypt_p 1 -outform DER
 lock 3des.der -v2 des3 -iter 64 -outform DER
 lock pbes1.der -v1 PBE-SHA1-3DES -outform DER
 openssl ec -in "$work/ec.key" -aes128 -passout "pass:$passphrase" -out pki_private_key/traditional.pem 2>"$work/log"
+
+# NMSP: one message of every family, under the built-in profile and that of a device that does not exist, and a session.
+mkdir -p nmsp_frame nmsp_profile
+messages=../../nmsp/testdata/messages.jsonl
+profile=../../nmsp/examples/fictitious.toml
+cargo run -q -p nmsp --example encode_messages -- nmsp_frame <"$messages"
+mkdir -p "$work/fictitious"
+cargo run -q -p nmsp --example encode_messages -- "$work/fictitious" "$profile" <"$messages"
+for name in measurement-notification information-notification location-notification; do
+    cp "$work/fictitious/$name.bin" "nmsp_frame/fictitious-$name.bin"
+done
+for name in capability-notification service-subscribe-request service-subscribe-response measurement-notification; do
+    cat "nmsp_frame/$name.bin"
+done >nmsp_frame/session.bin
+cp "$profile" nmsp_profile/fictitious.toml
+cargo run -q -p nmsp --features cli -- profile show >nmsp_profile/built-in.toml
+printf '[tlv]\ntype-width = 1\n[messages]\necho-request = 128\ndevice-info-request = false\n' >nmsp_profile/small.toml
+printf 'byte-order = "little"\n[header]\nlength = 3\n[messages]\nnothing = 1\n' >nmsp_profile/four-problems.toml

@@ -43,6 +43,7 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("est_multipart", est_multipart),
     ("est_signed_data", est_signed_data),
     ("nmsp_frame", nmsp_frame),
+    ("nmsp_profile", nmsp_profile),
     ("pki_certificate", pki_certificate),
     ("pki_chain", pki_chain),
     ("pki_private_key", pki_private_key),
@@ -89,7 +90,14 @@ fn issuer() -> &'static Issuer {
     })
 }
 
-/// A stream of NMSP frames: an accepted frame re-encodes to the same bytes, however the stream is cut.
+/// A stream of NMSP frames under several wire profiles: an accepted frame re-encodes to the same bytes, however the stream
+/// is cut; its parts cover it; its values survive a second trip.
 pub fn nmsp_frame(data: &[u8]) {
     nmsp::wire::oracle::decode_encode(data);
+}
+
+/// A wire profile file: what is accepted survives being written, and decodes without losing a byte; refusals name lines that
+/// exist.
+pub fn nmsp_profile(data: &[u8]) {
+    nmsp::wire::oracle::profile_file(&String::from_utf8_lossy(data));
 }

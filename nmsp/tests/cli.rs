@@ -374,6 +374,18 @@ fn prints_the_profile_and_tells_usage_from_failure() {
         succeed(&["profile"])
             .contains("| 15 | Measurement Notification | controller | Measurements | recalled |")
     );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("profile.toml");
+    let name = file.to_str().unwrap();
+    std::fs::write(&file, succeed(&["profile", "show"])).unwrap();
+    assert!(succeed(&["profile", "check", name]).contains("can be used"));
+    assert!(succeed(&["wireshark", "--profile", name]).contains("Proto(\"nmsp\""));
+    std::fs::write(&file, "[tlv]\ntype-width = 3\n").unwrap();
+    for arguments in [&["profile", "check", name][..], &["wireshark", "--profile", name]] {
+        let report = fail(arguments);
+        let expected = format!("{name}, line 2: tlv.type-width: TLV type is 3 bytes wide");
+        assert!(report.contains(&expected), "{report}");
+    }
     assert_eq!(run(&["serve"]).status.code(), Some(2));
     assert_eq!(run(&["no-such-command"]).status.code(), Some(2));
     assert!(fail(&["serve", "--config", "/no/such/file"]).contains("/no/such/file"));
