@@ -2,8 +2,8 @@
 //! of `PROTOCOL.md`, the output of `nmsp decode` and the Wireshark dissector.
 //!
 //! The declarations are in [`elements`](super::elements) and [`message`](super::message). This module says what a
-//! declaration consists of, and holds what works on any of them: the check that decoding does ([`check`]) and the encoder
-//! for bodies as they were received ([`again`]).
+//! declaration consists of, and holds what works on any of them: the check that decoding does (`check`) and the encoder
+//! for bodies as they were received (`again`).
 
 pub(crate) mod again;
 pub(crate) mod check;
