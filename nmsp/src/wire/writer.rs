@@ -64,11 +64,29 @@ impl<'a> Writer<'a> {
         head: &[u8],
         records: impl ExactSizeIterator<Item = [u8; N]>,
     ) {
-        self.out.reserve(head.len() + records.len() * N);
-        self.out.put_slice(head);
-        for record in records {
-            self.out.put_slice(&record);
-        }
+        self.block(head.len() + records.len() * N, |block| {
+            if let Some((place, rest)) = block.split_at_mut_checked(head.len()) {
+                place.copy_from_slice(head);
+                let (places, _) = rest.as_chunks_mut::<N>();
+                places
+                    .iter_mut()
+                    .zip(records)
+                    .for_each(|(place, record)| *place = record);
+            }
+        });
+    }
+
+    /// Appends a block of a known length, filled by `fill`.
+    #[inline]
+    pub(crate) fn block(&mut self, length: usize, fill: impl FnOnce(&mut [u8])) {
+        let start = self.out.len();
+        self.out.resize(start + length, 0);
+        fill(self.out.get_mut(start..).unwrap_or_default());
+    }
+
+    /// Takes back what was written behind a position.
+    pub(crate) fn truncate(&mut self, position: usize) {
+        self.out.truncate(position);
     }
 
     /// Writes a TLV as it was received, with whatever number it has.

@@ -1,7 +1,9 @@
 //! Every family under several profiles: random bodies made from the schema, and the same damaged.
 
+use nmsp::wire::message::{EncodedMeasurement, write_encoded_measurements, write_measurement};
 use nmsp::wire::{
-    DEFAULT_MAX_MESSAGE_LENGTH, Frame, Message, MessageType, OwnedMessage, WireProfile, oracle,
+    AccessPointReading, DEFAULT_MAX_MESSAGE_LENGTH, Element, Frame, Measurement, Message, MessageType,
+    OwnedMessage, WireProfile, Writer, oracle,
 };
 use proptest::prelude::*;
 
@@ -65,7 +67,7 @@ fn the_examples_use_every_field_of_every_element_at_least_once() {
             seen.insert(part.name);
         }
     }
-    for element in nmsp::wire::Element::ALL {
+    for element in Element::ALL {
         assert!(
             seen.contains(element.name()),
             "no example has the element {element}"
@@ -103,6 +105,52 @@ fn check(profile: &WireProfile, bytes: &[u8]) {
         let mut again = bytes::BytesMut::new();
         message.encode(frame.header, profile, &mut again).unwrap();
         assert_eq!(again, bytes);
+    }
+}
+
+/// The shortcuts of measurements against the code that all bodies share.
+#[test]
+fn a_measurement_is_written_the_same_in_all_three_ways() {
+    let examples = examples();
+    let Some(OwnedMessage::MeasurementNotification(body)) = examples
+        .iter()
+        .find(|example| example.message_type() == Some(MessageType::MeasurementNotification))
+    else {
+        panic!("an example is missing")
+    };
+    for profile in oracle::profiles() {
+        for station in &body.stations {
+            let station = Measurement {
+                state: None,
+                ..station.clone()
+            };
+            let written = |write: &dyn Fn(&mut Writer<'_>)| {
+                let mut out = bytes::BytesMut::new();
+                write(&mut Writer::new(&mut out, profile));
+                out
+            };
+            let general = written(&|writer| writer.element(Element::STATION_MEASUREMENT, &station).unwrap());
+            let (mac, class, time) = (station.station, station.class, station.timestamp);
+            let direct = written(&|writer| {
+                write_measurement(writer, mac, class, time, &station.access_points).unwrap();
+            });
+            let encoded: Vec<_> = station
+                .access_points
+                .iter()
+                .map(AccessPointReading::to_bytes)
+                .collect();
+            let copied = written(&|writer| {
+                let station = EncodedMeasurement {
+                    station: mac,
+                    class,
+                    timestamp: time,
+                    readings: &encoded,
+                };
+                write_encoded_measurements(writer, [station, station].into_iter()).unwrap();
+            });
+            assert_eq!(direct, general);
+            assert_eq!(copied, [&general[..], &general[..]].concat());
+        }
     }
 }
 

@@ -126,6 +126,12 @@ impl<'a> StationMeasurementRef<'a> {
             .map(|bytes| AccessPointReading::from_bytes(*bytes))
     }
 
+    /// The readings in the form of the wire.
+    #[must_use]
+    pub const fn encoded_readings(&self) -> &'a [[u8; READING]] {
+        self.readings
+    }
+
     /// How far the station has come, if the controller says.
     #[must_use]
     pub fn state(&self) -> Option<StationState> {
@@ -187,30 +193,127 @@ pub fn write_measurement(
     readings: &[AccessPointReading],
 ) -> Result<(), EncodeError> {
     let number = writer.profile().common_tlv_type(Element::STATION_MEASUREMENT);
-    let length = u16::try_from(FIXED + readings.len().saturating_mul(READING));
-    if let (Some(number), Ok(length), Ok(count)) = (number, length, u16::try_from(readings.len())) {
-        let ([t, u], [l, m], [n, o]) = (number.to_be_bytes(), length.to_be_bytes(), count.to_be_bytes());
-        let [a, b, c, d, e, f] = station.octets();
-        let [p, q, r, s, v, w, x, y] = timestamp.0.to_be_bytes();
-        let head: [u8; TLV_HEADER + FIXED] = [
-            t, u, l, m, a, b, c, d, e, f, class.0, p, q, r, s, v, w, x, y, n, o,
-        ];
+    let head = number.and_then(|number| common_head(number, station, class, timestamp, readings.len()));
+    if let Some(head) = head {
         writer.records(&head, readings.iter().map(AccessPointReading::to_bytes));
         return Ok(());
     }
     writer.tlv(Element::STATION_MEASUREMENT, |writer| {
-        writer.mac(station);
-        writer.u8(class.0);
-        writer.u64(timestamp.0);
-        let count = u16::try_from(readings.len()).map_err(|_| EncodeError::TooLong {
-            what: "readings",
-            length: readings.len().saturating_mul(READING),
-            width: 2,
-        })?;
-        writer.u16(count);
+        write_fixed(writer, station, class, timestamp, readings.len())?;
         for reading in readings {
             writer.bytes(&reading.to_bytes());
         }
         Ok(())
     })
+}
+
+/// A station whose readings are in the form of the wire already ([`AccessPointReading::to_bytes`]), as a store keeps them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncodedMeasurement<'a> {
+    /// The station's MAC address.
+    pub station: MacAddr,
+    /// What kind of station it is.
+    pub class: StationClass,
+    /// When it was heard.
+    pub timestamp: Timestamp,
+    /// One reading per access point and antenna.
+    pub readings: &'a [[u8; READING]],
+}
+
+/// Appends many stations, each as one Station Measurement element. Room is made once, and readings are copied in one piece.
+///
+/// # Errors
+/// If a station has more readings than fit one element; nothing is appended then.
+#[expect(
+    single_use_lifetimes,
+    reason = "anonymous lifetimes in `impl Trait` are unstable"
+)]
+pub fn write_encoded_measurements<'m>(
+    writer: &mut Writer<'_>,
+    stations: impl Iterator<Item = EncodedMeasurement<'m>> + Clone,
+) -> Result<(), EncodeError> {
+    let element = |each: &EncodedMeasurement<'_>| TLV_HEADER + FIXED + each.readings.len() * READING;
+    let (longest, total) = stations.clone().fold((0, 0_usize), |(longest, total), each| {
+        let length = element(&each);
+        (length.max(longest), total.saturating_add(length))
+    });
+    let number = writer.profile().common_tlv_type(Element::STATION_MEASUREMENT);
+    if let Some(number) = number
+        && longest <= TLV_HEADER + usize::from(u16::MAX)
+    {
+        writer.block(total, |mut block| {
+            for each in stations {
+                let count = each.readings.len();
+                let head = common_head(number, each.station, each.class, each.timestamp, count);
+                // The block has the length that was added up above.
+                let (Some(head), Some((place, rest))) = (head, block.split_first_chunk_mut()) else {
+                    return;
+                };
+                *place = head;
+                let Some((place, rest)) = rest.split_at_mut_checked(count * READING) else {
+                    return;
+                };
+                place.copy_from_slice(each.readings.as_flattened());
+                block = rest;
+            }
+        });
+        return Ok(());
+    }
+    let start = writer.position();
+    let mut stations = stations;
+    let outcome = stations.try_for_each(|each| {
+        writer.tlv(Element::STATION_MEASUREMENT, |writer| {
+            write_fixed(
+                writer,
+                each.station,
+                each.class,
+                each.timestamp,
+                each.readings.len(),
+            )?;
+            writer.bytes(each.readings.as_flattened());
+            Ok(())
+        })
+    });
+    if outcome.is_err() {
+        writer.truncate(start);
+    }
+    outcome
+}
+
+/// What stands in front of the readings in the common layout, TLV header included; `None` if there are too many.
+#[inline]
+fn common_head(
+    number: u16,
+    station: MacAddr,
+    class: StationClass,
+    timestamp: Timestamp,
+    readings: usize,
+) -> Option<[u8; TLV_HEADER + FIXED]> {
+    let length = u16::try_from(FIXED + readings.saturating_mul(READING)).ok()?;
+    let count = u16::try_from(readings).ok()?;
+    let ([t, u], [l, m], [n, o]) = (number.to_be_bytes(), length.to_be_bytes(), count.to_be_bytes());
+    let [a, b, c, d, e, f] = station.octets();
+    let [p, q, r, s, v, w, x, y] = timestamp.0.to_be_bytes();
+    Some([
+        t, u, l, m, a, b, c, d, e, f, class.0, p, q, r, s, v, w, x, y, n, o,
+    ])
+}
+
+fn write_fixed(
+    writer: &mut Writer<'_>,
+    station: MacAddr,
+    class: StationClass,
+    timestamp: Timestamp,
+    readings: usize,
+) -> Result<(), EncodeError> {
+    let count = u16::try_from(readings).map_err(|_| EncodeError::TooLong {
+        what: "readings",
+        length: readings.saturating_mul(READING),
+        width: 2,
+    })?;
+    writer.mac(station);
+    writer.u8(class.0);
+    writer.u64(timestamp.0);
+    writer.u16(count);
+    Ok(())
 }

@@ -14,7 +14,10 @@ pub use bodies::{
     Capability, Disconnect, Echo, ServiceSubscribeRequest, ServiceSubscribeResponse, SubscribeOutcome,
 };
 pub use kind::{Message, MessageType, OwnedMessage, Sender};
-pub use measurement::{MeasurementNotification, StationMeasurementRef, write_measurement};
+pub use measurement::{
+    EncodedMeasurement, MeasurementNotification, StationMeasurementRef, write_encoded_measurements,
+    write_measurement,
+};
 pub use view::View;
 
 pub use super::elements::{AccessPointReading, Measurement};
