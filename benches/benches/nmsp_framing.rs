@@ -91,7 +91,7 @@ fn compare_decoding(
     group.throughput(Throughput::Elements(u64::from(MESSAGES)));
     group.bench_function("typed", |b| b.iter(|| decode_typed(profile, black_box(&stream))));
     group.bench_function("check-only", |b| {
-        b.iter(|| decode_only(profile, black_box(&stream)))
+        b.iter(|| decode_only(profile, black_box(&stream)));
     });
     group.bench_function(BASELINE, |b| b.iter(|| decode_with_codec(black_box(&stream))));
     group.finish();
