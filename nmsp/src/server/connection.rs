@@ -4,16 +4,10 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
-
-use pki_common::tls::{ClientAuthentication, ServerTls};
+use pki_common::tls::ClientAuthentication;
 
 use super::Shared;
-use super::handshake_stream::{HandshakeStream, accept};
+use super::handshake::{self, Incoming, PeerStream};
 use super::registry::{Established, Slot};
 use super::subscriber::{Queued, Subscriber};
 use super::trace::ConnectionTrace;
@@ -26,17 +20,10 @@ const INPUT_SIZE: usize = 4096;
 /// Notifications are moved from the queue to the stream until this many bytes wait there.
 const WRITE_AHEAD: usize = 32_768;
 
-/// After a refusal the socket stays open for this long, so that the alert arrives: closing it while the peer's bytes are
-/// unread would send a reset that overtakes the alert.
-const LINGER_TIME: Duration = Duration::from_secs(1);
-
-/// And for at most this many bytes.
-const LINGER_BYTES: usize = 65_536;
-
 /// How long a goodbye may take.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
-pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, slot: Slot) {
+pub(super) async fn serve(shared: Arc<Shared>, incoming: Incoming, slot: Slot) {
     let tls = shared.tls.load_full();
     let asks_authlist = match &tls.client_authentication {
         ClientAuthentication::Required(peer) | ClientAuthentication::Optional(peer) => peer.has_authlist(),
@@ -46,7 +33,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, slot: Slot) {
     let trace = Arc::new(ConnectionTrace::new(slot.id, asks_authlist, counters));
     let accepted = tokio::select! {
         () = shared.shutdown.cancelled() => None,
-        accepted = handshake(&shared, &tls, stream, &trace) => accepted,
+        accepted = handshake::perform(&shared, &tls, incoming, &trace) => accepted,
     };
     if let Some(stream) = accepted {
         shared.counters.accept_succeeded();
@@ -58,69 +45,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, slot: Slot) {
     trace.freed();
 }
 
-/// Failures are logged and counted here; nobody else needs to know.
-async fn handshake(
-    shared: &Shared,
-    tls: &ServerTls,
-    stream: TcpStream,
-    trace: &Arc<ConnectionTrace>,
-) -> Option<TlsStream<HandshakeStream>> {
-    let observer = Arc::<ConnectionTrace>::clone(trace);
-    let config = match tls.rustls_config_observed(observer) {
-        Ok(config) => config,
-        Err(error) => {
-            shared.counters.accept_failed(false);
-            tracing::error!(%error, "no TLS configuration");
-            return None;
-        }
-    };
-    // Echo responses are small and must not wait for more.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY");
-    }
-    let limit = shared.limits.handshake_timeout;
-    match timeout(
-        limit,
-        accept(TlsAcceptor::from(config), stream, Arc::clone(trace)),
-    )
-    .await
-    {
-        Ok(Ok(stream)) => Some(stream),
-        Ok(Err((error, stream))) => {
-            shared.counters.accept_failed(false);
-            let _failure = trace.handshake_failed(&error);
-            linger(stream).await;
-            None
-        }
-        Err(_) => {
-            shared.counters.accept_failed(true);
-            trace.handshake_timed_out(limit);
-            None
-        }
-    }
-}
-
-/// Lets an alert arrive before the socket goes.
-async fn linger(mut stream: TcpStream) {
-    let drain = async {
-        stream.shutdown().await?;
-        let mut rest = [0; 1024];
-        let mut taken = 0;
-        while taken < LINGER_BYTES {
-            match stream.read(&mut rest).await? {
-                0 => break,
-                length => taken += length,
-            }
-        }
-        Ok::<(), io::Error>(())
-    };
-    match timeout(LINGER_TIME, drain).await {
-        Ok(Ok(())) | Err(_) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "the peer was gone before the alert"),
-    }
-}
-
-async fn run(shared: &Shared, stream: TlsStream<HandshakeStream>, slot: &Slot, trace: &ConnectionTrace) {
+async fn run(shared: &Shared, stream: PeerStream, slot: &Slot, trace: &ConnectionTrace) {
     let connection = Connection::new(shared.connection.clone(), Role::Controller, now());
     let subscriber = Arc::new(Subscriber::new(shared.limits.queue_length));
     slot.establish(Established {
@@ -146,7 +71,7 @@ async fn run(shared: &Shared, stream: TlsStream<HandshakeStream>, slot: &Slot, t
 /// Serves until the connection ends; on shutdown, until what waits has been handed to the stream.
 async fn exchange(
     shared: &Shared,
-    driver: &mut Driver<TlsStream<HandshakeStream>>,
+    driver: &mut Driver<PeerStream>,
     subscriber: &Subscriber,
     trace: &ConnectionTrace,
 ) -> io::Result<CloseReason> {

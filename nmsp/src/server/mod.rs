@@ -21,7 +21,7 @@
 mod config;
 mod connection;
 mod counters;
-mod handshake_stream;
+mod handshake;
 mod publisher;
 mod registry;
 mod subscriber;
@@ -51,6 +51,7 @@ use crate::error::Error;
 use crate::proto::ConnectionConfig;
 use crate::wire::message::Measurement;
 use counters::Counters;
+use handshake::Incoming;
 use registry::Registry;
 
 /// How long accepting pauses when the operating system cannot give another socket.
@@ -157,7 +158,7 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
         Ok(slot) => {
             shared
                 .tasks
-                .spawn(connection::serve(Arc::clone(shared), stream, slot));
+                .spawn(connection::serve(Arc::clone(shared), Incoming::Tls(stream), slot));
         }
         Err(limit) => {
             shared.counters.accept_rejected();

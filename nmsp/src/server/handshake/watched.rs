@@ -13,17 +13,17 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::trace::ConnectionTrace;
+use crate::server::trace::ConnectionTrace;
 
 /// The server's side of the handshake. A stream whose handshake failed is given back, so that an alert can still arrive.
 pub(super) async fn accept(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     trace: Arc<ConnectionTrace>,
-) -> Result<TlsStream<HandshakeStream>, (io::Error, TcpStream)> {
+) -> Result<TlsStream<WatchedStream>, (io::Error, TcpStream)> {
     let progress = Arc::new(Progress::new(trace));
     let watch = Some(Arc::clone(&progress));
-    let mut accepting = pin!(acceptor.accept(HandshakeStream { stream, watch }).into_fallible());
+    let mut accepting = pin!(acceptor.accept(WatchedStream { stream, watch }).into_fallible());
     let accepted = poll_fn(|context| {
         let polled = accepting.as_mut().poll(context);
         if polled.is_pending() {
@@ -42,7 +42,7 @@ pub(super) async fn accept(
 
 /// A TCP stream; while the handshake runs, its reads are noted.
 #[derive(Debug)]
-pub(super) struct HandshakeStream {
+pub(in crate::server) struct WatchedStream {
     stream: TcpStream,
     /// `None` once the handshake is done.
     watch: Option<Arc<Progress>>,
@@ -88,7 +88,7 @@ impl Progress {
     }
 }
 
-impl AsyncRead for HandshakeStream {
+impl AsyncRead for WatchedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -103,7 +103,7 @@ impl AsyncRead for HandshakeStream {
     }
 }
 
-impl AsyncWrite for HandshakeStream {
+impl AsyncWrite for WatchedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
