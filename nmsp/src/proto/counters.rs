@@ -52,7 +52,7 @@ impl ConnectionCounters {
         add_message(&self.tx_messages, message);
     }
 
-    pub(super) fn received(&self, message: Option<MessageType>) {
+    pub(crate) fn received(&self, message: Option<MessageType>) {
         add(&self.rx_frames);
         if let Some(message) = message {
             add_message(&self.rx_messages, message);
@@ -148,6 +148,41 @@ impl CounterSnapshot {
     #[must_use]
     pub fn rx(&self, message: MessageType) -> u64 {
         count_of(&self.rx_msg_counter, message)
+    }
+
+    /// Adds what another connection counted.
+    pub fn merge(&mut self, other: &Self) {
+        // Named one by one, so that a new counter is not forgotten here.
+        let Self {
+            tx_msg_counter,
+            rx_msg_counter,
+            unsupported_msg_count,
+            tx_data_frames,
+            rx_data_frames,
+            unmatched_responses,
+            unsolicited_measurements,
+        } = self;
+        merge_counts(tx_msg_counter, &other.tx_msg_counter);
+        merge_counts(rx_msg_counter, &other.rx_msg_counter);
+        *unsupported_msg_count += other.unsupported_msg_count;
+        *tx_data_frames += other.tx_data_frames;
+        *rx_data_frames += other.rx_data_frames;
+        *unmatched_responses += other.unmatched_responses;
+        *unsolicited_measurements += other.unsolicited_measurements;
+    }
+}
+
+/// Both are in the order of [`MessageType::ALL`], and stay so.
+fn merge_counts(to: &mut Vec<MessageCount>, from: &[MessageCount]) {
+    for added in from {
+        match to.binary_search_by_key(&added.message, |entry| entry.message) {
+            Ok(index) => {
+                if let Some(entry) = to.get_mut(index) {
+                    entry.count += added.count;
+                }
+            }
+            Err(index) => to.insert(index, *added),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod config;
 mod connection;
 mod counters;
 mod handshake;
+mod peers;
 mod publisher;
 mod registry;
 mod subscriber;
@@ -44,6 +45,7 @@ pub use config::{
     DEFAULT_SHUTDOWN_TIMEOUT, Limits, ServerConfig,
 };
 pub use counters::{AaaStats, ServerCounters, SslStats};
+pub use peers::PeerStatus;
 pub use publisher::Publisher;
 pub use registry::{ConnectionStatus, REMEMBERED_PEERS, Transport};
 
@@ -219,6 +221,25 @@ impl ServerHandle {
     #[must_use]
     pub fn status(&self) -> Vec<ConnectionStatus> {
         self.shared.registry.status()
+    }
+
+    /// Location servers by their address, with their counters over all connections: connected ones first, then the last
+    /// ones that are gone.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerStatus> {
+        self.shared.registry.peers()
+    }
+
+    /// What every connection is told at its start: profile, services, times.
+    #[must_use]
+    pub fn connection_config(&self) -> &ConnectionConfig {
+        &self.shared.connection
+    }
+
+    /// What peers may use up.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
     }
 
     /// The counters of the server as a whole.

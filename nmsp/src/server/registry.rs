@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use pki_common::MacAddr;
 
 use super::Limits;
+use super::peers::{PeerStatus, PeerTotals, listed};
 use super::subscriber::Subscriber;
 use crate::proto::{ConnectionCounters, CounterSnapshot};
 use crate::wire::Services;
@@ -89,6 +90,32 @@ impl Entry {
 struct Entries {
     live: BTreeMap<u32, Entry>,
     gone: VecDeque<ConnectionStatus>,
+    totals: PeerTotals,
+}
+
+impl Entries {
+    fn statuses(&self) -> Vec<ConnectionStatus> {
+        let live = self.live.iter().filter_map(|(id, entry)| entry.status(*id, true));
+        live.chain(self.gone.iter().cloned()).collect()
+    }
+
+    /// Lists a connection that ended, and forgets the peer that has been gone for longest if there are too many.
+    fn retire(&mut self, status: ConnectionStatus) {
+        let peer = listed(&status);
+        self.totals.disconnected(&status);
+        self.gone.retain(|gone| listed(gone) != peer);
+        self.gone.push_front(status);
+        if self.gone.len() > REMEMBERED_PEERS {
+            let forgotten = self.gone.pop_back().map(|gone| listed(&gone));
+            let connected = |ip| {
+                let mut established = self.live.values().filter(|entry| entry.established.is_some());
+                established.any(|entry| entry.peer.ip().to_canonical() == ip)
+            };
+            if let Some(ip) = forgotten.filter(|ip| !connected(*ip)) {
+                self.totals.forget(ip);
+            }
+        }
+    }
 }
 
 /// All connections of a server. The lock is taken when a connection begins, is established or ends, and when somebody
@@ -141,11 +168,13 @@ impl Registry {
 
     pub(super) fn status(&self) -> Vec<ConnectionStatus> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let live = entries
-            .live
-            .iter()
-            .filter_map(|(id, entry)| entry.status(*id, true));
-        live.chain(entries.gone.iter().cloned()).collect()
+        entries.statuses()
+    }
+
+    /// The same by address, with what is kept of earlier connections.
+    pub(super) fn peers(&self) -> Vec<PeerStatus> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.totals.peers(entries.statuses())
     }
 }
 
@@ -162,8 +191,9 @@ impl Slot {
     /// The handshake is done: the connection no longer counts as one in handshake and can be published to.
     pub(super) fn establish(&self, established: Established) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let peer = self.peer.ip();
-        entries.gone.retain(|status| status.peer.ip() != peer);
+        let peer = self.peer.ip().to_canonical();
+        entries.gone.retain(|gone| listed(gone) != peer);
+        entries.totals.connected(peer);
         if let Some(entry) = entries.live.get_mut(&self.id) {
             entry.established = Some(established);
         }
@@ -191,10 +221,7 @@ impl Drop for Slot {
         else {
             return;
         };
-        let peer = self.peer.ip();
-        entries.gone.retain(|gone| gone.peer.ip() != peer);
-        entries.gone.push_front(status);
-        entries.gone.truncate(REMEMBERED_PEERS);
+        entries.retire(status);
         self.renew_subscribers(&entries);
     }
 }
@@ -202,6 +229,7 @@ impl Drop for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::MessageType;
 
     fn peer(last: u8) -> SocketAddr {
         SocketAddr::from(([192, 0, 2, last], 40_000))
@@ -254,5 +282,80 @@ mod tests {
         let again = registry.reserve(peer(1), &Limits::default()).unwrap();
         again.establish(established());
         assert_eq!(active(), [true]);
+    }
+
+    fn counted(frames: u64) -> Established {
+        let counters = Arc::new(ConnectionCounters::default());
+        for _ in 0..frames {
+            counters.received(Some(MessageType::EchoRequest));
+        }
+        Established {
+            mac: None,
+            counters,
+            subscriber: Arc::new(Subscriber::new(1)),
+        }
+    }
+
+    #[test]
+    fn the_counters_of_a_peer_go_on_when_it_comes_back() {
+        let registry = Registry::default();
+        let connect = |frames| {
+            let slot = registry.reserve(peer(1), &Limits::default()).unwrap();
+            slot.establish(counted(frames));
+            slot
+        };
+        drop(connect(3));
+        let (second, third) = (connect(4), connect(5));
+        let peers = registry.peers();
+        let [one] = &peers[..] else {
+            panic!("one address: {peers:?}")
+        };
+        assert_eq!((one.connections, one.disconnections, one.active), (3, 1, true));
+        assert_eq!(one.counters.rx(MessageType::EchoRequest), 12);
+        assert_eq!((one.tunnels.len(), one.connection_id), (2, 0));
+        drop(second);
+        drop(third);
+        let peers = registry.peers();
+        assert_eq!(
+            (peers[0].connections, peers[0].disconnections, peers[0].active),
+            (3, 3, false)
+        );
+        assert_eq!(peers[0].counters.rx_data_frames, 12);
+        assert_eq!(peers[0].tunnels.len(), 1);
+    }
+
+    #[test]
+    fn forgets_the_peers_that_have_been_gone_for_longest() {
+        let registry = Registry::default();
+        let stays = registry.reserve(peer(0), &Limits::default()).unwrap();
+        stays.establish(counted(1));
+        let visit = |last| {
+            let slot = registry.reserve(peer(last), &Limits::default()).unwrap();
+            slot.establish(counted(1));
+        };
+        visit(0);
+        for last in 1..=REMEMBERED_PEERS {
+            visit(u8::try_from(last).unwrap());
+        }
+        // The address of the first visit is still connected, so its totals stay.
+        let peers = registry.peers();
+        assert_eq!(peers.len(), 1 + REMEMBERED_PEERS);
+        assert_eq!((peers[0].connections, peers[0].disconnections), (2, 1));
+        visit(100);
+        visit(1);
+        let again = registry.peers();
+        let first = again.iter().find(|one| one.ip == peer(1).ip()).unwrap();
+        assert_eq!(first.connections, 1, "its earlier visit is forgotten");
+    }
+
+    #[test]
+    fn an_ipv4_peer_of_an_ipv6_listener_is_listed_by_its_ipv4_address() {
+        let registry = Registry::default();
+        let mapped = std::net::Ipv4Addr::new(192, 0, 2, 7).to_ipv6_mapped();
+        let slot = registry
+            .reserve((mapped, 40_000).into(), &Limits::default())
+            .unwrap();
+        slot.establish(counted(1));
+        assert_eq!(registry.peers()[0].ip, peer(7).ip());
     }
 }
