@@ -25,6 +25,7 @@ mod counters;
 mod error;
 mod event;
 mod liveness;
+pub mod policy;
 mod requests;
 
 pub use config::{

@@ -30,7 +30,7 @@ pub use elements::{AccessPointReading, Measurement};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use frame::{DEFAULT_MAX_MESSAGE_LENGTH, Frame, FrameBuffer, Header};
 pub use message::{Message, MessageType, OwnedMessage};
-pub use numbers::{Band, MessageId, StationClass, SubscribeStatus, TlvType};
+pub use numbers::{Band, MessageId, StationClass, StationState, SubscribeStatus, TlvType};
 pub use profile::{Provenance, WireProfile};
 pub use reader::Reader;
 pub use schema::Element;
