@@ -13,6 +13,7 @@
 //! | [`signature`] | signature verification, weak algorithms by explicit policy |
 //! | [`authlist`] | the authlist, its refusals, its import and export |
 //! | [`Fingerprint`] | the digest of a whole certificate, as a person compares it |
+//! | [`pinning`] | certificates that are trusted because they were seen before |
 //! | [`revocation`] | revocation lists, and whether a certificate is on one |
 //! | [`trust_store`] | anchors per role, path validation, expected names |
 //! | [`identity`] | a certificate with its private key, made or loaded |
@@ -66,6 +67,7 @@ pub mod channel_binding;
 pub mod clock;
 pub mod identity;
 pub mod ladder;
+pub mod pinning;
 pub mod revocation;
 pub mod signature;
 pub mod tls;

@@ -1,4 +1,4 @@
-//! Servers that no trust store vouches for yet (RFC 7030 section 4.1.1).
+//! Servers that no trust store vouches for: one certificate, any server (RFC 7030 section 4.1.1), or a file of pins.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,6 +7,7 @@ use rustls_pki_types::CertificateDer;
 use crate::HashAlgorithm;
 use crate::certificate::Certificate;
 use crate::fingerprint::Fingerprint;
+use crate::pinning::{Pin, PinChange, PinStore, PinnedAt};
 use crate::trust_store::{TrustError, Usage};
 
 /// Most certificates of a chain that are kept: more than any real chain has, and each one the peer chooses.
@@ -50,6 +51,82 @@ pub(super) enum Bootstrap {
     Pinned(Fingerprint),
     /// Any server.
     AnyServer(Arc<PresentedChain>),
+    /// What a file has for this peer.
+    Store(PinRule),
+}
+
+/// A file of pins, and which of its lines is meant.
+#[derive(Debug, Clone)]
+pub(super) struct PinRule {
+    pub(super) store: Arc<PinStore>,
+    pub(super) name: Arc<str>,
+    /// Whether a peer without a line gets one.
+    pub(super) first_use: bool,
+}
+
+impl PinRule {
+    fn check(&self, certificate: &Certificate) -> Result<(), TrustError> {
+        let presented = Pin::of(certificate);
+        match self.store.pin_of(&self.name).map_err(TrustError::PinStore)? {
+            Some(pinned) => self.compare(certificate, &presented, &pinned),
+            // Written when the peer has proven to hold the key.
+            None if self.first_use => Ok(()),
+            None => Err(TrustError::NeverPinned {
+                name: self.name.to_string(),
+                subject: certificate.subject().to_owned(),
+                presented: presented.certificate,
+                file: self.store.path().display().to_string(),
+            }),
+        }
+    }
+
+    fn compare(
+        &self,
+        certificate: &Certificate,
+        presented: &Pin,
+        pinned: &PinnedAt,
+    ) -> Result<(), TrustError> {
+        if pinned.pin.certificate == presented.certificate {
+            return Ok(());
+        }
+        Err(TrustError::PinChanged(Box::new(PinChange {
+            name: self.name.to_string(),
+            subject: certificate.subject().to_owned(),
+            pinned: pinned.pin.certificate,
+            presented: presented.certificate,
+            same_key: pinned.pin.key == presented.key,
+            place: format!("line {} of {}", pinned.line, self.store.path().display()),
+        })))
+    }
+
+    /// Pins the certificate if nothing is pinned. Another handshake, also of another process, may have been faster: then
+    /// its pin counts.
+    fn pin(&self, certificate: &Certificate) -> Result<(), TrustError> {
+        if !self.first_use
+            || self
+                .store
+                .pin_of(&self.name)
+                .map_err(TrustError::PinStore)?
+                .is_some()
+        {
+            return self.check(certificate);
+        }
+        let presented = Pin::of(certificate);
+        let pinned = self
+            .store
+            .add(&self.name, presented)
+            .map_err(TrustError::PinStore)?;
+        self.compare(certificate, &presented, &pinned)?;
+        tracing::warn!(
+            peer = %self.name,
+            fingerprint = %presented.certificate,
+            key_hash = %presented.key,
+            file = %self.store.path().display(),
+            line = pinned.line,
+            "certificate pinned on first use: compare the fingerprint with the one on the peer itself"
+        );
+        Ok(())
+    }
 }
 
 impl Bootstrap {
@@ -70,9 +147,21 @@ impl Bootstrap {
                 chain.keep(certificate.der(), intermediates);
                 Ok(())
             }
-            Self::AnyServer(_) => Err(TrustError::CannotVerify {
-                detail: "a verifier that accepts any server is given to a server, for clients".to_owned(),
+            Self::Store(rule) if usage == Usage::Server => rule.check(certificate),
+            Self::AnyServer(_) | Self::Store(_) => Err(TrustError::CannotVerify {
+                detail: "a verifier that is for servers only is given to a server, for clients".to_owned(),
             }),
         }
+    }
+
+    /// The peer has signed the handshake with the key of this certificate.
+    pub(super) fn key_proven(&self, end_entity: &CertificateDer<'_>) -> Result<(), TrustError> {
+        let Self::Store(rule) = self else {
+            return Ok(());
+        };
+        let certificate = Certificate::from_der(end_entity).map_err(|error| TrustError::Malformed {
+            detail: error.to_string(),
+        })?;
+        rule.pin(&certificate)
     }
 }

@@ -52,13 +52,14 @@ impl Diagnose for Refusal {
     }
 }
 
-/// Keeps why our side refused the peer of one connection.
+/// Keeps why our side refused the peer of one connection, and the certificate it did accept.
 ///
 /// Some rustls errors, like "unknown issuer", have no room for the reason; this observer keeps it beside
 /// them. Give it to [`diagnose`](crate::tls::HandshakeContext) after a failed handshake.
 #[derive(Debug, Default)]
 pub struct RefusalRecorder {
     refusal: Mutex<Option<Refusal>>,
+    validated: Mutex<Option<Certificate>>,
 }
 
 impl RefusalRecorder {
@@ -71,6 +72,15 @@ impl RefusalRecorder {
             .clone()
     }
 
+    /// The peer's certificate, when it was valid. The peer has proven to hold its key once the handshake has succeeded.
+    #[must_use]
+    pub fn validated(&self) -> Option<Certificate> {
+        self.validated
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     fn keep(&self, refusal: Refusal) {
         // The last reason is the one whose alert goes out.
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
@@ -78,6 +88,10 @@ impl RefusalRecorder {
 }
 
 impl VerificationObserver for RefusalRecorder {
+    fn certificate_validated(&self, certificate: &Certificate) {
+        *self.validated.lock().unwrap_or_else(PoisonError::into_inner) = Some(certificate.clone());
+    }
+
     fn certificate_refused(&self, error: &TrustError) {
         self.keep(Refusal::Certificate(error.clone()));
     }

@@ -12,12 +12,13 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::bootstrap::{Bootstrap, PresentedChain};
+use super::bootstrap::{Bootstrap, PinRule, PresentedChain};
 use super::handshake_signature::HandshakeSignatures;
 use super::{TlsConfigError, VerificationObserver, crypto_provider};
 use crate::authlist::SharedAuthList;
 use crate::certificate::Certificate;
 use crate::fingerprint::Fingerprint;
+use crate::pinning::PinStore;
 use crate::revocation::RevocationCheck;
 use crate::signature::SignaturePolicy;
 use crate::trust_store::{
@@ -111,6 +112,49 @@ impl PeerVerifier {
             bootstrap: Some(Bootstrap::AnyServer(presented)),
             ..Self::trust_store(TrustStore::empty(NO_TRUST_STORE))
         }
+    }
+
+    /// The server's certificate must be the one that `store` has for `name`, and valid now. No trust store is asked and
+    /// no other name is checked.
+    #[must_use]
+    pub fn pinned_in(store: Arc<PinStore>, name: &str) -> Self {
+        Self::by_pins(store, name, false)
+    }
+
+    /// As [`pinned_in`](Self::pinned_in); but a server that `store` has nothing for is accepted, and its certificate is
+    /// pinned when it has proven to hold the key. The log then shows the fingerprint.
+    ///
+    /// Who is between the two at this first contact is trusted from then on. Compare the fingerprint with the one that the
+    /// server's own console shows.
+    #[must_use]
+    pub fn dangerous_pin_on_first_use(store: Arc<PinStore>, name: &str) -> Self {
+        tracing::warn!(
+            peer = name,
+            file = %store.path().display(),
+            "a certificate that is not pinned yet is accepted and pinned on first use"
+        );
+        Self::by_pins(store, name, true)
+    }
+
+    fn by_pins(store: Arc<PinStore>, name: &str, first_use: bool) -> Self {
+        Self {
+            bootstrap: Some(Bootstrap::Store(PinRule {
+                store,
+                name: name.into(),
+                first_use,
+            })),
+            ..Self::trust_store(TrustStore::empty(NO_TRUST_STORE))
+        }
+    }
+
+    /// The same rules for another server: the name that a file of pins is asked for. Verifiers without such a file stay as
+    /// they are.
+    #[must_use]
+    pub fn for_peer(mut self, name: &str) -> Self {
+        if let Some(Bootstrap::Store(rule)) = &mut self.bootstrap {
+            rule.name = name.into();
+        }
+        self
     }
 
     /// The peer's certificate must be valid and in `list`. The list can be replaced while connections run.
@@ -334,13 +378,27 @@ impl PeerVerifier {
             .and_then(|()| match bootstrap {
                 // Of a server that nobody vouches for, not even the time is sure.
                 Bootstrap::AnyServer(_) => Ok(()),
-                Bootstrap::Pinned(_) => check_window(certificate, now),
+                Bootstrap::Pinned(_) | Bootstrap::Store(_) => check_window(certificate, now),
             })
             .map_err(|error| self.refuse(error))?;
         if let Some(observer) = &self.observer {
             observer.certificate_validated(certificate);
         }
         Ok(())
+    }
+
+    /// To be called when a server has proven to hold the key of its certificate: what was only seen may now be pinned.
+    /// Handshakes of rustls call it by themselves; calling it again does no harm.
+    ///
+    /// # Errors
+    /// The pin cannot be written, or another certificate was pinned meanwhile.
+    pub fn key_proven(&self, end_entity: &CertificateDer<'_>) -> Result<(), CertificateError> {
+        match &self.bootstrap {
+            Some(bootstrap) => bootstrap
+                .key_proven(end_entity)
+                .map_err(|error| self.refuse(error)),
+            None => Ok(()),
+        }
     }
 
     /// A self-signed certificate before an authlist: its strength, its time, its extensions and its own signature.
@@ -434,7 +492,11 @@ impl ServerCertVerifier for Rules {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.signatures.verify_tls12(message, certificate, signed)
+        let verified = self.signatures.verify_tls12(message, certificate, signed)?;
+        self.verifier
+            .key_proven(certificate)
+            .map_err(Error::InvalidCertificate)?;
+        Ok(verified)
     }
 
     fn verify_tls13_signature(
@@ -443,7 +505,11 @@ impl ServerCertVerifier for Rules {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.signatures.verify_tls13(message, certificate, signed)
+        let verified = self.signatures.verify_tls13(message, certificate, signed)?;
+        self.verifier
+            .key_proven(certificate)
+            .map_err(Error::InvalidCertificate)?;
+        Ok(verified)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

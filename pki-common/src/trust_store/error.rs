@@ -9,6 +9,7 @@ use rustls_pki_types::UnixTime;
 use super::name::ExpectedName;
 use crate::clock::{distance, human_duration, rfc3339};
 use crate::ladder::{Alert, Diagnose, Failure, Rung, Side, TlsFault};
+use crate::pinning::{PinChange, PinStoreError};
 use crate::revocation::RevocationReason;
 use crate::{Fingerprint, KeyHash};
 
@@ -16,6 +17,10 @@ use crate::{Fingerprint, KeyHash};
 const RENEWED_OR_FORGED: &str = "If the authority has renewed its root under the same name, fetch its present \
     certificates from a source that you trust (for EST: `est cacerts` with the old root, which vouches for the new one) \
     and add the new root to the trust anchors beside the old one; if it has not, the certificate is somebody else's.";
+
+/// What to do with a peer that is not pinned.
+const COMPARE_THEN_PIN: &str = "Compare the fingerprint with the one that the peer's administrator reads out, then add a \
+    line for the peer to the file, or connect once with pinning on first use allowed.";
 
 /// What the owner of a certificate wants to do with it (RFC 5280 section 4.2.1.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -193,6 +198,26 @@ pub enum TrustError {
         /// The fingerprint of the certificate.
         presented: Fingerprint,
     },
+    /// The peer has another certificate than the one that is pinned for it.
+    #[error("{0}")]
+    PinChanged(Box<PinChange>),
+    /// Nothing is pinned for the peer, and nothing may be.
+    #[error(
+        "nothing is pinned for {name} in {file}; it presents the certificate {subject} with the fingerprint {presented}"
+    )]
+    NeverPinned {
+        /// The peer as the file of pins would call it.
+        name: String,
+        /// Subject of the certificate.
+        subject: String,
+        /// The fingerprint of the certificate.
+        presented: Fingerprint,
+        /// The file of pins.
+        file: String,
+    },
+    /// The file of pins cannot be used.
+    #[error("{0}")]
+    PinStore(PinStoreError),
     /// The certificate is not X.509 in DER.
     #[error("the certificate cannot be read: {detail}")]
     Malformed {
@@ -279,9 +304,13 @@ impl TrustError {
                     next_update: *next_update,
                 }
             }
-            Self::Legacy { .. } | Self::Path { .. } | Self::NotPinned { .. } | Self::CannotVerify { .. } => {
-                CertificateError::Other(OtherError(Arc::new(self.clone())))
-            }
+            Self::Legacy { .. }
+            | Self::Path { .. }
+            | Self::NotPinned { .. }
+            | Self::PinChanged(_)
+            | Self::NeverPinned { .. }
+            | Self::PinStore(_)
+            | Self::CannotVerify { .. } => CertificateError::Other(OtherError(Arc::new(self.clone()))),
         }
     }
 
@@ -337,6 +366,9 @@ impl TrustError {
             Self::NotPinned { .. } => "Compare the fingerprint with the one that the peer's administrator reads out; \
                                        if they differ, somebody else answers."
                 .to_owned(),
+            Self::PinChanged(change) => change.remedy(),
+            Self::NeverPinned { .. } => COMPARE_THEN_PIN.to_owned(),
+            Self::PinStore(error) => error.remedy().to_owned(),
             Self::Legacy { .. } => "Give the peer a new certificate (v3, SHA-256, RSA-2048 or EC P-256); if it \
                                     cannot have one, accept old certificates for this peer only, by \
                                     dangerous_accept_legacy_certificates."
@@ -356,8 +388,12 @@ impl TrustError {
 
 impl Diagnose for TrustError {
     fn diagnose(&self) -> Failure {
+        let rung = match self {
+            Self::PinStore(_) => Rung::Local,
+            _ => Rung::Tls(self.fault()),
+        };
         Failure {
-            rung: Rung::Tls(self.fault()),
+            rung,
             refused_by: Some(Side::Local),
             alert: Some(Alert(
                 rustls::AlertDescription::from(self.to_certificate_error()).into(),
