@@ -1,7 +1,7 @@
 //! Real peers and several parts together: the quickstart lab and what its tests need.
 //!
 //! - [`quickstart`]: the lab that a newcomer runs first.
-//! - [`floor`]: the simulated floor of stations and access points.
+//! - [`floor`]: the floor of the lab and its picture.
 //! - [`trace`]: the log of the running libraries, kept so that the lab can show it.
 //! - [`peers`]: programs that we did not write and test against.
 

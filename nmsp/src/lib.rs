@@ -10,6 +10,7 @@
 //! - [`wire`]: bytes to types and back. No I/O, no allocation to decode.
 //! - [`proto`]: the connection as a state machine. No I/O, no clock.
 //! - [`server`] and [`client`] (feature `tokio`, default): over TCP and TLS.
+//! - `simulation` (feature `simulation`): a floor of stations and access points for tests and demonstrations.
 //! - [`status`] (feature `tokio`): what `show nmsp status` prints.
 //!
 #![cfg_attr(feature = "tokio", doc = "A controller and a location server over loopback:")]
@@ -30,6 +31,8 @@ pub mod client;
 mod driver;
 #[cfg(feature = "tokio")]
 pub mod server;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 #[cfg(feature = "tokio")]
 pub mod status;
 

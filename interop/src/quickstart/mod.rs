@@ -2,7 +2,7 @@
 //! server that enrol there, an NMSP tunnel between them, and the vendor's failure replayed.
 //!
 //! Everything is real: TLS sockets on loopback, free ports, keys and a database in a folder. Nothing is mocked but the
-//! radio, which [`crate::floor`] simulates.
+//! radio, which [`nmsp::simulation`] simulates.
 //!
 //! | module | step |
 //! |---|---|

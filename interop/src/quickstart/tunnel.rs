@@ -11,9 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nmsp::client::{Client, ClientConfig};
 use nmsp::proto::Event;
 use nmsp::server::{Server, ServerConfig, ServerHandle};
+use nmsp::simulation::{Locator, Population, Position, Simulation};
 use nmsp::status::show_nmsp_status;
-use nmsp::wire::message::{AccessPointReading, Measurement, Timestamp};
-use nmsp::wire::{Band, Services, StationClass};
+use nmsp::wire::Services;
+use nmsp::wire::message::{Measurement, Timestamp};
 use pki_common::authlist::SharedAuthList;
 use pki_common::identity::Identity;
 use pki_common::tls::{ClientTls, PeerVerifier};
@@ -26,7 +27,7 @@ use super::enrolment::{Devices, controller_mac};
 use super::failure::{diagnosed, unexpected};
 use super::folder::{FolderError, LabFolder};
 use super::{quote, say};
-use crate::floor::{Floor, Position, Reading};
+use crate::floor;
 
 /// How long measurements flow.
 const DURATION: Duration = Duration::from_secs(2);
@@ -35,7 +36,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Often enough that the status table of a two-second lab shows echoes.
 const ECHO_INTERVAL: Duration = Duration::from_millis(400);
 /// Stations on the floor.
-const STATIONS: u8 = 20;
+const STATIONS: u32 = 20;
 /// The same floor in every run, so that two people see the same picture.
 const SEED: u64 = 16_113;
 
@@ -172,7 +173,7 @@ async fn receive(client: &mut Client, until: Instant) -> Result<Received, Failur
 }
 
 /// Lets the stations walk, and publishes and records what is heard of them.
-async fn publish(handle: ServerHandle, recording: PathBuf) -> Result<(Floor, usize), Failure> {
+async fn publish(handle: ServerHandle, recording: PathBuf) -> Result<(Simulation, usize), Failure> {
     let io = |cause| {
         diagnosed(FolderError::Io {
             path: recording.clone(),
@@ -180,18 +181,20 @@ async fn publish(handle: ServerHandle, recording: PathBuf) -> Result<(Floor, usi
         })
     };
     let mut record = BufWriter::new(File::create(&recording).map_err(io)?);
-    let mut floor = Floor::new(STATIONS, SEED);
+    let population = Population {
+        clients: STATIONS,
+        ..Population::default()
+    };
+    let mut floor = Simulation::new(floor::plan(), &population, SEED, now()).map_err(diagnosed)?;
+    let everybody = 0..floor.devices().len();
     let mut publisher = handle.publisher();
     let (mut published, until) = (0, Instant::now() + DURATION);
     let mut ticks = interval(INTERVAL);
     while ticks.tick().await < until {
-        floor.walk();
-        let measurements: Vec<_> = (0..floor.stations.len())
-            .filter_map(|station| measure(&mut floor, station))
-            .collect();
+        let measurements = floor.report(everybody.clone(), now());
         published += measurements.len();
-        publisher.publish(&measurements).map_err(diagnosed)?;
-        for measurement in &measurements {
+        publisher.publish(measurements).map_err(diagnosed)?;
+        for measurement in measurements {
             serde_json::to_writer(&mut record, measurement)
                 .map_err(std::io::Error::from)
                 .and_then(|()| record.write_all(b"\n"))
@@ -202,51 +205,28 @@ async fn publish(handle: ServerHandle, recording: PathBuf) -> Result<(Floor, usi
     Ok((floor, published))
 }
 
-fn measure(floor: &mut Floor, station: usize) -> Option<Measurement> {
-    let readings = floor.hear(station);
-    let access_points = readings
-        .iter()
-        .filter_map(|reading| {
-            let radio = floor.access_points.get(reading.access_point)?;
-            Some(AccessPointReading {
-                access_point: radio.mac,
-                rssi_dbm: reading.rssi,
-                band: Band::GHZ_5,
-                channel: radio.channel,
-                snr_db: None,
-                antenna: None,
-            })
-        })
-        .collect();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis();
-    Some(Measurement {
-        station: floor.stations.get(station)?.mac,
-        class: StationClass::CLIENT,
-        timestamp: Timestamp(u64::try_from(now).unwrap_or(u64::MAX)),
-        access_points,
-        state: None,
-    })
+fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Prints the floor as the location server sees it: it knows where the access points hang, and what they heard.
-fn draw(floor: &Floor, received: &Received, out: &mut dyn Write) {
+fn draw(floor: &Simulation, received: &Received, out: &mut dyn Write) {
+    let locator = Locator::new(floor.plan().clone());
     let located: Vec<Position> = received
         .latest
         .values()
-        .filter_map(|station| floor.locate(&readings_of(floor, station)))
+        .filter_map(|station| locator.locate(station.access_points.iter().copied()))
         .collect();
     say(
         out,
         "the floor, located from the last RSSI of each station ([n] access point, letter station):",
     );
-    quote(out, &floor.draw(&located));
+    quote(out, &floor::draw(floor.plan(), &located));
     let distances: Vec<f64> = located
         .iter()
-        .zip(&floor.stations)
-        .map(|(place, station)| place.distance(station.position))
+        .zip(floor.devices())
+        .map(|(place, station)| place.distance(station.position()))
         .collect();
     let count = u32::try_from(distances.len()).unwrap_or(u32::MAX).max(1);
     let mean = distances.iter().sum::<f64>() / f64::from(count);
@@ -256,22 +236,8 @@ fn draw(floor: &Floor, received: &Received, out: &mut dyn Write) {
     );
 }
 
-fn readings_of(floor: &Floor, station: &Measurement) -> Vec<Reading> {
-    let index_of = |mac| floor.access_points.iter().position(|radio| radio.mac == mac);
-    station
-        .access_points
-        .iter()
-        .filter_map(|heard| {
-            Some(Reading {
-                access_point: index_of(heard.access_point)?,
-                rssi: heard.rssi_dbm,
-            })
-        })
-        .collect()
-}
-
 fn check(received: &Received, published: usize) -> Result<(), Failure> {
-    if received.latest.len() != usize::from(STATIONS) {
+    if received.latest.len() != usize::try_from(STATIONS).unwrap_or(usize::MAX) {
         let seen = received.latest.len();
         return Err(unexpected(format!(
             "The location server saw {seen} of {STATIONS} stations."
