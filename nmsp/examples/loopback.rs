@@ -41,12 +41,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         timestamp,
         ..Measurement::default()
     })?;
-    if let Some(Event::Measurement(frame)) = client.next().await? {
+    if let Some(Event::Notification(frame)) = client.next().await? {
         assert!(
-            frame
-                .notification()
+            frame.measurement().is_some_and(|measurement| measurement
                 .stations()
-                .any(|measured| measured.station == station)
+                .any(|measured| measured.station == station))
         );
     }
 

@@ -124,7 +124,7 @@ fn encoding_a_decoded_message_again_allocates_nothing() {
 fn subscribed(now: Instant) -> (Connection, Connection, BytesMut) {
     let mut controller = Connection::new(ConnectionConfig::default(), Role::Controller, now);
     let mut location_server = Connection::new(ConnectionConfig::default(), Role::LocationServer, now);
-    location_server.subscribe(now, Services::RSSI_MS).unwrap();
+    location_server.subscribe(now, &Services::RSSI_MS.into()).unwrap();
     let mut bytes = BytesMut::new();
     location_server.poll_transmit(&mut bytes);
     controller.handle_input(now, &bytes);
@@ -152,10 +152,10 @@ fn a_connection_sends_and_receives_measurements_without_allocating() {
         controller.poll_transmit(&mut bytes);
         location_server.handle_input(now, &bytes);
         while let Some(event) = location_server.poll_event() {
-            let Event::Measurement(frame) = event else {
+            let Event::Notification(frame) = event else {
                 panic!("{event:?}")
             };
-            let stations = frame.notification().stations();
+            let stations = frame.measurement().unwrap().stations();
             readings += stations
                 .map(|station| station.access_points().count())
                 .sum::<usize>();

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use nmsp::client::ClientConfig;
 use nmsp::server::{ServerCounters, ServerHandle};
-use nmsp::wire::{MessageType, Services};
+use nmsp::wire::numbers::DisconnectReason;
+use nmsp::wire::{Frame, MessageType, OwnedMessage, Services, WireProfile};
 use pki_common::identity::{Identity, SelfSigned};
 use pki_common::tls::{ClientTls, PeerVerifier, TlsVersions};
 use pki_common::{Alert, Diagnose as _, MacAddr, Rung, Side, TlsFault};
@@ -82,6 +83,8 @@ struct Case {
     then: Then,
     /// All bytes that the controller sends, over TLS after its Capability Notification.
     answer: Vec<u8>,
+    /// The reason in the controller's goodbye; none if the peer left by itself.
+    goodbye: Option<DisconnectReason>,
     /// The counter, and its value afterwards.
     counted: (fn(&ServerHandle) -> u64, u64),
 }
@@ -125,6 +128,7 @@ fn broken_messages() -> Vec<Case> {
         sends,
         then: Then::SaysGoodbye,
         answer: Vec::new(),
+        goodbye: Some(DisconnectReason::PROTOCOL_ERROR),
         counted: (protocol_errors, 1),
     };
     table.map(case).into()
@@ -139,6 +143,7 @@ fn survivable_messages() -> Vec<Case> {
             sends: [message(40_000, 16, b"data"), message(1, 12, b"")].concat(),
             then: Then::SaysGoodbye,
             answer: message(2, 12, b""),
+            goodbye: None,
             counted: (|handle| handle.status()[0].counters.unsupported_msg_count, 1),
         },
         Case {
@@ -147,6 +152,7 @@ fn survivable_messages() -> Vec<Case> {
             sends: [subscribe(1), subscribe(2)].concat(),
             then: Then::SaysGoodbye,
             answer: [accepted(1), accepted(2)].concat(),
+            goodbye: None,
             counted: (
                 |handle| {
                     let status = &handle.status()[0];
@@ -166,6 +172,7 @@ fn silences() -> Vec<Case> {
         sends: sends.to_vec(),
         then: Then::FallsSilent,
         answer: Vec::new(),
+        goodbye: None,
         counted: (|handle| handle.counters().handshake_timeouts, 1),
     };
     vec![
@@ -177,6 +184,7 @@ fn silences() -> Vec<Case> {
             sends: message(1, 100, b"half"),
             then: Then::FallsSilent,
             answer: Vec::new(),
+            goodbye: Some(DisconnectReason::IDLE),
             counted: (|handle| handle.counters().peer_timeouts, 1),
         },
     ]
@@ -205,6 +213,7 @@ fn clients_without_tls() -> Vec<Case> {
         sends,
         then: Then::SaysGoodbye,
         answer,
+        goodbye: None,
         counted: (|handle| handle.counters().ssl_stats.accept_fail, 1),
     };
     table.map(case).into()
@@ -220,6 +229,21 @@ async fn misbehave<S: AsyncRead + AsyncWrite + Unpin>(lab: &Lab, case: &Case, mu
     read_to_the_end(&mut stream).await
 }
 
+/// What stands before a goodbye, and the reason in it.
+fn split_goodbye(mut answer: Vec<u8>) -> (Vec<u8>, Option<DisconnectReason>) {
+    let (mut at, profile) = (0, WireProfile::built_in());
+    while let Some((frame, length)) = Frame::cut(profile, 65_536, &answer[at..]).unwrap() {
+        if let OwnedMessage::DisconnectNotification(goodbye) = OwnedMessage::decode(&frame, profile).unwrap()
+        {
+            assert_eq!(at + length, answer.len(), "a goodbye is the last message");
+            answer.truncate(at);
+            return (answer, Some(goodbye.reason));
+        }
+        at += length;
+    }
+    (answer, None)
+}
+
 #[tokio::test]
 async fn bad_input_gets_the_documented_answer_is_counted_and_harms_nobody_else() {
     let cases = [
@@ -231,14 +255,17 @@ async fn bad_input_gets_the_documented_answer_is_counted_and_harms_nobody_else()
     for case in cases.into_iter().flatten() {
         let what = case.what;
         let lab = lab().await;
-        let answer = match case.over {
-            Over::Tcp => misbehave(&lab, &case, TcpStream::connect(lab.address).await.unwrap()).await,
+        let (answer, goodbye) = match case.over {
+            Over::Tcp => (
+                misbehave(&lab, &case, TcpStream::connect(lab.address).await.unwrap()).await,
+                None,
+            ),
             Over::Tls => {
                 let mut received = misbehave(&lab, &case, raw_session(&lab).await).await;
-                received.split_off(CAPABILITY_LENGTH)
+                split_goodbye(received.split_off(CAPABILITY_LENGTH))
             }
         };
-        assert_eq!(answer, case.answer, "{what}");
+        assert_eq!((answer, goodbye), (case.answer.clone(), case.goodbye), "{what}");
         let (counter, expected) = case.counted;
         until(what, || counter(&lab.handle) == expected).await;
         the_next_one_is_unharmed(&lab).await;

@@ -27,11 +27,12 @@ use support::{
 async fn next_measurements(client: &mut Client) -> (u32, Vec<Measurement>) {
     let next = async {
         loop {
-            if let Some(Event::Measurement(frame)) = client.next().await.unwrap() {
+            if let Some(Event::Notification(frame)) = client.next().await.unwrap() {
                 break (
                     frame.sequence(),
                     frame
-                        .notification()
+                        .measurement()
+                        .expect("a measurement")
                         .stations()
                         .map(|station| station.to_owned())
                         .collect(),

@@ -152,10 +152,11 @@ async fn receive(client: &mut Client, until: Instant) -> Result<Received, Failur
     // A quarter of a second more than the controller sends, for what is still on its way.
     while let Ok(event) = timeout_at(until + Duration::from_millis(250), client.next()).await {
         match event.map_err(diagnosed)? {
-            Some(Event::Measurement(frame)) => {
+            Some(Event::Notification(frame)) => {
                 received.gaps += next_sequence.map_or(0, |expected| frame.sequence().wrapping_sub(expected));
                 next_sequence = Some(frame.sequence().wrapping_add(1));
-                for station in frame.notification().stations() {
+                let stations = frame.measurement().map(|measurement| measurement.stations());
+                for station in stations.into_iter().flatten() {
                     received.measurements += 1;
                     let station = station.to_owned();
                     received.latest.insert(station.station, station);

@@ -98,10 +98,13 @@ async fn receive(client: &mut Client, arguments: &Arguments) -> Result<(), CliEr
                 "see the controller's log, then connect again",
             ));
         };
-        let Event::Measurement(frame) = event else {
+        let Event::Notification(frame) = event else {
             continue;
         };
-        for station in frame.notification().stations() {
+        let Some(notification) = frame.measurement() else {
+            continue;
+        };
+        for station in notification.stations() {
             if left == 0 {
                 break;
             }

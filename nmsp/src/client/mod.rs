@@ -134,7 +134,8 @@ impl Client {
         }
         match self.outcome().await {
             Some(Err(error)) => Err(error),
-            Some(Ok(CloseReason::ClosedByPeer | CloseReason::ClosedLocally)) | None => Ok(None),
+            None => Ok(None),
+            Some(Ok(reason)) if reason.is_ordinary() => Ok(None),
             Some(Ok(reason)) => Err(reason.into()),
         }
     }

@@ -71,7 +71,7 @@ async fn exchange<S: AsyncRead + AsyncWrite>(
                 _ => return Ok(CloseReason::ClosedLocally),
             },
             command = commands.recv() => match command {
-                Some(Command::Subscribe { services, reply }) => match driver.connection.subscribe(now(), services) {
+                Some(Command::Subscribe { services, reply }) => match driver.connection.subscribe(now(), &services.into()) {
                     Ok(transaction) => {
                         waiting.insert(transaction, reply);
                     }
@@ -92,7 +92,9 @@ fn sort<S>(
     driver: &Driver<S>,
 ) -> Option<CloseReason> {
     match event {
-        Event::Subscribed { transaction, outcome } => {
+        Event::Subscribed {
+            transaction, outcome, ..
+        } => {
             if let Some(reply) = waiting.remove(&transaction) {
                 drop(reply.send(Ok(outcome)));
             }

@@ -3,10 +3,13 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use crate::wire::{DEFAULT_MAX_MESSAGE_LENGTH, Services, WireProfile};
+use crate::wire::{DEFAULT_MAX_MESSAGE_LENGTH, Services, Text, WireProfile};
 
 /// The version this crate puts into its Capability Notification (ours).
 pub const PROTOCOL_VERSION: u16 = 1;
+
+/// The lowest version that this crate speaks (ours).
+pub const LOWEST_PROTOCOL_VERSION: u16 = 1;
 
 /// How often a location server asks for a sign of life, unless told otherwise. Three unanswered requests then end the
 /// connection within a minute.
@@ -25,6 +28,18 @@ pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the peer may take for its Capability Notification, unless told otherwise.
 pub const DEFAULT_CAPABILITY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many requests of this side may wait for their response, unless told otherwise. The bound keeps a peer that never
+/// answers from making the table grow.
+pub const DEFAULT_MAX_PENDING_REQUESTS: usize = 64;
+
+/// How many requests of the peer may wait for the application, unless told otherwise. As many as a peer of the same make
+/// may have open; what comes beyond is answered with the status "busy".
+pub const DEFAULT_MAX_PEER_REQUESTS: usize = 64;
+
+/// How many access point groups and service parameters a subscription may name together, unless told otherwise. A
+/// controller has a few hundred groups at most; every notification is held against them.
+pub const DEFAULT_MAX_SUBSCRIPTION_ENTRIES: usize = 512;
 
 /// How a [`Connection`](super::Connection) behaves.
 #[derive(Clone, Debug)]
@@ -45,6 +60,19 @@ pub struct ConnectionConfig {
     pub request_timeout: Duration,
     /// How long the peer's Capability Notification may take. Default: [`DEFAULT_CAPABILITY_TIMEOUT`].
     pub capability_timeout: Duration,
+    /// How many requests of this side may wait for their response. Default: [`DEFAULT_MAX_PENDING_REQUESTS`].
+    pub max_pending_requests: usize,
+    /// How many requests of the peer may wait for the application. Default: [`DEFAULT_MAX_PEER_REQUESTS`].
+    pub max_peer_requests: usize,
+    /// Controller: how many groups and parameters a subscription may name. Default:
+    /// [`DEFAULT_MAX_SUBSCRIPTION_ENTRIES`].
+    pub max_subscription_entries: usize,
+    /// The highest version to announce; the lower one of both sides is spoken. Default: [`PROTOCOL_VERSION`].
+    pub protocol_version: u16,
+    /// What this side calls itself in its Capability Notification. Default: nothing.
+    pub system_name: Option<Text>,
+    /// The software version in its Capability Notification. Default: nothing.
+    pub software_version: Option<Text>,
 }
 
 impl Default for ConnectionConfig {
@@ -58,6 +86,12 @@ impl Default for ConnectionConfig {
             idle_timeout: DEFAULT_IDLE_TIMEOUT,
             request_timeout: DEFAULT_REQUEST_TIMEOUT,
             capability_timeout: DEFAULT_CAPABILITY_TIMEOUT,
+            max_pending_requests: DEFAULT_MAX_PENDING_REQUESTS,
+            max_peer_requests: DEFAULT_MAX_PEER_REQUESTS,
+            max_subscription_entries: DEFAULT_MAX_SUBSCRIPTION_ENTRIES,
+            protocol_version: PROTOCOL_VERSION,
+            system_name: None,
+            software_version: None,
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use core::time::Duration;
 
-use pki_common::{Diagnose, Failure, Rung, Side};
+use pki_common::{Diagnose, Failure, Rung, Side, TlsFault};
 
-use crate::wire::{DecodeError, EncodeError, MessageType};
+use crate::wire::numbers::DisconnectReason;
+use crate::wire::{DecodeError, EncodeError, MessageType, Text};
 
 /// What the peer did that the protocol does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +26,14 @@ pub enum ProtocolError {
         message: MessageType,
         /// The role of the peer.
         from: super::Role,
+    },
+    /// A protocol version that this side does not speak any more.
+    #[error("the peer speaks protocol version {offered}, the lowest one spoken here is {lowest}")]
+    Version {
+        /// The highest version of the peer.
+        offered: u16,
+        /// The lowest version of this side.
+        lowest: u16,
     },
     /// The stream ended inside a message.
     #[error("the stream ended inside a message, {pending} bytes of it had arrived")]
@@ -48,6 +57,9 @@ impl Diagnose for ProtocolError {
                 "check which of the two peers is the controller, and that both use the same wire profile",
             )
             .refused_by(Side::Local),
+            Self::Version { .. } => {
+                Failure::new(Rung::Body, cause, "update the peer").refused_by(Side::Local)
+            }
             Self::StreamCut { .. } => Failure::new(
                 Rung::Body,
                 cause,
@@ -74,15 +86,43 @@ pub enum CloseReason {
     /// Location server: echo requests went unanswered.
     #[error("{0} echo requests in a row went unanswered")]
     EchoUnanswered(u32),
-    /// The peer closed the stream between two messages.
+    /// The peer closed the stream between two messages, without a goodbye.
     #[error("closed by the peer")]
     ClosedByPeer,
+    /// The peer said goodbye.
+    #[error("the peer said goodbye: {reason}{colon}{text}", colon = if .text.as_bytes().is_empty() { "" } else { ": " })]
+    Disconnected {
+        /// Why.
+        reason: DisconnectReason,
+        /// The peer's words for people; may be empty.
+        text: Text,
+        /// How long the peer asks to wait before the next attempt.
+        retry_after: Option<Duration>,
+    },
     /// This side closed the connection.
     #[error("closed by this side")]
     ClosedLocally,
     /// A message of this side does not fit the wire profile.
     #[error("cannot encode: {0}")]
     Encode(#[from] EncodeError),
+}
+
+impl CloseReason {
+    /// Whether this is an ordinary end: somebody wanted it, and nothing is wrong.
+    #[must_use]
+    pub const fn is_ordinary(&self) -> bool {
+        matches!(
+            self,
+            Self::ClosedByPeer
+                | Self::ClosedLocally
+                | Self::Disconnected {
+                    reason: DisconnectReason::UNSPECIFIED
+                        | DisconnectReason::SHUTTING_DOWN
+                        | DisconnectReason::RESTARTING,
+                    ..
+                }
+        )
+    }
 }
 
 impl Diagnose for CloseReason {
@@ -109,6 +149,7 @@ impl Diagnose for CloseReason {
                 Some(Side::Peer),
                 "see the peer's log for its reason, then connect again",
             ),
+            Self::Disconnected { reason, .. } => return diagnose_goodbye(*reason, self),
             Self::ClosedLocally => (
                 Rung::Local,
                 Some(Side::Local),
@@ -126,6 +167,27 @@ impl Diagnose for CloseReason {
     }
 }
 
+/// The peer has named its reason; each has another remedy.
+fn diagnose_goodbye(reason: DisconnectReason, goodbye: &CloseReason) -> Failure {
+    let (rung, remedy) = match reason {
+        DisconnectReason::NOT_AUTHORIZED => (
+            Rung::Tls(TlsFault::AuthList),
+            "add this side's MAC address and key hash to the peer's authlist again, if it is to be admitted",
+        ),
+        DisconnectReason::PROTOCOL_ERROR => (
+            Rung::Body,
+            "check that both sides use the same wire profile, and see the peer's log for the message it refused",
+        ),
+        DisconnectReason::IDLE => (
+            Rung::Tcp,
+            "check the path to the peer and that the echo interval is shorter than the peer's idle time-out",
+        ),
+        DisconnectReason::OVERLOADED => (Rung::Body, "connect again later, or send less"),
+        _ => (Rung::Body, "connect again"),
+    };
+    Failure::new(rung, goodbye.to_string(), remedy).refused_by(Side::Peer)
+}
+
 /// Why a request was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -137,8 +199,22 @@ pub enum RequestError {
     #[error("a {0} never sends this message")]
     WrongRole(super::Role),
     /// Too many requests wait for their response.
-    #[error("{limit} requests are waiting for their response already", limit = super::MAX_PENDING_REQUESTS)]
-    TooManyPending,
+    #[error("{limit} requests are waiting for their response already")]
+    TooManyPending {
+        /// How many may wait.
+        limit: usize,
+    },
+    /// The message does not do what it was to be sent for.
+    #[error("{message} is not a {kind}")]
+    WrongKind {
+        /// The message.
+        message: &'static str,
+        /// What it should have been.
+        kind: &'static str,
+    },
+    /// The peer has not asked with this transaction, or was answered already.
+    #[error("no request with transaction {0} is waiting for an answer")]
+    NotAsked(u32),
     /// The message does not fit the wire profile.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -149,7 +225,9 @@ impl Diagnose for RequestError {
         let remedy = match self {
             Self::Closed => "connect again",
             Self::WrongRole(_) => "send it from the other side of the connection",
-            Self::TooManyPending => "wait for the answers that are still open",
+            Self::TooManyPending { .. } => "wait for the answers that are still open",
+            Self::WrongKind { .. } => "send a message of the kind that the call is for",
+            Self::NotAsked(_) => "answer each request once, within the request time-out",
             Self::Encode(error) => return error.diagnose(),
         };
         Failure::new(Rung::Local, self.to_string(), remedy)

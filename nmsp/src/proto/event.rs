@@ -1,12 +1,10 @@
 //! What a connection reports to its owner.
 
 use core::time::Duration;
-use std::sync::Arc;
 
-use super::CloseReason;
-use crate::wire::frame::OwnedFrame;
-use crate::wire::message::{Capability, MeasurementNotification, SubscribeOutcome};
-use crate::wire::{MessageId, MessageType, Services, WireProfile};
+use super::{CloseReason, MessageFrame, Subscription};
+use crate::wire::Services;
+use crate::wire::message::{Capability, ServiceSubscribeResponse, SubscribeOutcome};
 
 /// Something that happened on a connection.
 #[derive(Clone, Debug)]
@@ -16,75 +14,56 @@ pub enum Event {
     Established(Capability),
     /// A later Capability Notification.
     CapabilityChanged(Capability),
-    /// Controller: the location server subscribed; this replaces what was subscribed before.
+    /// What is subscribed has changed; this replaces what was subscribed before. Controller: the location server
+    /// subscribed or unsubscribed. Location server: a response that came after its time-out says so, or the controller
+    /// does not offer everything any more.
     SubscriptionChanged {
-        /// What to send from now on.
-        services: Services,
+        /// What to send, or to expect, from now on.
+        subscription: Subscription,
         /// What was asked for and is not offered.
         rejected: Services,
     },
-    /// Location server: the controller answered a subscription.
+    /// Location server: the controller answered [`subscribe`](super::Connection::subscribe) or
+    /// [`unsubscribe`](super::Connection::unsubscribe).
     Subscribed {
-        /// The transaction that [`subscribe`](super::Connection::subscribe) returned.
+        /// The transaction that the call returned.
         transaction: u32,
-        /// The answer.
+        /// The answer in short.
         outcome: SubscribeOutcome,
+        /// The whole answer.
+        response: ServiceSubscribeResponse,
     },
-    /// A request got no response in time. A response that comes later is counted and ignored.
+    /// The peer asks. The owner must answer with [`respond`](super::Connection::respond) or
+    /// [`refuse`](super::Connection::refuse) before the request time-out; the connection refuses it then.
+    Request {
+        /// The transaction to answer.
+        transaction: u32,
+        /// The request.
+        frame: MessageFrame,
+    },
+    /// The peer answered a [`request`](super::Connection::request).
+    Response {
+        /// The transaction that the call returned.
+        transaction: u32,
+        /// The response, or one part of it.
+        frame: MessageFrame,
+        /// Whether the answer is complete with this message; otherwise further parts follow.
+        last: bool,
+    },
+    /// A request got no response, or not all parts of one, in time. A response that comes later is counted and ignored.
     RequestTimedOut {
         /// The transaction of the request.
         transaction: u32,
     },
+    /// Something the peer tells without being asked now: measurements and everything else that was subscribed.
+    Notification(MessageFrame),
     /// Location server: the controller answered an echo request.
     EchoAnswered {
         /// Time between request and response.
         round_trip: Duration,
     },
-    /// Location server: measurements of one or more stations.
-    Measurement(MeasurementFrame),
-    /// A message without a name, or one that the connection itself has no use for.
-    Unsupported(UnsupportedMessage),
-    /// The last event of a connection.
+    /// A message without a name.
+    Unsupported(MessageFrame),
+    /// The last event of a connection. Requests that are still open get no answer any more.
     Closed(CloseReason),
-}
-
-/// A received Measurement Notification. It shares the receive buffer: nothing is copied until
-/// [`to_owned`](crate::wire::message::StationMeasurementRef::to_owned) is called on a station.
-#[derive(Clone, Debug)]
-pub struct MeasurementFrame {
-    pub(super) frame: OwnedFrame,
-    pub(super) profile: Arc<WireProfile>,
-}
-
-impl MeasurementFrame {
-    /// The sequence number that the controller gave the notification. Each subscriber has its own sequence, starting at
-    /// 1; a gap means that the controller dropped notifications because this side was slow.
-    #[must_use]
-    pub const fn sequence(&self) -> u32 {
-        self.frame.header.transaction
-    }
-
-    /// The notification. It was checked on receipt, so this cannot fail.
-    #[must_use]
-    pub fn notification(&self) -> MeasurementNotification<'_> {
-        MeasurementNotification::checked(&self.frame.body, self.frame.body_offset, &self.profile)
-    }
-}
-
-/// A received message without a name, or one that the connection itself has no use for.
-/// [`Message::decode`](crate::wire::Message::decode) gives it its type.
-#[derive(Clone, Debug)]
-pub struct UnsupportedMessage {
-    /// Its name, if the profile knows the identifier.
-    pub message: Option<MessageType>,
-    /// Header and body as received.
-    pub frame: OwnedFrame,
-}
-
-impl UnsupportedMessage {
-    /// The message identifier.
-    #[must_use]
-    pub const fn id(&self) -> MessageId {
-        self.frame.header.id
-    }
 }

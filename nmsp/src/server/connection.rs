@@ -13,6 +13,7 @@ use super::subscriber::{Queued, Subscriber};
 use super::trace::ConnectionTrace;
 use crate::driver::{Driver, now};
 use crate::proto::{CloseReason, Connection, Event, Role};
+use crate::wire::numbers::StatusCode;
 
 /// How many bytes are read at a time: location servers send little.
 const INPUT_SIZE: usize = 4096;
@@ -101,13 +102,26 @@ async fn exchange(
 fn handle_events(connection: &mut Connection, subscriber: &Subscriber) -> Option<CloseReason> {
     while let Some(event) = connection.poll_event() {
         match event {
-            Event::SubscriptionChanged { services, rejected } => {
+            Event::SubscriptionChanged {
+                subscription,
+                rejected,
+            } => {
+                let services = subscription.services;
                 tracing::info!(%services, %rejected, "subscription changed");
                 subscriber.set_services(services);
             }
             Event::Unsupported(message) => {
-                let name = message.message.map_or("unknown", crate::wire::MessageType::name);
+                let name = message
+                    .message_type()
+                    .map_or("unknown", crate::wire::MessageType::name);
                 tracing::warn!(id = %message.id(), name, "unsupported message, ignored");
+            }
+            Event::Request { transaction, frame } => {
+                tracing::debug!(?frame, "request");
+                let text = "this controller has no answer";
+                if let Err(error) = connection.refuse(transaction, StatusCode::NOT_SUPPORTED, text) {
+                    tracing::warn!(%error, "a request could not be refused");
+                }
             }
             Event::Closed(reason) => return Some(reason),
             _ => tracing::debug!(?event, "event"),

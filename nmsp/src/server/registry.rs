@@ -287,7 +287,7 @@ mod tests {
     fn counted(frames: u64) -> Established {
         let counters = Arc::new(ConnectionCounters::default());
         for _ in 0..frames {
-            counters.received(Some(MessageType::EchoRequest));
+            counters.received(Some(MessageType::EchoRequest), 12);
         }
         Established {
             mac: None,

@@ -151,11 +151,10 @@ impl ConnectionTrace {
     }
 
     pub(super) fn closed(&self, reason: &CloseReason) {
-        match reason {
-            CloseReason::ClosedByPeer | CloseReason::ClosedLocally => {
-                tracing::info!("NMSP connection closed: conn {}: {reason}", self.connection);
-            }
-            _ => tracing::warn!("NMSP connection closed: conn {}: {reason}", self.connection),
+        if reason.is_ordinary() {
+            tracing::info!("NMSP connection closed: conn {}: {reason}", self.connection);
+        } else {
+            tracing::warn!("NMSP connection closed: conn {}: {reason}", self.connection);
         }
     }
 

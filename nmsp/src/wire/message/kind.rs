@@ -127,6 +127,16 @@ macro_rules! messages {
                 })
             }
 
+            /// Looks again at a message that [`decode`](Self::decode) has accepted before.
+            pub(crate) fn checked(frame: &Frame<'a>, profile: &'a WireProfile) -> Self {
+                match profile.message_type(frame.header.id) {
+                    $(Some(MessageType::$variant) => {
+                        Self::$variant(View::checked(frame.body, frame.body_offset, profile))
+                    })+
+                    None => Self::Unknown(UnknownMessage { id: frame.header.id, body: frame.body }),
+                }
+            }
+
             /// Which message it is; `None` if the profile does not know the identifier.
             #[must_use]
             pub const fn message_type(&self) -> Option<MessageType> {

@@ -127,6 +127,16 @@ impl SubscribeOutcome {
     }
 }
 
+impl From<Services> for ServiceSubscribeRequest {
+    /// These services from every access point, as often as the controller likes.
+    fn from(services: Services) -> Self {
+        Self {
+            services,
+            ..Self::default()
+        }
+    }
+}
+
 impl From<SubscribeOutcome> for ServiceSubscribeResponse {
     fn from(outcome: SubscribeOutcome) -> Self {
         Self {
