@@ -11,7 +11,8 @@
 //! - [`proto`]: the connection as a state machine. No I/O, no clock.
 //! - [`server`] and [`client`] (feature `tokio`, default): over TCP and TLS.
 //! - `simulation` (feature `simulation`): a floor of stations and access points for tests and demonstrations.
-//! - [`status`] (feature `tokio`): what `show nmsp status` prints.
+//! - [`show`] (feature `tokio`): the state of a controller, and the texts that `nmsp show` prints.
+//! - `admin` (feature `admin`): that state over HTTP: RESTCONF, metrics, health.
 //!
 #![cfg_attr(feature = "tokio", doc = "A controller and a location server over loopback:")]
 #![cfg_attr(feature = "tokio", doc = "")]
@@ -23,6 +24,8 @@ pub mod error;
 pub mod proto;
 pub mod wire;
 
+#[cfg(feature = "admin")]
+pub mod admin;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "tokio")]
@@ -34,6 +37,6 @@ pub mod server;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 #[cfg(feature = "tokio")]
-pub mod status;
+pub mod show;
 
 pub use error::Error;

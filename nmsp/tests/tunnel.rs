@@ -111,7 +111,7 @@ async fn measurements_travel_over_ipv6() {
     lab.handle.publish(&measurement(1, StationClass::CLIENT)).unwrap();
     let expected = (1, vec![measurement(1, StationClass::CLIENT)]);
     assert_eq!(next_measurements(&mut client).await, expected);
-    let table = nmsp::status::show_nmsp_status(&lab.handle.status());
+    let table = nmsp::show::show_nmsp_status(&lab.handle.status());
     assert!(table.contains("::1"), "{table}");
     lab.stop().await;
 }
@@ -261,7 +261,7 @@ async fn echo_requests_keep_an_idle_connection_alive_and_are_counted_on_both_sid
     .await;
     let status = lab.handle.status();
     assert!(status[0].active && status[0].counters.rx(MessageType::EchoRequest) >= 20);
-    let table = nmsp::status::show_nmsp_status(&status);
+    let table = nmsp::show::show_nmsp_status(&status);
     assert!(table.contains("127.0.0.1"), "{table}");
     lab.stop().await;
 }

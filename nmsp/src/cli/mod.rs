@@ -9,6 +9,7 @@ mod failure;
 mod identity;
 mod profile;
 mod serve;
+mod show;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Connects to a controller as a location server and prints its measurements.
     Connect(Box<connect::Arguments>),
+    /// Shows what a running controller does: status, counters, subscriptions, authlist.
+    Show(show::Arguments),
     /// Prints what a controller's authlist needs to know about a certificate, as `show server-auth-info` does.
     AuthInfo {
         /// The certificate, PEM or DER.
@@ -88,6 +91,7 @@ fn execute(command: Command) -> Result<(), CliError> {
     match command {
         Command::Serve(arguments) => block_on(serve::run(arguments)),
         Command::Connect(arguments) => block_on(connect::run(*arguments)),
+        Command::Show(arguments) => block_on(show::run(arguments)),
         Command::AuthInfo { certificate } => identity::auth_info(&certificate),
         Command::Authlist(command) => authlist::run(command),
         Command::Identity(command) => identity::run(command),

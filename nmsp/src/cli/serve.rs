@@ -59,7 +59,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     handle.shutdown();
     // A task that panicked has said so on standard error.
     drop(running.await);
-    print(&crate::status::show_nmsp_status(&handle.status()))?;
+    print(&crate::show::show_nmsp_status(&handle.status()))?;
     outcome
 }
 

@@ -2,8 +2,11 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 /// `ssl-stats`: TLS connections and certificate checks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct SslStats {
     /// `verify-count`: certificates presented by location servers.
     pub verify_count: u64,
@@ -29,7 +32,8 @@ pub struct SslStats {
 }
 
 /// `aaa-stats`: questions to the authlist. The authlist is local, so each request is answered at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct AaaStats {
     /// `aaa-request`: questions.
     pub aaa_request: u64,
@@ -48,7 +52,8 @@ pub struct AaaStats {
 }
 
 /// The counters of a server at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct ServerCounters {
     /// `ssl-stats`.
     pub ssl_stats: SslStats,

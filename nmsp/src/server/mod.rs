@@ -31,6 +31,7 @@ mod trace;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::time::{sleep, timeout};
@@ -38,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use arc_swap::ArcSwap;
+use pki_common::authlist::{AuthList, SharedAuthList};
 use pki_common::tls::{ClientAuthentication, ServerTls};
 
 pub use config::{
@@ -67,6 +69,8 @@ struct Shared {
     tls: ArcSwap<ServerTls>,
     counters: Arc<Counters>,
     registry: Registry,
+    /// When it was bound.
+    started: SystemTime,
     /// Cancelled at the beginning of the shutdown.
     shutdown: CancellationToken,
     tasks: TaskTracker,
@@ -100,6 +104,7 @@ impl Server {
             tls: ArcSwap::from_pointee(config.tls),
             counters: Arc::default(),
             registry: Registry::default(),
+            started: SystemTime::now(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
@@ -246,6 +251,37 @@ impl ServerHandle {
     #[must_use]
     pub fn counters(&self) -> ServerCounters {
         self.shared.counters.snapshot()
+    }
+
+    /// The authlist as it is now; `None` if location servers are admitted by a trust store alone.
+    #[must_use]
+    pub fn auth_list(&self) -> Option<Arc<AuthList>> {
+        match &self.shared.tls.load().client_authentication {
+            ClientAuthentication::Required(peer) | ClientAuthentication::Optional(peer) => {
+                peer.shared_authlist().map(SharedAuthList::load)
+            }
+            ClientAuthentication::None => None,
+        }
+    }
+
+    /// When the server was bound.
+    #[must_use]
+    pub fn started(&self) -> SystemTime {
+        self.shared.started
+    }
+
+    /// Whether the shutdown has begun.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.shared.shutdown.is_cancelled()
+    }
+
+    /// Waits until the server has shut down: its connections have ended, or the time for the shutdown has passed.
+    pub async fn ended(&self) {
+        self.shared.shutdown.cancelled().await;
+        // Connections left behind are no reason to wait longer than the server itself does.
+        let drained = timeout(self.shared.limits.shutdown_timeout, self.shared.tasks.wait());
+        drained.await.unwrap_or_default();
     }
 
     /// Uses another identity, authlist, or trust store for connections from now on; live ones stay.

@@ -172,6 +172,12 @@ impl PeerVerifier {
         self.authlist.is_some()
     }
 
+    /// The authlist that is asked.
+    #[must_use]
+    pub const fn shared_authlist(&self) -> Option<&SharedAuthList> {
+        self.authlist.as_ref()
+    }
+
     /// Beside an authlist: certificates that are not self-signed must lead to an anchor of `store`.
     #[must_use]
     pub fn with_trust_store(mut self, store: impl Into<SharedTrustStore>) -> Self {

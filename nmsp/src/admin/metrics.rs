@@ -1,0 +1,452 @@
+//! What monitoring reads.
+//!
+//! Names are those of the YANG model after `nmsp_`, `<container>_<leaf>`; what is ours says so in its help text. Counters
+//! of a location server have the label `peer_ip` and go on when it comes back; the numbers of messages are those of the
+//! controller's profile.
+
+use core::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use crate::server::ServerCounters;
+use crate::show::{ConStats, PeerState, State};
+
+/// The metrics of a state as OpenMetrics 1.0.
+#[must_use]
+pub fn open_metrics(state: &State) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(StateCollector(state.clone())));
+    let mut text = String::new();
+    let written = encode(&mut text, &registry);
+    debug_assert!(written.is_ok(), "writing to a String cannot fail");
+    text
+}
+
+/// The same in the text format 0.0.4 of Prometheus: there the name of a family is the name of its samples, suffix
+/// included, and nothing marks the end.
+#[must_use]
+pub fn prometheus_text(state: &State) -> String {
+    let text = open_metrics(state);
+    let kind_of = |name: &str| {
+        let prefix = format!("# TYPE {name} ");
+        let found = text.lines().find_map(|line| line.strip_prefix(&prefix));
+        found.unwrap_or("untyped")
+    };
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines().filter(|line| *line != "# EOF") {
+        let described = ["# HELP ", "# TYPE "].iter().find_map(|keyword| {
+            let (name, rest) = line.strip_prefix(keyword)?.split_once(' ')?;
+            Some((*keyword, name, rest))
+        });
+        let Some((keyword, name, rest)) = described else {
+            out.push_str(line);
+            out.push('\n');
+            continue;
+        };
+        let (suffix, kind) = match kind_of(name) {
+            "counter" => ("_total", "counter"),
+            "info" => ("_info", "gauge"),
+            other => ("", other),
+        };
+        let rest = if keyword == "# TYPE " { kind } else { rest };
+        for part in [keyword, name, suffix, " ", rest, "\n"] {
+            out.push_str(part);
+        }
+    }
+    out
+}
+
+#[derive(Debug)]
+struct StateCollector(State);
+
+impl Collector for StateCollector {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let state = &self.0;
+        let mut families = Families(encoder);
+        families.program(state)?;
+        families.server(state)?;
+        families.peers(&state.peers)?;
+        families.tunnels(&state.peers)
+    }
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+/// Writes families of samples.
+struct Families<'a>(DescriptorEncoder<'a>);
+
+impl Families<'_> {
+    fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (Labels, u64)>,
+    ) -> fmt::Result {
+        let mut metric = self
+            .0
+            .encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (labels, value) in samples {
+            metric
+                .encode_family(&labels)?
+                .encode_counter::<NoLabelSet, u64, u64>(&value, None)?;
+        }
+        Ok(())
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let mut metric = self
+            .0
+            .encode_descriptor(name, help, None, MetricType::Counter)?;
+        metric.encode_counter::<NoLabelSet, u64, u64>(&value, None)
+    }
+
+    fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (Labels, u64)>,
+    ) -> fmt::Result {
+        let mut metric = self
+            .0
+            .encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (labels, value) in samples {
+            metric.encode_family(&labels)?.encode_gauge(&value)?;
+        }
+        Ok(())
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let mut metric = self
+            .0
+            .encode_descriptor(name, help, None, MetricType::Gauge)?;
+        metric.encode_gauge(&value)
+    }
+
+    fn program(&mut self, state: &State) -> fmt::Result {
+        let mut build = self
+            .0
+            .encode_descriptor("nmsp_build", "Ours: the program.", None, MetricType::Info)?;
+        build.encode_info(&vec![("version", state.controller.version.clone())])?;
+        self.gauge(
+            "nmsp_start_time_seconds",
+            "Ours: when the server was started, since 1970.",
+            state.controller.started.0 / 1000,
+        )?;
+        self.gauge(
+            "nmsp_shutting_down",
+            "Ours: 1 from the beginning of the shutdown.",
+            state.controller.shutting_down.into(),
+        )?;
+        let list = state.auth_list.as_ref();
+        self.gauges(
+            "nmsp_auth_list_entries",
+            "Ours: entries of the authlist; absent without an authlist.",
+            list.map(|list| (Labels::new(), number(list.length))),
+        )?;
+        let stations = state.stations.iter();
+        self.gauges(
+            "nmsp_stations",
+            "Ours: stations in the store.",
+            stations.map(|one| (vec![("class", one.class.clone())], number(one.count))),
+        )
+    }
+
+    fn server(&mut self, state: &State) -> fmt::Result {
+        for (name, help, value) in SERVER {
+            self.counter(name, help, value(&state.statistics))?;
+        }
+        self.counter(
+            "nmsp_srv_stats_srv_restarts",
+            "Times that the server was started again.",
+            state.srv_stats.srv_restarts,
+        )
+    }
+
+    fn peers(&mut self, peers: &[PeerState]) -> fmt::Result {
+        let of_peer = |peer: &PeerState| vec![("peer_ip", peer.peer_ip.to_string())];
+        let active = peers.iter().map(|peer| (of_peer(peer), peer.active.into()));
+        self.gauges(
+            "nmsp_cmx_connection_active",
+            "1 while a connection of the location server is up.",
+            active,
+        )?;
+        let subscribed = peers.iter().flat_map(|peer| {
+            peer.subscriptions.iter().map(move |service| {
+                let label = ("service", service.name().to_owned());
+                ([of_peer(peer), vec![label]].concat(), 1)
+            })
+        });
+        self.gauges(
+            "nmsp_cmx_connection_subscription",
+            "1 for each sub-service that the location server has subscribed.",
+            subscribed,
+        )?;
+        for (name, help, value) in CON_STATS {
+            let samples = peers.iter().map(|peer| (of_peer(peer), value(&peer.con_stats)));
+            self.counters(name, help, samples)?;
+        }
+        for (name, help, sent) in [
+            (
+                "nmsp_con_stats_tx_msg_counter",
+                "Messages sent to the location server, by message.",
+                true,
+            ),
+            (
+                "nmsp_con_stats_rx_msg_counter",
+                "Messages received from the location server, by message.",
+                false,
+            ),
+        ] {
+            let samples = peers.iter().flat_map(|peer| {
+                let stats = &peer.con_stats;
+                let counters = if sent {
+                    &stats.tx_msg_counter
+                } else {
+                    &stats.rx_msg_counter
+                };
+                counters.iter().map(move |one| {
+                    let message = [("msg_id", one.msg_id.to_string()), ("message", one.name.clone())];
+                    ([of_peer(peer), message.to_vec()].concat(), one.counter)
+                })
+            });
+            self.counters(name, help, samples)?;
+        }
+        Ok(())
+    }
+
+    /// What belongs to one connection and not to an address.
+    fn tunnels(&mut self, peers: &[PeerState]) -> fmt::Result {
+        let tunnels = || {
+            let live = |peer: &'_ PeerState| peer.tunnels.clone().into_iter().filter(|tunnel| tunnel.active);
+            peers.iter().flat_map(live)
+        };
+        let labels = |peer: std::net::SocketAddr, connection_id: u32| {
+            vec![
+                ("peer_ip", peer.ip().to_canonical().to_string()),
+                ("connection_id", connection_id.to_string()),
+            ]
+        };
+        let queued = tunnels().map(|one| (labels(one.peer, one.connection_id), number(one.queue.length)));
+        self.gauges(
+            "nmsp_queue_length",
+            "Ours: notifications that wait for the location server.",
+            queued,
+        )?;
+        let bounds = tunnels().map(|one| (labels(one.peer, one.connection_id), number(one.queue.bound)));
+        self.gauges(
+            "nmsp_queue_bound",
+            "Ours: how many notifications may wait.",
+            bounds,
+        )?;
+        let losses = tunnels().flat_map(|one| {
+            one.losses.into_iter().flat_map(move |lost| {
+                [("replaced", lost.replaced), ("dropped", lost.dropped)].map(|(cause, count)| {
+                    let more = vec![("class", lost.class.clone()), ("cause", cause.to_owned())];
+                    ([labels(one.peer, one.connection_id), more].concat(), count)
+                })
+            })
+        });
+        self.counters(
+            "nmsp_unsent_notifications",
+            "Ours: notifications not sent because the location server was slow: replaced by a newer one, or dropped.",
+            losses,
+        )
+    }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+type Row<T> = (&'static str, &'static str, fn(&T) -> u64);
+
+const CON_STATS: &[Row<ConStats>] = &[
+    (
+        "nmsp_con_stats_unsupported_msg_count",
+        "Unsupported messages received from the location server.",
+        |stats| stats.unsupported_msg_count,
+    ),
+    (
+        "nmsp_con_stats_tx_data_frames",
+        "Messages sent to the location server.",
+        |stats| stats.tx_data_frames,
+    ),
+    (
+        "nmsp_con_stats_rx_data_frames",
+        "Messages received from the location server.",
+        |stats| stats.rx_data_frames,
+    ),
+    (
+        "nmsp_con_stats_connections",
+        "Handshakes of the location server that succeeded.",
+        |stats| stats.connections,
+    ),
+    (
+        "nmsp_con_stats_disconnections",
+        "Connections of the location server that ended.",
+        |stats| stats.disconnections,
+    ),
+];
+
+const SERVER: &[Row<ServerCounters>] = &[
+    (
+        "nmsp_ssl_stats_verify_count",
+        "Certificates presented by location servers.",
+        |all| all.ssl_stats.verify_count,
+    ),
+    (
+        "nmsp_ssl_stats_verify_fail",
+        "Certificates that are not valid.",
+        |all| all.ssl_stats.verify_fail,
+    ),
+    (
+        "nmsp_ssl_stats_verify_success",
+        "Certificates that are valid.",
+        |all| all.ssl_stats.verify_success,
+    ),
+    (
+        "nmsp_ssl_stats_connection_created",
+        "Connections that finished their handshake.",
+        |all| all.ssl_stats.connection_created,
+    ),
+    (
+        "nmsp_ssl_stats_connection_closed",
+        "Connections that ended after their handshake.",
+        |all| all.ssl_stats.connection_closed,
+    ),
+    (
+        "nmsp_ssl_stats_accept_attempts",
+        "TCP connections accepted.",
+        |all| all.ssl_stats.accept_attempts,
+    ),
+    (
+        "nmsp_ssl_stats_accept_fail",
+        "Handshakes that failed.",
+        |all| all.ssl_stats.accept_fail,
+    ),
+    (
+        "nmsp_ssl_stats_accept_reject",
+        "Connections turned away by a limit.",
+        |all| all.ssl_stats.accept_reject,
+    ),
+    (
+        "nmsp_ssl_stats_accept_success",
+        "Handshakes that succeeded.",
+        |all| all.ssl_stats.accept_success,
+    ),
+    (
+        "nmsp_ssl_stats_accept_register_fail",
+        "Connections that could not be served after their handshake.",
+        |all| all.ssl_stats.accept_register_fail,
+    ),
+    (
+        "nmsp_aaa_stats_aaa_request",
+        "Questions to the authlist.",
+        |all| all.aaa_stats.aaa_request,
+    ),
+    (
+        "nmsp_aaa_stats_aaa_send_fail",
+        "Questions that could not be asked.",
+        |all| all.aaa_stats.aaa_send_fail,
+    ),
+    (
+        "nmsp_aaa_stats_aaa_send_success",
+        "Questions asked.",
+        |all| all.aaa_stats.aaa_send_success,
+    ),
+    (
+        "nmsp_aaa_stats_aaa_response",
+        "Answers of the authlist.",
+        |all| all.aaa_stats.aaa_response,
+    ),
+    (
+        "nmsp_aaa_stats_aaa_validation_total",
+        "Verdicts.",
+        |all| all.aaa_stats.aaa_validation_total,
+    ),
+    (
+        "nmsp_aaa_stats_aaa_validation_fail",
+        "Location servers that the authlist does not admit.",
+        |all| all.aaa_stats.aaa_validation_fail,
+    ),
+    (
+        "nmsp_aaa_stats_aaa_validation_success",
+        "Location servers that the authlist admits.",
+        |all| all.aaa_stats.aaa_validation_success,
+    ),
+    (
+        "nmsp_handshake_timeouts",
+        "Ours: handshakes that ran out of time.",
+        |all| all.handshake_timeouts,
+    ),
+    (
+        "nmsp_protocol_errors",
+        "Ours: connections ended by a protocol error of the location server.",
+        |all| all.protocol_errors,
+    ),
+    (
+        "nmsp_peer_timeouts",
+        "Ours: connections ended because the location server fell silent.",
+        |all| all.peer_timeouts,
+    ),
+    (
+        "nmsp_dropped_notifications",
+        "Ours: notifications dropped because a location server was slow.",
+        |all| all.dropped_notifications,
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::sample;
+    use serde_json::Value;
+
+    #[test]
+    fn a_known_state_is_the_text_written_by_hand() {
+        assert_eq!(
+            prometheus_text(&sample::state()),
+            include_str!("../../testdata/metrics/prometheus.txt")
+        );
+    }
+
+    #[test]
+    fn open_metrics_names_families_without_their_suffix_and_ends_with_a_mark() {
+        let text = open_metrics(&sample::state());
+        assert!(text.ends_with("\n# EOF\n"));
+        for line in [
+            "# TYPE nmsp_build info",
+            "nmsp_build_info{version=\"0.0.0\"} 1",
+            "# TYPE nmsp_ssl_stats_verify_fail counter",
+            "nmsp_ssl_stats_verify_fail_total 2",
+        ] {
+            assert!(text.lines().any(|each| each == line), "{line}\n{text}");
+        }
+    }
+
+    /// A counter that is added to the server must not be forgotten here.
+    #[test]
+    fn every_counter_of_the_server_has_its_metric() {
+        fn leaves(path: &str, value: &Value, to: &mut Vec<String>) {
+            match value {
+                Value::Object(members) => {
+                    for (name, member) in members {
+                        leaves(&format!("{path}_{}", name.replace('-', "_")), member, to);
+                    }
+                }
+                _ => to.push(path.to_owned()),
+            }
+        }
+        let mut names = Vec::new();
+        let statistics = serde_json::to_value(ServerCounters::default()).unwrap();
+        leaves("nmsp", &statistics, &mut names);
+        assert!(names.len() > 20, "{names:?}");
+        for name in names {
+            assert!(SERVER.iter().any(|(metric, ..)| *metric == name), "{name}");
+        }
+    }
+}
