@@ -128,11 +128,12 @@ pub async fn fetch_state(address: &str, with_auth_list: bool) -> Result<State, A
     } else {
         "/state?without=auth-list"
     };
-    let body = timeout(FETCH_TIMEOUT, fetch(address, path))
-        .await
-        .map_err(|_| AdminClientError::TimedOut {
-            address: address.to_owned(),
-        })??;
+    let body =
+        timeout(FETCH_TIMEOUT, fetch(address, path))
+            .await
+            .map_err(|_| AdminClientError::TimedOut {
+                address: address.to_owned(),
+            })??;
     serde_json::from_slice(&body).map_err(|source| AdminClientError::NoState {
         address: address.to_owned(),
         source,

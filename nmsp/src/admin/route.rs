@@ -24,7 +24,8 @@ const JSON: &str = "application/json";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-const INDEX: &str = "/restconf/data/Cisco-IOS-XE-wireless-nmsp-oper:nmsp-oper-data\n/metrics\n/healthz\n/state\n";
+const INDEX: &str =
+    "/restconf/data/Cisco-IOS-XE-wireless-nmsp-oper:nmsp-oper-data\n/metrics\n/healthz\n/state\n";
 
 type Answer = Response<Full<Bytes>>;
 

@@ -14,6 +14,7 @@ use pki_common::trust_store::TrustStore;
 
 use super::failure::CliError;
 use super::{authlist, read_text};
+use crate::admin::AdminConfig;
 use crate::server::ServerConfig;
 
 /// Everything in the file; paths are relative to the file's folder.
@@ -31,6 +32,16 @@ pub(super) struct ServeConfig {
     trust_anchors: Vec<PathBuf>,
     #[serde(default)]
     limits: LimitsTable,
+    /// The listener for people and monitoring; there is none without this table.
+    admin: Option<AdminTable>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct AdminTable {
+    listen: SocketAddr,
+    #[serde(default)]
+    dangerous_accept_any_address: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,6 +106,16 @@ impl ServeConfig {
         );
         seconds(&mut config.connection.idle_timeout, limits.idle_timeout_seconds);
         Ok(config)
+    }
+
+    /// Where the admin listener listens, and how it behaves.
+    pub(super) fn admin(&self) -> Option<(SocketAddr, AdminConfig)> {
+        let table = self.admin.as_ref()?;
+        let config = AdminConfig {
+            dangerous_accept_any_address: table.dangerous_accept_any_address,
+            ..AdminConfig::default()
+        };
+        Some((table.listen, config))
     }
 
     fn location_servers(&self) -> Result<PeerVerifier, CliError> {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader};
 use super::config::ServeConfig;
 use super::failure::CliError;
 use super::print;
-use crate::server::{Publisher, Server};
+use crate::server::{Publisher, Server, ServerHandle};
 use crate::wire::message::Measurement;
 
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,10 @@ use crate::wire::message::Measurement;
     idle-timeout-seconds = 60\n  \
     shutdown-timeout-seconds = 5\n  \
     queue-length = 1024\n  \
-    max-message-length = 65536")]
+    max-message-length = 65536\n\n  \
+    [admin]                           # RESTCONF, metrics, `nmsp show`; none if left out\n  \
+    listen = \"127.0.0.1:16180\"        # no authentication: a loopback address, unless\n  \
+    dangerous-accept-any-address = false")]
 pub(super) struct Arguments {
     /// The configuration file (TOML), shown below.
     #[arg(long, value_name = "FILE")]
@@ -48,8 +51,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     let config = ServeConfig::load(&arguments.config)?;
     let server = Server::bind(config.listen, config.server_config()?).await?;
     let address = server.local_addr().map_err(crate::Error::Transport)?;
-    print(&format!("listening on {address}\n"))?;
     let handle = server.handle();
+    let admin = admin(&config, &handle).await?;
+    print(&format!("listening on {address}\n{}", admin.announcement))?;
     let running = tokio::spawn(server.run());
     let publishing = publish(handle.publisher(), &arguments);
     let outcome = tokio::select! {
@@ -59,8 +63,39 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     handle.shutdown();
     // A task that panicked has said so on standard error.
     drop(running.await);
+    if let Some(task) = admin.task {
+        drop(task.await);
+    }
     print(&crate::show::show_nmsp_status(&handle.status()))?;
     outcome
+}
+
+/// The admin listener, if there is to be one.
+#[derive(Default)]
+struct Admin {
+    task: Option<tokio::task::JoinHandle<()>>,
+    /// For standard output.
+    announcement: String,
+}
+
+async fn admin(config: &ServeConfig, handle: &ServerHandle) -> Result<Admin, CliError> {
+    let Some((address, config)) = config.admin() else {
+        return Ok(Admin::default());
+    };
+    let listener = crate::admin::bind(address, &config)
+        .await
+        .map_err(|error| CliError::of(&error))?;
+    let address = listener.local_addr().map_err(crate::Error::Transport)?;
+    let serving = crate::admin::serve(listener, handle.clone(), config);
+    let task = tokio::spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the admin listener ended");
+        }
+    });
+    Ok(Admin {
+        task: Some(task),
+        announcement: format!("admin listener on {address}\n"),
+    })
 }
 
 /// Publishes until the end of time; without a file there is nothing to do but wait.

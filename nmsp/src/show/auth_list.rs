@@ -10,7 +10,10 @@ pub fn auth_list(state: &State) -> String {
     let Some(list) = &state.auth_list else {
         return "No authlist: whoever has a certificate of the trust store is admitted.\n".to_owned();
     };
-    line(&mut out, format_args!("{:<24}{:<17}Key Hash", "Mac Addr", "Cert Type"));
+    line(
+        &mut out,
+        format_args!("{:<24}{:<17}Key Hash", "Mac Addr", "Cert Type"),
+    );
     line(&mut out, format_args!("{:-<22}  {:-<15}  {:-<64}", "", "", ""));
     for entry in list.entries.iter().flatten() {
         let cert_type = entry.cert_type.as_str().to_ascii_uppercase();

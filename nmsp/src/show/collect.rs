@@ -3,7 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::state::{
-    AuthListRow, AuthListState, ConStats, ControllerState, MessageCounter, PeerState, QueueState, State, TunnelState,
+    AuthListRow, AuthListState, ConStats, ControllerState, MessageCounter, PeerState, QueueState, State,
+    TunnelState,
 };
 use crate::proto::{CounterSnapshot, MessageCount};
 use crate::server::{ConnectionStatus, PeerStatus, ServerHandle};

@@ -33,8 +33,8 @@ pub use auth_list::auth_list;
 pub use notification::notification_interval;
 pub use services::capability;
 pub use state::{
-    AccessPointGroup, AuthListRow, AuthListState, ConStats, ControllerState, Losses, MessageCounter, NotificationState,
-    PeerState, QueueState, SrvStats, State, StationCount, TunnelState,
+    AccessPointGroup, AuthListRow, AuthListState, ConStats, ControllerState, Losses, MessageCounter,
+    NotificationState, PeerState, QueueState, SrvStats, State, StationCount, TunnelState,
 };
 pub use statistics::{statistics_connection, statistics_summary};
 pub use status::{show_nmsp_status, status};

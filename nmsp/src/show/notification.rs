@@ -37,7 +37,11 @@ pub fn notification_interval(state: &State) -> String {
         if let Some(name) = word(ALONE, &rule.class) {
             line(
                 &mut out,
-                format_args!("{:<26}: {} sec", format!("{name} Interval"), rule.interval_seconds),
+                format_args!(
+                    "{:<26}: {} sec",
+                    format!("{name} Interval"),
+                    rule.interval_seconds
+                ),
             );
         }
     }

@@ -3,8 +3,8 @@
 use pki_common::authlist::AuthListType;
 
 use super::state::{
-    AccessPointGroup, AuthListRow, AuthListState, ConStats, ControllerState, Losses, MessageCounter, NotificationState,
-    PeerState, QueueState, SrvStats, State, StationCount, TunnelState,
+    AccessPointGroup, AuthListRow, AuthListState, ConStats, ControllerState, Losses, MessageCounter,
+    NotificationState, PeerState, QueueState, SrvStats, State, StationCount, TunnelState,
 };
 use crate::server::{AaaStats, ServerCounters, SslStats};
 use crate::wire::message::Timestamp;

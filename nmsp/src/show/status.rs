@@ -139,6 +139,10 @@ mod tests {
                 ["2001:db8::7", "Inactive", "0", "0", "1", "1", "TLS"],
             ]
         );
-        assert_eq!(status(&State::default()).lines().count(), 5, "no rows, but columns");
+        assert_eq!(
+            status(&State::default()).lines().count(),
+            5,
+            "no rows, but columns"
+        );
     }
 }

@@ -128,7 +128,10 @@ pub fn subscription_group_summary(state: &State, only: Option<IpAddr>) -> Result
         line(&mut out, format_args!("CMX IP address: {}", peer.peer_ip));
         heading(&mut out, "Groups subscribed by this CMX server:");
         for group in groups_of(peer) {
-            line(&mut out, format_args!("Group name: {}", Escaped::new(&group.name)));
+            line(
+                &mut out,
+                format_args!("Group name: {}", Escaped::new(&group.name)),
+            );
         }
     }
     Ok(out)
@@ -142,12 +145,10 @@ pub fn subscription_group_services(state: &State, name: &str, ip: IpAddr) -> Res
     let peer = find(state, ip)?;
     find_group(peer, name)?;
     let mut out = group_heading(ip, name, "filtered services");
-    let with_group = peer.tunnels.iter().filter(|tunnel| {
-        tunnel
-            .access_point_groups
-            .iter()
-            .any(|group| group.name == name)
-    });
+    let with_group = peer
+        .tunnels
+        .iter()
+        .filter(|tunnel| tunnel.access_point_groups.iter().any(|group| group.name == name));
     let services = with_group.fold(crate::wire::Services::NONE, |all, tunnel| {
         all | tunnel.subscriptions
     });
@@ -184,9 +185,7 @@ fn find(state: &State, ip: IpAddr) -> Result<&PeerState, NotFound> {
 }
 
 fn groups_of(peer: &PeerState) -> impl Iterator<Item = &AccessPointGroup> {
-    peer.tunnels
-        .iter()
-        .flat_map(|tunnel| &tunnel.access_point_groups)
+    peer.tunnels.iter().flat_map(|tunnel| &tunnel.access_point_groups)
 }
 
 fn find_group<'a>(peer: &'a PeerState, name: &str) -> Result<&'a AccessPointGroup, NotFound> {
@@ -259,7 +258,10 @@ Group name: floor-1\\u{a}
         );
         assert_eq!(subscription_group_summary(&state, Some(ip())).unwrap(), summary);
         let services = subscription_group_services(&state, "floor-1\n", ip()).unwrap();
-        assert!(services.ends_with("Info                  Mobile Station\n"), "{services}");
+        assert!(
+            services.ends_with("Info                  Mobile Station\n"),
+            "{services}"
+        );
         let access_points = subscription_group_access_points(&state, "floor-1\n", ip()).unwrap();
         assert!(
             access_points.ends_with("CMX Group AP MACs:\n  00:3a:7d:00:00:09  00:3a:7d:00:00:0a\n"),

@@ -134,11 +134,7 @@ mod tests {
                 connections,
             ),
             ("/statistics", "statistics", &data["statistics"]),
-            (
-                "/statistics/ssl-stats/verify-fail",
-                "verify-fail",
-                &json!("2"),
-            ),
+            ("/statistics/ssl-stats/verify-fail", "verify-fail", &json!("2")),
             (
                 "/cmx-connection=192.0.2.10",
                 "cmx-connection",
@@ -164,11 +160,7 @@ mod tests {
                 "rssi-ms",
                 &json!([null]),
             ),
-            (
-                "/client-registration=0/services/mask",
-                "mask",
-                &json!("4194819"),
-            ),
+            ("/client-registration=0/services/mask", "mask", &json!("4194819")),
             ("/cmx-cloud-info", "cmx-cloud-info", &data["cmx-cloud-info"]),
         ] {
             let answer = read(path).unwrap_or_else(|error| panic!("{path}: {error:?}"));
@@ -192,7 +184,11 @@ mod tests {
             ("/cmx-connection=%zz", 400, "malformed-message"),
             ("/cmx-connection=%ff", 400, "malformed-message"),
             ("/cmx-connection=%", 400, "malformed-message"),
-            ("/cmx-connection=192.0.2.10/subscriptions/rssi-ms/x", 404, "invalid-value"),
+            (
+                "/cmx-connection=192.0.2.10/subscriptions/rssi-ms/x",
+                404,
+                "invalid-value",
+            ),
             ("/cmx-connection=192.0.2.10/active/x", 404, "invalid-value"),
             ("/", 404, "invalid-value"),
             ("//", 404, "invalid-value"),
@@ -200,11 +196,23 @@ mod tests {
             let error = read(path).unwrap_err();
             assert_eq!((error.status.as_u16(), error.tag), (status, tag), "{path}");
         }
-        for path in ["/restconf", "/restconf/data", "/restconf/data/", "/restconf/data/nmsp-oper-data", "/restconf/operations"] {
+        for path in [
+            "/restconf",
+            "/restconf/data",
+            "/restconf/data/",
+            "/restconf/data/nmsp-oper-data",
+            "/restconf/operations",
+        ] {
             let error = resource(&sample::state(), path, None).unwrap_err();
             assert_eq!(error.status.as_u16(), 404, "{path}");
         }
-        assert_eq!(resource(&sample::state(), ROOT, Some("depth=1")).unwrap_err().status.as_u16(), 400);
+        assert_eq!(
+            resource(&sample::state(), ROOT, Some("depth=1"))
+                .unwrap_err()
+                .status
+                .as_u16(),
+            400
+        );
         assert!(resource(&sample::state(), ROOT, Some("")).is_ok());
     }
 }
