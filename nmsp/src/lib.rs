@@ -34,9 +34,9 @@ pub mod client;
 mod driver;
 #[cfg(feature = "tokio")]
 pub mod server;
-#[cfg(feature = "simulation")]
-pub mod simulation;
 #[cfg(feature = "tokio")]
 pub mod show;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 
 pub use error::Error;

@@ -142,7 +142,6 @@ fn statistics() -> ServerCounters {
         protocol_errors: 6,
         peer_timeouts: 7,
         dropped_notifications: 8,
-        ..ServerCounters::default()
     }
 }
 

@@ -82,7 +82,7 @@ fn entry(list: &str, value: &Value, key: &str) -> Result<Value, RestconfError> {
     let matches = |entry: &&Value| match &entry[leaf] {
         // The same address can be written in several ways.
         Value::String(text) => wanted.is_some() && text.parse().ok() == wanted,
-        number => number.to_string() == key,
+        other => other.as_u64().is_some_and(|number| key.parse() == Ok(number)),
     };
     let found = value.as_array().into_iter().flatten().find(matches);
     found
