@@ -42,8 +42,8 @@ struct Arguments {
 enum Command {
     /// Runs a controller: accepts location servers and publishes measurements to them.
     Serve(serve::Arguments),
-    /// Connects to a controller as a location server and prints its measurements.
-    Connect(Box<connect::Arguments>),
+    /// Connects to controllers as a location server and shows what they report.
+    Connect(Box<connect::Options>),
     /// Shows what a running controller does: status, counters, subscriptions, authlist.
     Show(show::Arguments),
     /// Prints what a controller's authlist needs to know about a certificate, as `show server-auth-info` does.
@@ -114,9 +114,20 @@ fn start_logging(filter: &str) {
     tracing_subscriber::fmt()
         // The filter was checked with the arguments.
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
+        .with_writer(log_output)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
+}
+
+/// Set while a full-screen view has the terminal: a log line would tear it. Failures are shown by the view then.
+static SCREEN_TAKEN: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
+
+fn log_output() -> Box<dyn std::io::Write> {
+    if SCREEN_TAKEN.load(core::sync::atomic::Ordering::Relaxed) {
+        Box::new(std::io::sink())
+    } else {
+        Box::new(std::io::stderr())
+    }
 }
 
 fn block_on(future: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
@@ -140,6 +151,14 @@ fn read(path: &std::path::Path) -> Result<Vec<u8>, CliError> {
     std::fs::read(path).map_err(|source| CliError::File {
         path: path.to_owned(),
         source,
+    })
+}
+
+/// Reads a floor plan; the failure names the file.
+fn floor_plan(path: &std::path::Path) -> Result<crate::simulation::FloorPlan, CliError> {
+    crate::simulation::FloorPlan::from_toml(&read_text(path)?).map_err(|error| {
+        let failure = error.diagnose();
+        CliError::usage(format!("{}: {}", path.display(), failure.cause), &failure.remedy)
     })
 }
 

@@ -161,13 +161,13 @@ async fn publish_lines(
 }
 
 /// What ends the program from outside. Made before anybody can know that it runs, so that no signal is missed.
-struct Ending {
+pub(super) struct Ending {
     #[cfg(unix)]
     signals: [tokio::signal::unix::Signal; 2],
 }
 
 impl Ending {
-    fn watch() -> Result<Self, CliError> {
+    pub(super) fn watch() -> Result<Self, CliError> {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -182,7 +182,7 @@ impl Ending {
 
     /// Waits for an interrupt from the keyboard or a request to end.
     #[cfg(unix)]
-    async fn wait(mut self) -> Result<(), CliError> {
+    pub(super) async fn wait(mut self) -> Result<(), CliError> {
         let [interrupt, terminate] = &mut self.signals;
         tokio::select! {
             _ = interrupt.recv() => Ok(()),
@@ -192,7 +192,7 @@ impl Ending {
 
     /// Waits for an interrupt from the keyboard.
     #[cfg(not(unix))]
-    async fn wait(self) -> Result<(), CliError> {
+    pub(super) async fn wait(self) -> Result<(), CliError> {
         tokio::signal::ctrl_c().await.map_err(unwatchable)
     }
 }

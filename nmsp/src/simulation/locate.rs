@@ -173,7 +173,7 @@ mod tests {
                 let found = locator
                     .locate(readings(locator.plan(), place, louder).into_iter())
                     .unwrap();
-                assert!(found.distance(place) < 2.0, "{place:?} is not {found:?}");
+                assert!(found.distance(place) < 3.0, "{place:?} is not {found:?}");
             }
         }
     }
