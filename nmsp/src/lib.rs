@@ -26,6 +26,8 @@ pub mod wire;
 
 #[cfg(feature = "admin")]
 pub mod admin;
+#[cfg(feature = "capture")]
+pub mod capture;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "tokio")]
