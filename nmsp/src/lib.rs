@@ -40,5 +40,7 @@ pub mod server;
 pub mod show;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+#[cfg(feature = "tokio")]
+pub mod transport;
 
 pub use error::Error;

@@ -36,6 +36,9 @@ pub struct ClientConfig {
     pub event_queue_length: usize,
     /// How the connection behaves.
     pub connection: ConnectionConfig,
+    /// Speaks as old devices do, and not TLS 1.2 or 1.3 by rustls. Default: `None`.
+    #[cfg(feature = "openssl")]
+    pub dangerous_legacy: Option<crate::transport::openssl::LegacyTransport>,
 }
 
 impl ClientConfig {
@@ -48,6 +51,8 @@ impl ClientConfig {
             handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
             event_queue_length: DEFAULT_EVENT_QUEUE_LENGTH,
             connection: ConnectionConfig::default(),
+            #[cfg(feature = "openssl")]
+            dangerous_legacy: None,
         }
     }
 }

@@ -8,12 +8,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::lookup_host;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use pki_common::tls::{HandshakeContext, RefusalRecorder};
 
@@ -25,6 +23,7 @@ pub use config::{
 use crate::driver::{Driver, now};
 use crate::error::Error;
 use crate::proto::{CloseReason, Connection, ConnectionCounters, CounterSnapshot, Event, Role};
+use crate::transport::{self, ControllerStream, Link, SecureError};
 use crate::wire::Services;
 use crate::wire::message::{Capability, SubscribeOutcome};
 use task::Command;
@@ -63,13 +62,13 @@ impl Client {
         };
         let addresses: Vec<SocketAddr> = lookup_host(controller).await.map_err(unresolved)?.collect();
         let host = controller.rsplit_once(':').map_or(controller, |(host, _)| host);
-        let stream = connect_tcp(controller, &addresses, &config).await?;
-        let address = stream.peer_addr().map_err(Error::Transport)?;
+        let link = Link::open(controller, &addresses, &config).await?;
+        let address = link.peer_addr()?;
         // The name in the certificate is compared only if the verifier is asked to; it never is with an authlist.
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
             .unwrap_or_else(|_| ServerName::from(address.ip()));
         let limit = config.handshake_timeout;
-        let handshake = establish(stream, name, &config);
+        let handshake = establish(link, name, &config);
         let (driver, capability) = timeout(limit, handshake).await.map_err(|_| Error::TimedOut {
             what: "the handshake with the controller",
             after: limit,
@@ -186,41 +185,22 @@ impl Client {
     }
 }
 
-async fn connect_tcp(
-    controller: &str,
-    addresses: &[SocketAddr],
-    config: &ClientConfig,
-) -> Result<TcpStream, Error> {
-    let limit = config.connect_timeout;
-    let stream = timeout(limit, TcpStream::connect(addresses))
-        .await
-        .map_err(|_| Error::TimedOut {
-            what: "the TCP connection to the controller",
-            after: limit,
-        })?
-        .map_err(|source| Error::Connect {
-            address: controller.to_owned(),
-            source,
-        })?;
-    stream.set_nodelay(true).map_err(Error::Transport)?;
-    Ok(stream)
-}
-
 /// TLS handshake, then the controller's Capability Notification.
 async fn establish(
-    stream: TcpStream,
+    link: Link,
     name: ServerName<'static>,
     config: &ClientConfig,
-) -> Result<(Driver<TlsStream<TcpStream>>, Capability), Error> {
+) -> Result<(Driver<ControllerStream>, Capability), Error> {
     let recorder = Arc::new(RefusalRecorder::default());
-    let observer = Arc::<RefusalRecorder>::clone(&recorder);
-    let tls = config.tls.rustls_config_observed(observer)?;
     let context = HandshakeContext::with_authlist("the controller");
-    let failed = |error| Error::Tls(Box::new(context.diagnose_io(&error, Some(&recorder))));
-    let stream = TlsConnector::from(tls)
-        .connect(name, stream)
+    let failed = |error| Error::Tls(Box::new(transport::diagnose(&context, &error, Some(&recorder))));
+    let stream = link
+        .secure(name, config, &recorder)
         .await
-        .map_err(failed)?;
+        .map_err(|error| match error {
+            SecureError::Handshake(error) => failed(error),
+            SecureError::Setup(error) => error,
+        })?;
     let connection = Connection::new(config.connection.clone(), Role::LocationServer, now());
     let mut driver = Driver::new(stream, connection, INPUT_SIZE);
     loop {

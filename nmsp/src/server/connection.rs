@@ -50,6 +50,7 @@ async fn run(shared: &Shared, stream: PeerStream, slot: &Slot, trace: &Connectio
     let connection = Connection::new(shared.connection.clone(), Role::Controller, now());
     let subscriber = Arc::new(Subscriber::new(shared.limits.queue_length));
     slot.establish(Established {
+        transport: stream.transport(),
         mac: trace.peer_mac(),
         counters: Arc::clone(connection.counters()),
         subscriber: Arc::clone(&subscriber),

@@ -22,6 +22,8 @@ mod config;
 mod connection;
 mod counters;
 mod handshake;
+#[cfg(feature = "openssl")]
+mod legacy;
 mod peers;
 mod publisher;
 mod registry;
@@ -33,7 +35,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -81,6 +83,8 @@ struct Shared {
 pub struct Server {
     listener: TcpListener,
     shared: Arc<Shared>,
+    #[cfg(feature = "openssl")]
+    legacy: Vec<legacy::LegacyListener>,
 }
 
 impl Server {
@@ -108,7 +112,12 @@ impl Server {
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        Ok(Self { listener, shared })
+        Ok(Self {
+            listener,
+            shared,
+            #[cfg(feature = "openssl")]
+            legacy: Vec::new(),
+        })
     }
 
     /// The address it listens on.
@@ -130,12 +139,16 @@ impl Server {
     /// Accepts location servers until [`ServerHandle::shutdown`] is called, then lets every connection send what waits
     /// and say goodbye, within [`Limits::shutdown_timeout`].
     pub async fn run(self) {
-        let Self { listener, shared } = self;
+        let Self { listener, shared, .. } = self;
+        #[cfg(feature = "openssl")]
+        for listener in self.legacy {
+            shared.tasks.spawn(legacy::accept(Arc::clone(&shared), listener));
+        }
         loop {
             tokio::select! {
                 () = shared.shutdown.cancelled() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => admit(&shared, stream, peer),
+                    Ok((stream, peer)) => admit(&shared, Incoming::Tls(stream), peer),
                     Err(error) => {
                         // Mostly: no more file descriptors. Connections that end will give some back.
                         tracing::warn!(%error, "cannot accept a connection");
@@ -159,13 +172,13 @@ impl Server {
 }
 
 /// Starts the task of one connection, or turns the peer away if there are too many already.
-fn admit(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+fn admit(shared: &Arc<Shared>, incoming: Incoming, peer: SocketAddr) {
     shared.counters.accept_attempt();
     match shared.registry.reserve(peer, &shared.limits) {
         Ok(slot) => {
             shared
                 .tasks
-                .spawn(connection::serve(Arc::clone(shared), Incoming::Tls(stream), slot));
+                .spawn(connection::serve(Arc::clone(shared), incoming, slot));
         }
         Err(limit) => {
             shared.counters.accept_rejected();

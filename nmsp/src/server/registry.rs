@@ -19,15 +19,22 @@ pub const REMEMBERED_PEERS: usize = 64;
 
 /// How a connection is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Transport {
-    /// TLS over TCP.
+    /// TLS 1.2 or 1.3 over TCP.
     Tls,
+    /// What old devices speak over TCP (feature `openssl`).
+    LegacyTls,
+    /// DTLS 1.2 over UDP (feature `openssl`).
+    Dtls,
 }
 
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tls => f.pad("TLS"),
+            Self::LegacyTls => f.pad("TLS-legacy"),
+            Self::Dtls => f.pad("DTLS"),
         }
     }
 }
@@ -58,6 +65,7 @@ pub struct ConnectionStatus {
 /// An established connection.
 #[derive(Debug)]
 pub(super) struct Established {
+    pub(super) transport: Transport,
     pub(super) mac: Option<MacAddr>,
     pub(super) counters: Arc<ConnectionCounters>,
     pub(super) subscriber: Arc<Subscriber>,
@@ -78,7 +86,7 @@ impl Entry {
             active,
             mac: established.mac,
             subscriptions: established.subscriber.services(),
-            transport: Transport::Tls,
+            transport: established.transport,
             counters: established.counters.snapshot(),
             queued_notifications: established.subscriber.waiting(),
             dropped_notifications: established.subscriber.dropped(),
@@ -262,6 +270,7 @@ mod tests {
     fn lists_a_peer_that_is_gone_as_inactive_until_it_returns() {
         let registry = Registry::default();
         let established = || Established {
+            transport: Transport::Tls,
             mac: None,
             counters: Arc::default(),
             subscriber: Arc::new(Subscriber::new(1)),
@@ -290,6 +299,7 @@ mod tests {
             counters.received(Some(MessageType::EchoRequest), 12);
         }
         Established {
+            transport: Transport::Tls,
             mac: None,
             counters,
             subscriber: Arc::new(Subscriber::new(1)),

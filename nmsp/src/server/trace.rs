@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pki_common::authlist::AuthListRefusal;
 use pki_common::certificate::Certificate;
-use pki_common::tls::{HandshakeContext, RefusalRecorder, VerificationObserver, alert_sent_for};
+use pki_common::tls::{HandshakeContext, RefusalRecorder, VerificationObserver};
 use pki_common::trust_store::TrustError;
 use pki_common::{Alert, Failure, MacAddr, TlsFault};
 
 use super::counters::Counters;
 use crate::proto::CloseReason;
+use crate::transport::{self, FatalAlert};
 
 /// The vendor's text for an authlist refusal. It misleads: a certificate was returned, the authlist refused it
 /// (F001-29).
@@ -102,18 +103,15 @@ impl ConnectionTrace {
             peer: "the location server".to_owned(),
             peer_has_authlist: false,
         };
-        let failure = context.diagnose_io(error, Some(&self.recorder));
-        let tls_error = error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let failure = transport::diagnose(&context, error, Some(&self.recorder));
         let authlist = failure.rung == pki_common::Rung::Tls(TlsFault::AuthList);
         let state = if authlist { VERDICT_STATE } else { "" };
-        if let Some(rustls::Error::AlertReceived(description)) = tls_error {
-            alert_lines(state, READ_ALERT, Alert((*description).into()));
-        } else if let Some(alert) = tls_error.and_then(alert_sent_for) {
-            alert_lines(state, WRITE_ALERT, alert);
+        match transport::fatal_alert(error) {
+            Some(FatalAlert::Received(alert)) => alert_lines(state, READ_ALERT, alert),
+            Some(FatalAlert::Sent(alert)) => alert_lines(state, WRITE_ALERT, alert),
+            None => {}
         }
-        let ssl_error = if tls_error.is_some() {
+        let ssl_error = if transport::is_tls_error(error) {
             SSL_ERROR_SSL
         } else {
             SSL_ERROR_SYSCALL

@@ -195,6 +195,15 @@ impl ServerTls {
         self
     }
 
+    /// What is presented in the next handshake: the shared identity of this moment, or the one in `identity`.
+    #[must_use]
+    pub fn current_identity(&self) -> Arc<Identity> {
+        match &self.shared_identity {
+            Some(shared) => shared.load(),
+            None => Arc::clone(&self.identity),
+        }
+    }
+
     /// Gives the secrets of every connection to `key_log`, for example `rustls::KeyLogFile` for Wireshark.
     /// Whoever reads them can read the traffic.
     #[must_use]
@@ -334,6 +343,16 @@ impl ClientTls {
     pub fn with_shared_identity(mut self, identity: SharedIdentity) -> Self {
         self.shared_identity = Some(identity);
         self
+    }
+
+    /// What is presented in the next handshake when the server wants a certificate: the shared identity of this moment,
+    /// or the one in `identity`.
+    #[must_use]
+    pub fn current_identity(&self) -> Option<Arc<Identity>> {
+        match &self.shared_identity {
+            Some(shared) => Some(shared.load()),
+            None => self.identity.clone(),
+        }
     }
 
     /// Gives the secrets of every connection to `key_log`, for example `rustls::KeyLogFile` for Wireshark.

@@ -276,6 +276,36 @@ impl PeerVerifier {
         Ok(self.server_verifier(&*crypto_provider()?))
     }
 
+    /// Judges the certificate of a client as inside a handshake of rustls: validity first, then the authlist; the
+    /// observer is told each step. For a TLS implementation that is not rustls, which must itself check that the peer
+    /// holds the private key. Nothing is remembered: ask for every connection, and resume none.
+    ///
+    /// # Errors
+    /// Why the client is refused. An authlist refusal is [`CertificateError::Other`] and belongs to alert 46
+    /// `certificate_unknown`; `AlertDescription::from` tells the alert of the others.
+    pub fn check_client(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), CertificateError> {
+        self.verify(end_entity, intermediates, Usage::Client, None, now)
+    }
+
+    /// As [`check_client`](Self::check_client), for the certificate of the server that was connected to as `name`.
+    ///
+    /// # Errors
+    /// Why the server is refused, as [`check_client`](Self::check_client).
+    pub fn check_server(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), CertificateError> {
+        self.verify(end_entity, intermediates, Usage::Server, Some(name), now)
+    }
+
     pub(super) fn client_verifier(
         &self,
         provider: &CryptoProvider,
@@ -487,7 +517,7 @@ impl ServerCertVerifier for Rules {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         self.verifier
-            .verify(end_entity, intermediates, Usage::Server, Some(server_name), now)
+            .check_server(end_entity, intermediates, server_name, now)
             .map(|()| ServerCertVerified::assertion())
             .map_err(Error::InvalidCertificate)
     }
@@ -548,7 +578,7 @@ impl ClientCertVerifier for ClientVerifier {
     ) -> Result<ClientCertVerified, Error> {
         self.rules
             .verifier
-            .verify(end_entity, intermediates, Usage::Client, None, now)
+            .check_client(end_entity, intermediates, now)
             .map(|()| ClientCertVerified::assertion())
             .map_err(Error::InvalidCertificate)
     }

@@ -3,8 +3,7 @@
 use core::time::Duration;
 use std::io;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 /// After a refusal the socket stays open for this long, so that the alert arrives: closing it while the peer's bytes are
@@ -15,7 +14,7 @@ const LINGER_TIME: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 65_536;
 
 /// Lets an alert arrive before the socket goes.
-pub(super) async fn linger(mut stream: TcpStream) {
+pub(super) async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
     let drain = async {
         stream.shutdown().await?;
         let mut rest = [0; 1024];

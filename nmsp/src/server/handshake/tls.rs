@@ -41,10 +41,10 @@ pub(super) async fn handshake(
     .await
     {
         Ok(Ok(stream)) => Some(stream),
-        Ok(Err((error, stream))) => {
+        Ok(Err((error, mut stream))) => {
             shared.counters.accept_failed(false);
             let _failure = trace.handshake_failed(&error);
-            linger(stream).await;
+            linger(&mut stream).await;
             None
         }
         Err(_) => {

@@ -21,19 +21,10 @@ pub(super) async fn accept(
     stream: TcpStream,
     trace: Arc<ConnectionTrace>,
 ) -> Result<TlsStream<WatchedStream>, (io::Error, TcpStream)> {
-    let progress = Arc::new(Progress::new(trace));
-    let watch = Some(Arc::clone(&progress));
-    let mut accepting = pin!(acceptor.accept(WatchedStream { stream, watch }).into_fallible());
-    let accepted = poll_fn(|context| {
-        let polled = accepting.as_mut().poll(context);
-        if polled.is_pending() {
-            progress.returned();
-        }
-        polled
-    });
-    match accepted.await {
+    let (stream, progress) = WatchedStream::new(stream, trace);
+    match progress.watch(acceptor.accept(stream).into_fallible()).await {
         Ok(mut stream) => {
-            stream.get_mut().0.watch = None;
+            stream.get_mut().0.finished();
             Ok(stream)
         }
         Err((error, stream)) => Err((error, stream.stream)),
@@ -48,9 +39,23 @@ pub(in crate::server) struct WatchedStream {
     watch: Option<Arc<Progress>>,
 }
 
+impl WatchedStream {
+    /// A stream whose handshake begins, and its progress.
+    pub(super) fn new(stream: TcpStream, trace: Arc<ConnectionTrace>) -> (Self, Arc<Progress>) {
+        let progress = Arc::new(Progress::new(trace));
+        let watch = Some(Arc::clone(&progress));
+        (Self { stream, watch }, progress)
+    }
+
+    /// The handshake is done.
+    pub(super) fn finished(&mut self) {
+        self.watch = None;
+    }
+}
+
 /// How far a handshake is. One task uses it; it is atomic because the stream and its owner both hold it.
 #[derive(Debug)]
-struct Progress {
+pub(super) struct Progress {
     trace: Arc<ConnectionTrace>,
     /// The last read found nothing.
     blocked: AtomicBool,
@@ -68,6 +73,19 @@ impl Progress {
             waiting: AtomicBool::new(false),
             initialised: AtomicBool::new(false),
         }
+    }
+
+    /// Runs a handshake and notes each time it returns to wait.
+    pub(super) async fn watch<F: Future>(&self, handshake: F) -> F::Output {
+        let mut handshake = pin!(handshake);
+        poll_fn(|context| {
+            let polled = handshake.as_mut().poll(context);
+            if polled.is_pending() {
+                self.returned();
+            }
+            polled
+        })
+        .await
     }
 
     fn read_attempted(&self, outcome: &Poll<io::Result<()>>, received: usize) {

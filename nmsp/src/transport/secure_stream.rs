@@ -5,14 +5,36 @@ use core::task::{Context, Poll};
 use std::io::{self, IoSlice};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsStream;
 
-use super::watched::WatchedStream;
+#[cfg(feature = "openssl")]
+use super::openssl::LegacyStream;
+use crate::server::Transport;
 
-/// What carries the messages of one connection.
+/// What carries the messages of one connection; `S` is the TCP stream below.
 #[derive(Debug)]
-pub(in crate::server) enum PeerStream {
-    Tls(TlsStream<WatchedStream>),
+#[cfg_attr(
+    feature = "openssl",
+    expect(
+        clippy::large_enum_variant,
+        reason = "nearly every stream is of the large kind"
+    )
+)]
+pub(crate) enum SecureStream<S> {
+    Tls(TlsStream<S>),
+    #[cfg(feature = "openssl")]
+    Legacy(LegacyStream<S>),
+}
+
+impl<S> SecureStream<S> {
+    /// As `show nmsp status` tells it.
+    pub(crate) const fn transport(&self) -> Transport {
+        match self {
+            Self::Tls(_) => Transport::Tls,
+            #[cfg(feature = "openssl")]
+            Self::Legacy(_) => Transport::LegacyTls,
+        }
+    }
 }
 
 /// Hands a call to whichever stream it is.
@@ -20,11 +42,13 @@ macro_rules! each {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self {
             Self::Tls($stream) => $call,
+            #[cfg(feature = "openssl")]
+            Self::Legacy($stream) => $call,
         }
     };
 }
 
-impl AsyncRead for PeerStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for SecureStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -35,7 +59,7 @@ impl AsyncRead for PeerStream {
     }
 }
 
-impl AsyncWrite for PeerStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SecureStream<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let stream = self.get_mut();
         each!(stream, stream => Pin::new(stream).poll_write(context, bytes))

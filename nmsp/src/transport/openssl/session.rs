@@ -1,0 +1,171 @@
+//! One TLS session that has not begun.
+
+use std::sync::Arc;
+
+use openssl::error::ErrorStack;
+use openssl::pkey::PKey;
+use openssl::ssl::{
+    Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode, SslVerifyMode,
+};
+use openssl::x509::X509;
+use rustls::pki_types::ServerName;
+
+use pki_common::identity::Identity;
+use pki_common::tls::{ClientAuthentication, ClientTls, PeerVerifier, ServerTls, VerificationObserver};
+
+use super::config::{Carrier, LegacyTransport};
+use super::judge::{Judge, Peer};
+use crate::error::Error;
+
+/// `SSL_OP_LEGACY_SERVER_CONNECT` of `<openssl/ssl.h>`, for which the binding has no name: lets us connect to servers that
+/// predate RFC 5746. What it protects against is renegotiation, and that is switched off.
+const LEGACY_SERVER_CONNECT: SslOptions = SslOptions::from_bits_retain(4);
+
+/// A session, and what judges the peer's certificate.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(super) ssl: Ssl,
+    pub(super) judge: Arc<Judge>,
+}
+
+impl Session {
+    /// The controller's side. `prepare` sees the context before it is used.
+    pub(super) fn server_with(
+        transport: &LegacyTransport,
+        tls: &ServerTls,
+        observer: Arc<dyn VerificationObserver>,
+        prepare: impl FnOnce(&mut SslContextBuilder),
+    ) -> Result<Self, Error> {
+        let ClientAuthentication::Required(verifier) = &tls.client_authentication else {
+            return Err(Error::Configuration {
+                cause: "the controller must require a certificate of every location server".to_owned(),
+                remedy: "set the client authentication to required".to_owned(),
+            });
+        };
+        let verifier = verifier.clone().observed_by(observer);
+        let identity = tls.current_identity();
+        Self::new(transport, Some(&identity), verifier, Peer::Client, prepare)
+    }
+
+    /// The controller's side over TCP.
+    pub(crate) fn server(
+        transport: &LegacyTransport,
+        tls: &ServerTls,
+        observer: Arc<dyn VerificationObserver>,
+    ) -> Result<Self, Error> {
+        Self::server_with(transport, tls, observer, |_| {})
+    }
+
+    /// The location server's side.
+    pub(crate) fn client(
+        transport: &LegacyTransport,
+        tls: &ClientTls,
+        name: ServerName<'static>,
+        observer: Arc<dyn VerificationObserver>,
+    ) -> Result<Self, Error> {
+        let verifier = tls.peer.clone().observed_by(observer);
+        let identity = tls.current_identity();
+        Self::new(
+            transport,
+            identity.as_deref(),
+            verifier,
+            Peer::Server(name),
+            |_| {},
+        )
+    }
+
+    fn new(
+        transport: &LegacyTransport,
+        identity: Option<&Identity>,
+        verifier: PeerVerifier,
+        peer: Peer,
+        prepare: impl FnOnce(&mut SslContextBuilder),
+    ) -> Result<Self, Error> {
+        let mut context = context(transport)?;
+        if let Some(identity) = identity {
+            present(&mut context, identity).map_err(|error| unusable("certificate and key", &error))?;
+        }
+        prepare(&mut context);
+        Self::in_context(&context.build(), verifier, peer).map_err(|error| unusable("session", &error))
+    }
+
+    fn in_context(context: &SslContext, verifier: PeerVerifier, peer: Peer) -> Result<Self, ErrorStack> {
+        let mut ssl = Ssl::new(context)?;
+        match &peer {
+            Peer::Client => ssl.set_accept_state(),
+            Peer::Server(name) => {
+                if let ServerName::DnsName(name) = name {
+                    ssl.set_hostname(name.as_ref())?;
+                }
+                ssl.set_connect_state();
+            }
+        }
+        let judge = Arc::new(Judge::new(verifier, peer)?);
+        let asked = Arc::clone(&judge);
+        ssl.set_verify_callback(
+            SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
+            move |_, context| asked.asked(context),
+        );
+        Ok(Self { ssl, judge })
+    }
+}
+
+pub(super) fn context(transport: &LegacyTransport) -> Result<SslContextBuilder, Error> {
+    let method = match transport.carrier() {
+        Carrier::Tls { .. } => SslMethod::tls(),
+        Carrier::Dtls => SslMethod::dtls(),
+    };
+    let mut context = SslContext::builder(method).map_err(|error| unusable("context", &error))?;
+    // First of all, because the level judges everything that is set after it.
+    context.set_security_level(0);
+    configure(&mut context, transport).map_err(|error| unusable("versions", &error))?;
+    context
+        .set_cipher_list(&transport.cipher_list())
+        .map_err(|_| Error::Configuration {
+            cause: format!(
+                "the installed OpenSSL has no cipher suite of \"{}\"",
+                transport.ciphers
+            ),
+            remedy: "compare with `openssl ciphers -s -v 'ALL:@SECLEVEL=0'`".to_owned(),
+        })?;
+    Ok(context)
+}
+
+fn configure(context: &mut SslContextBuilder, transport: &LegacyTransport) -> Result<(), ErrorStack> {
+    let (oldest, newest) = transport.versions();
+    context.set_min_proto_version(Some(oldest))?;
+    context.set_max_proto_version(Some(newest))?;
+    context.set_options(
+        SslOptions::NO_TICKET
+            | SslOptions::NO_RENEGOTIATION
+            | SslOptions::NO_COMPRESSION
+            | SslOptions::CIPHER_SERVER_PREFERENCE
+            | SslOptions::NO_QUERY_MTU
+            | LEGACY_SERVER_CONNECT,
+    );
+    // A resumed session would skip the authlist.
+    context.set_session_cache_mode(SslSessionCacheMode::OFF);
+    context
+        .set_mode(SslMode::AUTO_RETRY | SslMode::ENABLE_PARTIAL_WRITE | SslMode::ACCEPT_MOVING_WRITE_BUFFER);
+    Ok(())
+}
+
+fn present(context: &mut SslContextBuilder, identity: &Identity) -> Result<(), ErrorStack> {
+    let mut chain = identity.chain().iter();
+    if let Some(own) = chain.next() {
+        context.set_certificate(&*X509::from_der(own)?)?;
+    }
+    for issuer in chain {
+        context.add_extra_chain_cert(X509::from_der(issuer)?)?;
+    }
+    let key = PKey::private_key_from_der(identity.private_key().secret_der())?;
+    context.set_private_key(&key)?;
+    context.check_private_key()
+}
+
+fn unusable(what: &str, error: &ErrorStack) -> Error {
+    Error::Configuration {
+        cause: format!("OpenSSL refuses the {what}: {error}"),
+        remedy: "use an RSA or EC key that old devices know; compare with `openssl s_server`".to_owned(),
+    }
+}
