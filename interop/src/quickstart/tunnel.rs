@@ -188,7 +188,7 @@ async fn publish(handle: ServerHandle, recording: PathBuf) -> Result<(Simulation
     };
     let mut floor = Simulation::new(floor::plan(), &population, SEED, now()).map_err(diagnosed)?;
     let everybody = 0..floor.devices().len();
-    let mut publisher = handle.publisher();
+    let publisher = handle.publisher();
     let (mut published, until) = (0, Instant::now() + DURATION);
     let mut ticks = interval(INTERVAL);
     while ticks.tick().await < until {

@@ -111,6 +111,12 @@ impl ConnectionCounters {
         self.rx_messages.get(message.position()).map_or(0, read)
     }
 
+    /// How many messages were received.
+    #[must_use]
+    pub fn received_messages(&self) -> u64 {
+        read(&self.rx_frames)
+    }
+
     /// All counters at one moment (each is read once; they are not read under a lock).
     #[must_use]
     pub fn snapshot(&self) -> CounterSnapshot {

@@ -4,6 +4,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use super::arrivals::Rejection;
+
 /// `ssl-stats`: TLS connections and certificate checks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -66,8 +68,30 @@ pub struct ServerCounters {
     /// Ours: connections that ended because the peer fell silent: no complete message within the idle time, or no
     /// Capability Notification in time.
     pub peer_timeouts: u64,
-    /// Ours: notifications dropped because a subscriber was slow, over all subscribers.
+    /// Ours: notifications that were superseded by newer values while they waited for a slow subscriber, over all
+    /// subscribers.
+    pub replaced_notifications: u64,
+    /// Ours: notifications dropped because too much waited for a slow subscriber, over all subscribers.
     pub dropped_notifications: u64,
+    /// Ours: among `accept-reject`, because [`Limits::max_connections`](super::Limits::max_connections) was reached.
+    pub rejected_connections: u64,
+    /// Ours: among `accept-reject`, because
+    /// [`Limits::max_connections_per_address`](super::Limits::max_connections_per_address) was reached.
+    pub rejected_per_address: u64,
+    /// Ours: among `accept-reject`, because [`Limits::max_handshakes`](super::Limits::max_handshakes) was reached.
+    pub rejected_handshakes: u64,
+    /// Ours: among `accept-reject`, because one address came more often than
+    /// [`Limits::max_new_connections_per_second`](super::Limits::max_new_connections_per_second).
+    pub rejected_rate: u64,
+    /// Ours: how often a connection was not read from because its peer sent more than
+    /// [`Limits::max_messages_per_second`](super::Limits::max_messages_per_second).
+    pub throttled: u64,
+    /// Ours: connections closed because the authlist no longer admits the peer.
+    pub authorization_withdrawn: u64,
+    /// Ours: reloads of identity, authlist or trust store that took effect.
+    pub reloads: u64,
+    /// Ours: reloads that were refused because a file is broken; what was in force stayed.
+    pub failed_reloads: u64,
 }
 
 /// The live counters.
@@ -85,7 +109,16 @@ pub(super) struct Counters {
     handshake_timeouts: AtomicU64,
     protocol_errors: AtomicU64,
     peer_timeouts: AtomicU64,
+    replaced_notifications: AtomicU64,
     dropped_notifications: AtomicU64,
+    rejected_connections: AtomicU64,
+    rejected_per_address: AtomicU64,
+    rejected_handshakes: AtomicU64,
+    rejected_rate: AtomicU64,
+    throttled: AtomicU64,
+    authorization_withdrawn: AtomicU64,
+    reloads: AtomicU64,
+    failed_reloads: AtomicU64,
 }
 
 fn add(counter: &AtomicU64) {
@@ -113,8 +146,14 @@ impl Counters {
         add(&self.accept_attempts);
     }
 
-    pub(super) fn accept_rejected(&self) {
+    pub(super) fn accept_rejected(&self, reason: Rejection) {
         add(&self.accept_reject);
+        add(match reason {
+            Rejection::Connections(_) => &self.rejected_connections,
+            Rejection::PerAddress(_) => &self.rejected_per_address,
+            Rejection::Handshakes(_) => &self.rejected_handshakes,
+            Rejection::Rate(_) => &self.rejected_rate,
+        });
     }
 
     pub(super) fn accept_failed(&self, timed_out: bool) {
@@ -140,8 +179,29 @@ impl Counters {
         add(&self.peer_timeouts);
     }
 
-    pub(super) fn notification_dropped(&self) {
-        add(&self.dropped_notifications);
+    pub(super) fn notifications_lost(&self, replaced: u64, dropped: u64) {
+        if replaced > 0 {
+            self.replaced_notifications.fetch_add(replaced, Ordering::Relaxed);
+        }
+        if dropped > 0 {
+            self.dropped_notifications.fetch_add(dropped, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn throttled(&self) {
+        add(&self.throttled);
+    }
+
+    pub(super) fn authorization_withdrawn(&self) {
+        add(&self.authorization_withdrawn);
+    }
+
+    pub(super) fn reloaded(&self, succeeded: bool) {
+        add(if succeeded {
+            &self.reloads
+        } else {
+            &self.failed_reloads
+        });
     }
 
     pub(super) fn snapshot(&self) -> ServerCounters {
@@ -174,7 +234,16 @@ impl Counters {
             handshake_timeouts: read(&self.handshake_timeouts),
             protocol_errors: read(&self.protocol_errors),
             peer_timeouts: read(&self.peer_timeouts),
+            replaced_notifications: read(&self.replaced_notifications),
             dropped_notifications: read(&self.dropped_notifications),
+            rejected_connections: read(&self.rejected_connections),
+            rejected_per_address: read(&self.rejected_per_address),
+            rejected_handshakes: read(&self.rejected_handshakes),
+            rejected_rate: read(&self.rejected_rate),
+            throttled: read(&self.throttled),
+            authorization_withdrawn: read(&self.authorization_withdrawn),
+            reloads: read(&self.reloads),
+            failed_reloads: read(&self.failed_reloads),
         }
     }
 }

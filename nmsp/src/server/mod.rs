@@ -9,25 +9,43 @@
 //! | has no certificate | alert 116 `certificate_required`, closed | [`SslStats::accept_fail`] |
 //! | has a certificate that is not valid | the alert of the reason (45 `certificate_expired`, 48 `unknown_ca`, …), closed | [`SslStats::verify_fail`], [`SslStats::accept_fail`] |
 //! | has a valid certificate that the authlist does not admit | alert 46 `certificate_unknown`, closed | [`AaaStats::aaa_validation_fail`], [`SslStats::accept_fail`] |
-//! | comes when there are too many connections or handshakes | closed | [`SslStats::accept_reject`] |
-//! | sends a length of zero or over the limit, a broken message, a message that only a controller sends | closed | [`ServerCounters::protocol_errors`] |
+//! | is admitted, and its authlist entry goes or gets another key hash | Disconnect Notification "no longer authorized", closed within a second | [`ServerCounters::authorization_withdrawn`] |
+//! | comes when there are [`Limits::max_connections`] | closed | [`ServerCounters::rejected_connections`], [`SslStats::accept_reject`] |
+//! | comes when its address has [`Limits::max_connections_per_address`] | closed | [`ServerCounters::rejected_per_address`], [`SslStats::accept_reject`] |
+//! | comes when there are [`Limits::max_handshakes`] | closed | [`ServerCounters::rejected_handshakes`], [`SslStats::accept_reject`] |
+//! | comes more often than [`Limits::max_new_connections_per_second`] | closed | [`ServerCounters::rejected_rate`], [`SslStats::accept_reject`] |
+//! | sends a length of zero or over [`ConnectionConfig::max_message_length`], a broken message, a message that only a controller sends | closed | [`ServerCounters::protocol_errors`] |
 //! | ends the stream inside a message | closed | [`ServerCounters::protocol_errors`] |
-//! | stops inside a message, or sends nothing | closed after the idle time | [`ServerCounters::peer_timeouts`] |
+//! | stops inside a message, or sends nothing | closed after [`ConnectionConfig::idle_timeout`] | [`ServerCounters::peer_timeouts`] |
+//! | sends more than [`Limits::max_messages_per_second`] | not read from until it has waited | [`ServerCounters::throttled`] |
 //! | sends an identifier that the profile does not know | ignored, the connection lives | `unsupported-msg-count` of the connection |
 //! | subscribes a second time | the new subscription replaces the old one | received Service Subscribe Requests of the connection |
+//! | asks for something that nobody here does | answered with "not supported" | received messages of the connection |
+//! | asks for a station that nobody knows | answered with "not found" | received messages of the connection |
+//! | asks more than [`ConnectionConfig::max_peer_requests`] at once | answered with "busy" | received messages of the connection |
 //! | asks and does not read the answers | not read from until it does; closed after the idle time | [`ServerCounters::peer_timeouts`] |
-//! | reads measurements too slowly | the oldest ones are dropped | [`ServerCounters::dropped_notifications`] |
+//! | reads too slowly | newer values replace those that wait, then the oldest go | [`ServerCounters::replaced_notifications`], [`ServerCounters::dropped_notifications`] |
+//!
+//! What else can be in the way of memory or time is bounded, too: see [`Limits`].
 
+mod arrivals;
 mod config;
 mod connection;
 mod counters;
+mod ending;
+mod guard;
 mod handshake;
 #[cfg(feature = "openssl")]
 mod legacy;
+mod notify;
 mod peers;
 mod publisher;
 mod registry;
+mod requests;
+mod session;
+mod store;
 mod subscriber;
+mod throttle;
 mod trace;
 
 use std::io;
@@ -36,7 +54,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::net::{TcpListener, ToSocketAddrs};
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -45,18 +63,29 @@ use pki_common::authlist::{AuthList, SharedAuthList};
 use pki_common::tls::{ClientAuthentication, ServerTls};
 
 pub use config::{
-    DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_HANDSHAKES, DEFAULT_QUEUE_LENGTH,
-    DEFAULT_SHUTDOWN_TIMEOUT, Limits, ServerConfig,
+    DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_CONNECTIONS_PER_ADDRESS,
+    DEFAULT_MAX_HANDSHAKES, DEFAULT_MAX_MESSAGES_PER_SECOND, DEFAULT_MAX_NEW_CONNECTIONS_PER_SECOND,
+    DEFAULT_MAX_STATIONS, DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_LENGTH, DEFAULT_SHUTDOWN_TIMEOUT, Limits,
+    ServerConfig,
 };
 pub use counters::{AaaStats, ServerCounters, SslStats};
 pub use peers::PeerStatus;
 pub use publisher::Publisher;
 pub use registry::{ConnectionStatus, REMEMBERED_PEERS, Transport};
+pub use requests::{RequestHandler, Requester};
+pub use store::{MAX_ATTACKS, RecordId, RecordKind, StationStore, StationUpdate};
+pub use subscriber::Loss;
 
+use crate::driver::now;
 use crate::error::Error;
 use crate::proto::ConnectionConfig;
+use crate::proto::policy::NotificationPolicy;
+use crate::wire::OwnedMessage;
 use crate::wire::message::Measurement;
+use crate::wire::numbers::DisconnectReason;
 use counters::Counters;
+use ending::Order;
+use guard::Guard;
 use handshake::Incoming;
 use registry::Registry;
 
@@ -73,6 +102,9 @@ struct Shared {
     registry: Registry,
     /// When it was bound.
     started: SystemTime,
+    store: StationStore,
+    policy: ArcSwap<NotificationPolicy>,
+    request_handler: Option<Arc<dyn RequestHandler>>,
     /// Cancelled at the beginning of the shutdown.
     shutdown: CancellationToken,
     tasks: TaskTracker,
@@ -102,12 +134,21 @@ impl Server {
             address: format!("{address:?}"),
             source,
         })?;
+        let registry = Registry::default();
         let shared = Arc::new(Shared {
+            store: StationStore::new(
+                config.limits.max_stations,
+                Arc::clone(&config.connection.profile),
+                config.connection.max_message_length,
+                Arc::clone(registry.subscribers()),
+            ),
+            policy: ArcSwap::from_pointee(config.notification_policy),
+            request_handler: config.request_handler,
             limits: config.limits,
             connection: config.connection,
             tls: ArcSwap::from_pointee(config.tls),
             counters: Arc::default(),
-            registry: Registry::default(),
+            registry,
             started: SystemTime::now(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -144,9 +185,13 @@ impl Server {
         for listener in self.legacy {
             shared.tasks.spawn(legacy::accept(Arc::clone(&shared), listener));
         }
+        let mut guard = Guard::default();
+        let mut looks = interval(guard::CHECK_INTERVAL);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = shared.shutdown.cancelled() => break,
+                _ = looks.tick() => guard.look(&shared),
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => admit(&shared, Incoming::Tls(stream), peer),
                     Err(error) => {
@@ -174,15 +219,15 @@ impl Server {
 /// Starts the task of one connection, or turns the peer away if there are too many already.
 fn admit(shared: &Arc<Shared>, incoming: Incoming, peer: SocketAddr) {
     shared.counters.accept_attempt();
-    match shared.registry.reserve(peer, &shared.limits) {
+    match shared.registry.reserve(peer, &shared.limits, now()) {
         Ok(slot) => {
             shared
                 .tasks
                 .spawn(connection::serve(Arc::clone(shared), incoming, slot));
         }
-        Err(limit) => {
-            shared.counters.accept_rejected();
-            tracing::warn!(%peer, limit, "turned away: too many connections or handshakes");
+        Err(rejection) => {
+            shared.counters.accept_rejected(rejection);
+            tracing::warn!(%peer, "turned away: {rejection}");
         }
     }
 }
@@ -217,11 +262,15 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Sends one measurement to every location server that subscribed its service. The message is encoded once,
-    /// whatever the number of subscribers. Returns for how many it was queued.
-    ///
-    /// A caller that publishes much keeps a [`publisher`](Self::publisher), which reuses its buffer and puts several
-    /// stations into one message.
+    /// What the controller knows: where an application puts what it measured, and what location servers are told and asked
+    /// about.
+    #[must_use]
+    pub fn store(&self) -> &StationStore {
+        &self.shared.store
+    }
+
+    /// Sends one measurement at once to every location server that subscribed its service; see [`Publisher::publish`].
+    /// Returns for how many it was queued.
     ///
     /// # Errors
     /// If the measurement has too many readings for a message.
@@ -229,7 +278,7 @@ impl ServerHandle {
         self.publisher().publish(core::slice::from_ref(measurement))
     }
 
-    /// A publisher with a buffer of its own.
+    /// A publisher: it reports at once, without the notification policy.
     #[must_use]
     pub fn publisher(&self) -> Publisher {
         Publisher::new(Arc::clone(&self.shared))
@@ -260,21 +309,61 @@ impl ServerHandle {
         &self.shared.limits
     }
 
+    /// Sends a notification of the application as it is to every location server that subscribed one of its services: what
+    /// the store has no record for, or what must not be replaced by a newer one. What waits in queues is bounded by
+    /// [`Limits::queue_bytes`]; AP groups and the notification policy do not apply.
+    ///
+    /// Returns for how many location servers it was queued.
+    ///
+    /// # Errors
+    /// If the message is no notification of a service, or does not fit a message.
+    pub fn notify(&self, message: &OwnedMessage) -> Result<usize, Error> {
+        let store = &self.shared.store;
+        let encoded = notify::encode(message, store.profile(), store.longest_body())?;
+        let subscribers = self.shared.registry.subscribers().load();
+        let wanting = subscribers
+            .iter()
+            .filter(|subscriber| !(subscriber.services() & encoded.services).is_empty());
+        Ok(wanting
+            .map(|subscriber| subscriber.push_message(encoded.clone()))
+            .count())
+    }
+
+    /// When stations are reported again.
+    #[must_use]
+    pub fn notification_policy(&self) -> Arc<NotificationPolicy> {
+        self.shared.policy.load_full()
+    }
+
+    /// Another notification policy from now on. An interval that runs ends by the new one.
+    pub fn set_notification_policy(&self, policy: NotificationPolicy) {
+        self.shared.policy.store(Arc::new(policy));
+        for subscriber in self.shared.registry.subscribers().load().iter() {
+            subscriber.filled.notify_one();
+        }
+    }
+
+    /// The authlist that location servers are checked against; `None` if a trust store decides alone.
+    #[must_use]
+    pub fn auth_list(&self) -> Option<Arc<AuthList>> {
+        guard::authlist(&self.shared.tls.load()).map(SharedAuthList::load)
+    }
+
+    /// Ends one connection with a Disconnect Notification, as an operator does. Returns whether there is such a connection.
+    pub fn disconnect(&self, connection_id: u32, explanation: &str) -> bool {
+        let ending = self.shared.registry.ending(connection_id);
+        ending.is_some_and(|ending| {
+            ending.order(Order {
+                reason: DisconnectReason::ADMINISTRATIVE,
+                explanation: explanation.to_owned(),
+            })
+        })
+    }
+
     /// The counters of the server as a whole.
     #[must_use]
     pub fn counters(&self) -> ServerCounters {
         self.shared.counters.snapshot()
-    }
-
-    /// The authlist as it is now; `None` if location servers are admitted by a trust store alone.
-    #[must_use]
-    pub fn auth_list(&self) -> Option<Arc<AuthList>> {
-        match &self.shared.tls.load().client_authentication {
-            ClientAuthentication::Required(peer) | ClientAuthentication::Optional(peer) => {
-                peer.shared_authlist().map(SharedAuthList::load)
-            }
-            ClientAuthentication::None => None,
-        }
     }
 
     /// When the server was bound.
@@ -297,7 +386,9 @@ impl ServerHandle {
         drained.await.unwrap_or_default();
     }
 
-    /// Uses another identity, authlist, or trust store for connections from now on; live ones stay.
+    /// Uses another identity, authlist, or trust store for connections from now on. Live ones stay, except those that the
+    /// authlist no longer admits: they are told so and closed within a second, as when the list itself is replaced
+    /// ([`SharedAuthList::replace`](pki_common::authlist::SharedAuthList::replace)).
     ///
     /// # Errors
     /// As [`Server::bind`]; nothing changes then.

@@ -14,6 +14,7 @@ use pki_common::trust_store::TrustError;
 use pki_common::{Alert, Failure, MacAddr, TlsFault};
 
 use super::counters::Counters;
+use super::ending::Order;
 use crate::proto::CloseReason;
 use crate::transport::{self, FatalAlert};
 
@@ -45,7 +46,7 @@ pub(super) struct ConnectionTrace {
     ssl: String,
     counters: Arc<Counters>,
     recorder: RefusalRecorder,
-    peer_mac: Mutex<Option<MacAddr>>,
+    peer_certificate: Mutex<Option<Arc<Certificate>>>,
 }
 
 impl ConnectionTrace {
@@ -66,12 +67,18 @@ impl ConnectionTrace {
             ssl,
             counters,
             recorder: RefusalRecorder::default(),
-            peer_mac: Mutex::default(),
+            peer_certificate: Mutex::default(),
         }
     }
 
     pub(super) fn peer_mac(&self) -> Option<MacAddr> {
-        *self.peer_mac.lock().unwrap_or_else(PoisonError::into_inner)
+        self.peer_certificate()?.subject_mac()
+    }
+
+    /// What the peer presented, once it is valid.
+    pub(super) fn peer_certificate(&self) -> Option<Arc<Certificate>> {
+        let certificate = self.peer_certificate.lock();
+        certificate.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The handshake has used up what had arrived.
@@ -156,6 +163,16 @@ impl ConnectionTrace {
         }
     }
 
+    /// The connection was ended from outside: by the authlist, or by an operator.
+    pub(super) fn ended_by_order(&self, order: &Order) {
+        tracing::warn!(
+            "NMSP connection closed: conn {}: {}: {}",
+            self.connection,
+            order.reason,
+            order.explanation
+        );
+    }
+
     pub(super) fn broken(&self, error: &io::Error) {
         tracing::warn!("NMSP connection broken: conn {}: {error}", self.connection);
     }
@@ -190,7 +207,10 @@ fn callback_lines(state: &str, location: u32, ret: u32, kind: &str, description:
 impl VerificationObserver for ConnectionTrace {
     fn certificate_validated(&self, certificate: &Certificate) {
         self.counters.certificate_checked(true);
-        *self.peer_mac.lock().unwrap_or_else(PoisonError::into_inner) = certificate.subject_mac();
+        *self
+            .peer_certificate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(certificate.clone()));
         if self.asks_authlist {
             tracing::info!(
                 "Peer certificate Validation Done for conn ssl {}, calling authlist..",

@@ -142,6 +142,7 @@ fn statistics() -> ServerCounters {
         protocol_errors: 6,
         peer_timeouts: 7,
         dropped_notifications: 8,
+        ..ServerCounters::default()
     }
 }
 

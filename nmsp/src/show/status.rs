@@ -85,8 +85,6 @@ mod tests {
     use super::super::sample;
     use super::*;
     use crate::proto::{CounterSnapshot, MessageCount};
-    use crate::server::Transport;
-    use crate::wire::Services;
 
     fn rows(out: &str) -> Vec<Vec<&str>> {
         let lines = out.lines().skip(5);
@@ -96,12 +94,7 @@ mod tests {
     fn connection(ip: &str, active: bool, echoes: u64, frames: (u64, u64)) -> ConnectionStatus {
         let count = |message, count| vec![MessageCount { message, count }];
         ConnectionStatus {
-            peer: std::net::SocketAddr::new(ip.parse().unwrap(), 40_000),
-            connection_id: 0,
             active,
-            mac: None,
-            subscriptions: Services::NONE,
-            transport: Transport::Tls,
             counters: CounterSnapshot {
                 tx_msg_counter: count(MessageType::EchoResponse, echoes),
                 rx_msg_counter: count(MessageType::EchoRequest, echoes),
@@ -109,8 +102,7 @@ mod tests {
                 rx_data_frames: frames.1,
                 ..CounterSnapshot::default()
             },
-            queued_notifications: 0,
-            dropped_notifications: 0,
+            ..ConnectionStatus::new(std::net::SocketAddr::new(ip.parse().unwrap(), 40_000), 0)
         }
     }
 

@@ -137,8 +137,36 @@ impl Connection {
                 kind: response.name(),
             });
         }
+        self.send_response(now, response, transaction, |w| message.write_body(w))
+    }
+
+    /// Answers a request with a body that was encoded before, under the profile of this connection; otherwise the same as
+    /// [`respond`](Self::respond).
+    ///
+    /// # Errors
+    /// As [`respond`](Self::respond). Whether the body belongs to the response is not checked.
+    pub fn respond_encoded(
+        &mut self,
+        now: Instant,
+        transaction: u32,
+        body: &[u8],
+    ) -> Result<(), RequestError> {
+        let response = self.asked(transaction)?;
+        self.send_response(now, response, transaction, |w| {
+            w.bytes(body);
+            Ok(())
+        })
+    }
+
+    fn send_response(
+        &mut self,
+        now: Instant,
+        response: MessageType,
+        transaction: u32,
+        body: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
+    ) -> Result<(), RequestError> {
         let start = self.outgoing.len();
-        self.send(response, transaction, |w| message.write_body(w))?;
+        self.send(response, transaction, body)?;
         match self.part_sent(start) {
             Some(part) if part.number < part.total => {
                 let deadline = after(now, self.config.request_timeout);
