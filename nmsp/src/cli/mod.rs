@@ -10,6 +10,7 @@ mod identity;
 mod profile;
 mod serve;
 mod show;
+mod simulate;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Connects to controllers as a location server and shows what they report.
     Connect(Box<connect::Options>),
+    /// Runs a controller with a simulated floor: stations, tags, rogues and interferers that move.
+    Simulate(Box<simulate::Arguments>),
     /// Shows what a running controller does: status, counters, subscriptions, authlist.
     Show(show::Arguments),
     /// Prints what a controller's authlist needs to know about a certificate, as `show server-auth-info` does.
@@ -90,6 +93,7 @@ pub fn run() -> ExitCode {
 fn execute(command: Command) -> Result<(), CliError> {
     match command {
         Command::Serve(arguments) => block_on(serve::run(arguments)),
+        Command::Simulate(arguments) => block_on(simulate::run(*arguments)),
         Command::Connect(arguments) => block_on(connect::run(*arguments)),
         Command::Show(arguments) => block_on(show::run(arguments)),
         Command::AuthInfo { certificate } => identity::auth_info(&certificate),

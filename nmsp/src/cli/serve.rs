@@ -72,13 +72,13 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
 
 /// The admin listener, if there is to be one.
 #[derive(Default)]
-struct Admin {
-    task: Option<tokio::task::JoinHandle<()>>,
+pub(super) struct Admin {
+    pub(super) task: Option<tokio::task::JoinHandle<()>>,
     /// For standard output.
-    announcement: String,
+    pub(super) announcement: String,
 }
 
-async fn admin(config: &ServeConfig, handle: &ServerHandle) -> Result<Admin, CliError> {
+pub(super) async fn admin(config: &ServeConfig, handle: &ServerHandle) -> Result<Admin, CliError> {
     let Some((address, config)) = config.admin() else {
         return Ok(Admin::default());
     };

@@ -31,7 +31,7 @@ use source::{News, Source};
 use summary::Summary;
 
 pub(super) use options::Options;
-use summary::{json_line, save};
+pub(super) use summary::{Counters, json_line, save};
 
 /// How often a view is drawn again. Also how long a key may wait.
 const REDRAW_EVERY: Duration = Duration::from_millis(125);

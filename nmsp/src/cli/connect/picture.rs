@@ -309,58 +309,58 @@ fn learnt(access_points: &HashMap<MacAddr, KnownAccessPoint>) -> FloorPlan {
     plan
 }
 
-/// Two controllers, one of them out of reach, and a floor with a dozen of stations.
-#[cfg(all(test, feature = "tui"))]
-pub(super) fn sample() -> (Picture, Vec<super::source::Health>) {
-    use super::source::{Health, State};
-    use crate::simulation::{Population, Simulation};
-    use pki_common::{Failure, Rung};
-
-    let now = Instant::now();
-    let population = Population {
-        clients: 12,
-        ..Population::default()
-    };
-    let mut floor = Simulation::new(FloorPlan::office(4), &population, 5, Timestamp(0)).unwrap();
-    let mut picture = Picture::new(2, Some(floor.plan().clone()), now);
-    for heard in floor.report(0..12, Timestamp(1000)) {
-        let station = Station {
-            class: heard.class,
-            state: heard.state,
-            timestamp: heard.timestamp,
-            heard_at: now,
-            readings: heard.access_points.clone(),
-            user: None,
-            ssid: None,
-            place: None,
-            moved: true,
-        };
-        picture.stations.insert(heard.station, station);
-    }
-    let received = picture.controllers.first_mut().unwrap();
-    for sequence in [1, 2, 6] {
-        received.count(MessageType::MeasurementNotification, sequence, 100);
-    }
-    picture.settle(now, true);
-    let health = |controller: &str, state, last_error| Health {
-        controller: controller.to_owned(),
-        address: None,
-        state,
-        since: now,
-        last_error,
-        counters: Default::default(),
-    };
-    let refused = Failure::new(Rung::Tcp, "connection refused".to_owned(), "start the controller");
-    let health = vec![
-        health("wlc-1:16113", State::Up, None),
-        health("wlc-2:16113", State::Down, Some(refused)),
-    ];
-    (picture, health)
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Two controllers, one of them out of reach, and a floor with a dozen of stations.
+    #[cfg(feature = "tui")]
+    pub(in crate::cli::connect) fn sample() -> (Picture, Vec<crate::cli::connect::source::Health>) {
+        use crate::cli::connect::source::{Health, State};
+        use crate::simulation::{Population, Simulation};
+        use pki_common::{Failure, Rung};
+
+        let now = Instant::now();
+        let population = Population {
+            clients: 12,
+            ..Population::default()
+        };
+        let mut floor = Simulation::new(FloorPlan::office(4), &population, 5, Timestamp(0)).unwrap();
+        let mut picture = Picture::new(2, Some(floor.plan().clone()), now);
+        for heard in floor.report(0..12, Timestamp(1000)) {
+            let station = Station {
+                class: heard.class,
+                state: heard.state,
+                timestamp: heard.timestamp,
+                heard_at: now,
+                readings: heard.access_points.clone(),
+                user: None,
+                ssid: None,
+                place: None,
+                moved: true,
+            };
+            picture.stations.insert(heard.station, station);
+        }
+        let received = picture.controllers.first_mut().unwrap();
+        for sequence in [1, 2, 6] {
+            received.count(MessageType::MeasurementNotification, sequence, 100);
+        }
+        picture.settle(now, true);
+        let health = |controller: &str, state, last_error| Health {
+            controller: controller.to_owned(),
+            address: None,
+            state,
+            since: now,
+            last_error,
+            counters: Default::default(),
+        };
+        let refused = Failure::new(Rung::Tcp, "connection refused".to_owned(), "start the controller");
+        let health = vec![
+            health("wlc-1:16113", State::Up, None),
+            health("wlc-2:16113", State::Down, Some(refused)),
+        ];
+        (picture, health)
+    }
 
     #[test]
     fn a_skipped_sequence_number_is_a_loss_and_a_smaller_one_is_not() {

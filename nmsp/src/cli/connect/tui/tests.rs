@@ -3,7 +3,7 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 
 use super::*;
-use crate::cli::connect::picture::sample;
+use crate::cli::connect::picture::tests::sample;
 
 fn screen(choice: &Choice, picture: &Picture, health: &[Health], (width, height): (u16, u16)) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
@@ -70,7 +70,7 @@ fn pages_turn_and_show_health_messages_and_stations() {
     press(&mut choice, KeyCode::Right);
     let shown = screen(&choice, &picture, &health, (120, 20));
     assert!(
-        shown.contains("02:00:c0:00:00:01") && shown.contains("dBm") == false,
+        shown.contains("02:00:c0:00:00:01") && !shown.contains("dBm"),
         "{shown}"
     );
     let full = shown.matches("02:00:").count();

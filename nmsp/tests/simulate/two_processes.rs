@@ -1,0 +1,130 @@
+//! What one side sends is what the other gets.
+
+use std::collections::HashSet;
+
+use nmsp::wire::message::Measurement;
+use serde_json::Value;
+
+use super::{json_file, nmsp, simulate};
+
+/// Runs both sides until the controller says goodbye. Returns the summaries of the controller and of the location server,
+/// and what that one printed.
+fn session(simulated: &[&str], connected: &[&str]) -> (Value, Value, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (lab, sent, received) = (
+        folder.path().join("lab"),
+        path("sent.json"),
+        path("received.json"),
+    );
+    let own = ["--seconds", "6", "--summary", &sent];
+    let mut controller = simulate(&lab, &[&own, simulated].concat());
+    let config = lab.join("connect.toml");
+    let arguments = [
+        &[
+            "connect",
+            "--config",
+            config.to_str().unwrap(),
+            "--no-reconnect",
+            "--summary",
+            &received,
+        ],
+        connected,
+    ]
+    .concat();
+    let output = nmsp(&arguments).output().unwrap();
+    let report = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{report}");
+    assert!(controller.0.wait().unwrap().success());
+    let shown = String::from_utf8(output.stdout).unwrap();
+    (
+        json_file(&folder.path().join("sent.json")),
+        json_file(&folder.path().join("received.json")),
+        shown,
+    )
+}
+
+#[test]
+fn two_hundred_stations_arrive_without_a_gap_and_the_counters_of_both_sides_agree() {
+    let (sent, received, shown) = session(
+        &["--stations", "200", "--access-points", "6", "--rate", "2"],
+        &["--json"],
+    );
+    assert_eq!(received["lost"], 0, "{received}");
+    let (controller, connection) = (&received["controllers"][0], &sent["connections"][0]);
+    let counters = |side: &Value, name: &str| side["counters"][name].clone();
+    for (one, other) in [
+        ("tx_msg_counter", "rx_msg_counter"),
+        ("rx_msg_counter", "tx_msg_counter"),
+        ("tx_data_frames", "rx_data_frames"),
+        ("rx_data_frames", "tx_data_frames"),
+    ] {
+        let (of_controller, of_location_server) = (counters(connection, one), counters(controller, other));
+        assert_eq!(of_controller, of_location_server, "{one}\n{sent}\n{received}");
+    }
+    assert_eq!(connection["dropped"], 0);
+    let notifications = controller["received"]["Measurement Notification"]
+        .as_u64()
+        .unwrap();
+    assert_eq!(
+        controller["counters"]["rx_msg_counter"]["Measurement Notification"],
+        notifications
+    );
+    assert!(notifications > 10, "{received}");
+
+    let measurements: Vec<Measurement> = shown
+        .lines()
+        .filter(|line| line.starts_with("{\"station\""))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        u64::try_from(measurements.len()).ok(),
+        received["measurements"].as_u64()
+    );
+    let stations: HashSet<_> = measurements.iter().map(|each| each.station).collect();
+    // 200 clients, 5 tags, 2 rogues with a client each, 2 interferers.
+    assert_eq!(stations.len(), 211);
+    assert!(
+        measurements
+            .iter()
+            .filter(|each| !each.access_points.is_empty())
+            .count()
+            > 1000
+    );
+}
+
+#[test]
+fn plain_lines_end_after_a_count_and_the_summary_says_what_came() {
+    let (_, received, shown) = session(
+        &[
+            "--stations",
+            "20",
+            "--tags",
+            "0",
+            "--rogues",
+            "0",
+            "--interferers",
+            "0",
+        ],
+        &["--count", "30", "--service", "rssi-ms"],
+    );
+    assert_eq!(shown.lines().count(), 30, "{shown}");
+    assert!(
+        shown
+            .lines()
+            .all(|line| line.contains(" client ") && line.contains(" dBm ")),
+        "{shown}"
+    );
+    assert_eq!(received["controllers"][0]["state"], "down");
+}
+
+#[test]
+fn a_lab_is_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = folder.path().join("lab");
+    let certificate = || std::fs::read(lab.join("controller/certificate.pem")).unwrap();
+    drop(simulate(&lab, &[]));
+    let first = certificate();
+    drop(simulate(&lab, &[]));
+    assert_eq!(first, certificate());
+}
