@@ -42,6 +42,7 @@ mod error;
 mod event;
 mod frame;
 mod liveness;
+pub mod oracle;
 mod pending;
 pub mod policy;
 mod requests;
