@@ -393,7 +393,7 @@ lock pbes1.der -v1 PBE-SHA1-3DES -outform DER
 openssl ec -in "$work/ec.key" -aes128 -passout "pass:$passphrase" -out pki_private_key/traditional.pem 2>"$work/log"
 
 # NMSP: one message of every family, under the built-in profile and that of a device that does not exist, and a session.
-mkdir -p nmsp_frame nmsp_profile
+mkdir -p nmsp_connection nmsp_frame nmsp_profile
 messages=../../nmsp/testdata/messages.jsonl
 profile=../../nmsp/examples/fictitious.toml
 cargo run -q -p nmsp --example encode_messages -- nmsp_frame <"$messages"
@@ -405,6 +405,44 @@ done
 for name in capability-notification service-subscribe-request service-subscribe-response measurement-notification; do
     cat "nmsp_frame/$name.bin"
 done >nmsp_frame/session.bin
+
+# NMSP connections. A script begins with the role, 0 for the controller, 1 for the location server; a zero and two bytes for
+# the length minus one (5 + 8 bits) let a file arrive. See `nmsp::proto::oracle`.
+arrives() {
+    for name in "$@"; do
+        length=$(($(stat -c %s "nmsp_frame/$name.bin") - 1))
+        printf "\\$(printf %03o $((length / 256)))\\$(printf %03o $((length % 256)))"
+        cat "nmsp_frame/$name.bin"
+    done
+}
+{
+    printf '\000'
+    arrives capability-notification echo-request service-subscribe-request location-subscribe
+    # Answers; tells; asks; time passes; the same requests twice and again; ends by a goodbye.
+    printf '\300\352\353\240\100'
+    arrives location-request location-request ids-get-request spectrum-request measurement-request
+    printf '\301\300\301\300\116'
+    arrives service-unsubscribe-request disconnect-notification
+} >nmsp_connection/controller.bin
+{
+    printf '\001'
+    arrives capability-notification
+    # Subscribes, asks, is answered in parts, is told everything, unsubscribes, waits.
+    printf '\237\240\242\244'
+    printf '\062\015\002\000\004\000\002\000\000\000\002\000\010\000\000\000\000\000\177\377\377'
+    printf '\056\026\003\000\005\000\002\000\000\000\016\000\004\000\001\000\002'
+    printf '\056\026\003\000\005\000\002\000\000\000\016\000\004\000\002\000\002'
+    arrives ap-monitor-response measurement-notification \
+        information-notification statistics-notification spectrum-notification ids-notification \
+        attachment-notification location-notification ap-info-notification
+    printf '\236\140\140\140\343\122\344\345'
+    arrives location-request disconnect-notification
+} >nmsp_connection/location-server.bin
+# Nobody says anything; a message of the wrong side; half a message and the end; names that nobody knows.
+printf '\001\140\140\140\140' >nmsp_connection/silence.bin
+printf '\000\040\005\001\140' >nmsp_connection/wrong-direction.bin
+printf '\000\000\003\001\000\000\001\340\140' >nmsp_connection/cut.bin
+printf '\001\044\310\001what\341\140' >nmsp_connection/unknown.bin
 cp "$profile" nmsp_profile/fictitious.toml
 cargo run -q -p nmsp --features cli -- profile show >nmsp_profile/built-in.toml
 printf '[tlv]\ntype-width = 1\n[messages]\necho-request = 128\ndevice-info-request = false\n' >nmsp_profile/small.toml

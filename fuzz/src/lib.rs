@@ -42,6 +42,7 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("est_enveloped_data", est_enveloped_data),
     ("est_multipart", est_multipart),
     ("est_signed_data", est_signed_data),
+    ("nmsp_connection", nmsp_connection),
     ("nmsp_frame", nmsp_frame),
     ("nmsp_profile", nmsp_profile),
     ("pki_certificate", pki_certificate),
@@ -88,6 +89,12 @@ fn issuer() -> &'static Issuer {
         )
         .expect("a valid subject")
     })
+}
+
+/// A script for an NMSP connection of either role: what arrives, what the application does, how time passes. What is sent
+/// is whole messages of its role, each request has one end, tables keep their bounds, and pieces make no difference.
+pub fn nmsp_connection(data: &[u8]) {
+    let _reached = nmsp::proto::oracle::script(data);
 }
 
 /// A stream of NMSP frames under several wire profiles: an accepted frame re-encodes to the same bytes, however the stream

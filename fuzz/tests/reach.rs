@@ -217,3 +217,23 @@ fn the_corpus_of_chains_holds_what_is_trusted() {
             .is_ok_and(|first| store.validate(&first, others, Usage::Client, now).is_ok())
     });
 }
+
+#[test]
+fn the_corpus_of_connections_reaches_every_event_in_both_roles() {
+    use nmsp::proto::oracle::{Reached, script};
+
+    type Reaches = fn(&Reached) -> bool;
+    let table: [(&str, Reaches, usize); 8] = [
+        ("capabilities", |reached| reached.established, 2),
+        ("a subscription", |reached| reached.subscription, 1),
+        ("a request", |reached| reached.request, 2),
+        ("a response", |reached| reached.response, 1),
+        ("a notification", |reached| reached.notification, 1),
+        ("an unknown message", |reached| reached.unsupported, 1),
+        ("a request that times out", |reached| reached.timed_out, 2),
+        ("a goodbye", |reached| reached.goodbye, 2),
+    ];
+    for (what, holds, least) in table {
+        reaches("nmsp_connection", least, what, |file| holds(&script(file)));
+    }
+}

@@ -167,3 +167,30 @@ fn a_connection_sends_and_receives_measurements_without_allocating() {
     assert_eq!(readings, READINGS * 1004);
     assert_eq!(counted.count_total, 0);
 }
+
+#[test]
+fn a_peer_that_asks_without_end_costs_bounded_memory() {
+    let now = Instant::now();
+    let mut controller = Connection::new(ConnectionConfig::default(), Role::Controller, now);
+    let request = nmsp::wire::message::bodies::StationRequest {
+        services: Services::RSSI_MS,
+        ..Default::default()
+    };
+    let request = nmsp::wire::OwnedMessage::MeasurementRequest(request);
+    let (mut bytes, mut out) = (BytesMut::new(), BytesMut::new());
+    let mut ask = |transaction| {
+        bytes.clear();
+        request
+            .encode(transaction, WireProfile::built_in(), &mut bytes)
+            .unwrap();
+        controller.handle_input(now, &bytes);
+        while controller.poll_event().is_some() {}
+        out.clear();
+        controller.poll_transmit(&mut out);
+    };
+    (0..100).for_each(&mut ask);
+    let counted = measure(|| (100..100 + 100 * MESSAGES).for_each(&mut ask));
+    // A few buffers of one message each, and what the refusal says; not one of 100,000 requests stays.
+    assert!(counted.bytes_max < 16_384, "{counted:?}");
+    assert!(counted.bytes_current < 4096, "{counted:?}");
+}

@@ -275,7 +275,7 @@ impl Subject {
             .iter()
             .find(|message| message.message_type() == response);
         let outcome = match whole {
-            Some(whole) if detail % 2 == 0 => {
+            Some(whole) if detail.is_multiple_of(2) => {
                 self.both(|connection| connection.respond(now, transaction, whole))
             }
             _ => self.both(|connection| connection.refuse(transaction, StatusCode::NOT_FOUND, "unknown")),

@@ -8,6 +8,8 @@
 
 /// Sessions between two ends, step by step.
 mod conversation;
+/// `PROTOCOL.md` and the code.
+mod document;
 /// Goodbyes and other ends.
 mod endings;
 /// What one end does with what a peer with a mind of its own sends.
