@@ -19,6 +19,8 @@
 //! Comparison { group: "sum", ours: "ours", baseline: "baseline", what: "adding up" }.report();
 //! ```
 
+pub mod process;
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pki_common::tls::TlsVersions;
 
 use super::load::{self, Load, PASSWORD, Requests, Target, USER, Until};
-use super::server_role::{Role, RunningServer};
+use super::server_role::Role;
 use super::{Bench, Rates, report};
 
 /// Wraps `accept`, so that every connection of an unchanged program has `TCP_NODELAY`.
@@ -29,7 +29,7 @@ pub(crate) async fn compare(bench: &Bench<'_>) {
         println!("libest                                               skipped: not installed: estserver");
         return;
     };
-    let mut ours = RunningServer::start(Role::Durable, bench.folder);
+    let mut ours = Role::Durable.start(bench.folder);
     for forced in [false, true] {
         let preload = forced.then(|| nodelay(bench.folder)).flatten();
         if forced && preload.is_none() {

@@ -24,10 +24,11 @@ mod server_role;
 use std::path::Path;
 use std::time::Duration;
 
+use benches::process::{Process, pin_to_core};
 use cryptography::{Cryptography, rate};
 use load::{Load, PASSWORD, Requests, Target, USER, Until};
 use pki_common::tls::TlsVersions;
-use server_role::{Role, RunningServer};
+use server_role::Role;
 
 /// The one of the `est` command.
 #[global_allocator]
@@ -55,7 +56,7 @@ fn main() {
     let wanted = |name: &str| {
         arguments.is_empty() || arguments.iter().any(|argument| name.contains(argument.as_str()))
     };
-    server_role::pin_to_core(1);
+    pin_to_core(1);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -105,12 +106,12 @@ impl<'a> Bench<'a> {
         }
     }
 
-    pub(crate) fn target(&self, server: &RunningServer) -> Target {
-        Target::new(server.address, &self.folder.join("ca.pem"), TlsVersions::Tls13)
+    pub(crate) fn target(&self, server: &Process) -> Target {
+        Target::new(server.address(), &self.folder.join("ca.pem"), TlsVersions::Tls13)
     }
 
     /// One load on one server, after a short one that fills the caches.
-    pub(crate) async fn measure(&self, server: &mut RunningServer, requests: &Requests, load: Load) -> Rates {
+    pub(crate) async fn measure(&self, server: &mut Process, requests: &Requests, load: Load) -> Rates {
         let target = self.target(server);
         let warm_up = Load {
             until: Until::Answers(64),
@@ -128,9 +129,9 @@ impl<'a> Bench<'a> {
     }
 
     async fn cacerts(&self) {
-        let mut ours = RunningServer::start(Role::Memory, self.folder);
+        let mut ours = Role::Memory.start(self.folder);
         self.write_answer(&ours).await;
-        let mut bare = RunningServer::start(Role::Bare, self.folder);
+        let mut bare = Role::Bare.start(self.folder);
         let load = Load {
             clients: KEEP_ALIVE_CLIENTS,
             keep_alive: true,
@@ -149,8 +150,8 @@ impl<'a> Bench<'a> {
     }
 
     /// The bytes that the bare server returns: the ones that ours returns.
-    async fn write_answer(&self, ours: &RunningServer) {
-        let url = format!("https://{}", ours.address).parse().expect("a URL");
+    async fn write_answer(&self, ours: &Process) {
+        let url = format!("https://{}", ours.address()).parse().expect("a URL");
         let anchors = pki_common::trust_store::TrustStore::from_paths("bench", [self.folder.join("ca.pem")]);
         let config = est::client::ClientConfig::new(url, anchors.expect("made before").into());
         let client = est::client::Client::new(config).expect("a valid configuration");
@@ -184,9 +185,9 @@ impl<'a> Bench<'a> {
     /// Our server against the cryptography alone, and against hyper and rustls that do this cryptography and nothing
     /// else: the second tells how much of the distance to the first is ours.
     async fn enrol(&self, keep_alive: bool, what: &str, limit: &str, cryptography: impl Fn()) {
-        let mut server = RunningServer::start(Role::Memory, self.folder);
+        let mut server = Role::Memory.start(self.folder);
         self.write_answer(&server).await;
-        let mut floor = RunningServer::start(Role::Floor, self.folder);
+        let mut floor = Role::Floor.start(self.folder);
         let load = Load {
             clients: KEEP_ALIVE_CLIENTS,
             keep_alive,
@@ -210,8 +211,8 @@ impl<'a> Bench<'a> {
     }
 
     async fn durable_log(&self) {
-        let mut durable = RunningServer::start(Role::Durable, self.folder);
-        let mut memory = RunningServer::start(Role::Memory, self.folder);
+        let mut durable = Role::Durable.start(self.folder);
+        let mut memory = Role::Memory.start(self.folder);
         let load = Load {
             clients: 16,
             keep_alive: true,
@@ -235,7 +236,7 @@ impl<'a> Bench<'a> {
 
     #[expect(clippy::print_stdout, reason = "the report is the product of a benchmark")]
     async fn memory(&self) {
-        let mut server = RunningServer::start(Role::Durable, self.folder);
+        let mut server = Role::Durable.start(self.folder);
         let target = self.target(&server);
         let step = MEMORY_ENROLMENTS / 10;
         let mut readings = Vec::new();

@@ -1,16 +1,11 @@
-//! The servers, each in a process of its own on the first core: this same program, started again with a role.
-//!
-//! A server prints its address, answers each line on its standard input with the processor time it has used and its
-//! resident memory, and ends with its standard input.
+//! The servers, each in a process of its own on the first core.
 
-use std::env;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use benches::process::{self, Process, announce, answer_questions, pin_to_core};
 use bytes::Bytes;
 use est::auth::Users;
 use est::ca::database::{CertificateLog, MemoryLog, SqliteLog};
@@ -33,9 +28,6 @@ use tokio_rustls::TlsAcceptor;
 use super::cryptography::Cryptography;
 use super::load::{PASSWORD, USER};
 
-const ROLE: &str = "EST_BENCH_ROLE";
-const FOLDER: &str = "EST_BENCH_FOLDER";
-
 /// What a child process is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -50,6 +42,10 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    pub(crate) fn start(self, folder: &Path) -> Process {
+        Process::start(self.name(), folder)
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -60,7 +56,7 @@ impl Role {
     }
 
     fn of_this_process() -> Option<Self> {
-        let name = env::var(ROLE).ok()?;
+        let name = process::role()?;
         [Self::Memory, Self::Durable, Self::Bare, Self::Floor]
             .into_iter()
             .find(|role| role.name() == name)
@@ -97,7 +93,7 @@ pub(crate) fn serve_if_asked() -> bool {
         return false;
     };
     pin_to_core(0);
-    let folder = PathBuf::from(env::var_os(FOLDER).expect("set by the parent"));
+    let folder = process::folder();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -197,94 +193,4 @@ async fn bare(folder: &Path, work: impl Fn() + Send + Sync + 'static) -> SocketA
 fn server_identity(folder: &Path) -> Arc<Identity> {
     let identity = Identity::load(folder.join("server.pem"), folder.join("server.key.pem"));
     Arc::new(identity.expect("made by the parent"))
-}
-
-#[expect(clippy::print_stdout, reason = "the pipe to the parent")]
-fn announce(address: SocketAddr) {
-    println!("{address}");
-}
-
-#[expect(clippy::print_stdout, reason = "the pipe to the parent")]
-fn answer_questions() {
-    for _ in std::io::stdin().lock().lines().map_while(Result::ok) {
-        let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-        println!("{}.{:09} {}", used.tv_sec, used.tv_nsec, resident_kib("self"));
-    }
-}
-
-/// `VmRSS` of a process, in KiB.
-pub(crate) fn resident_kib(process: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|value| value.trim().trim_end_matches(" kB").parse().ok())
-        .unwrap_or(0)
-}
-
-/// Keeps this process on one core, so that server and clients do not share one. On a machine with one core nothing is
-/// gained and nothing lost.
-pub(crate) fn pin_to_core(core: usize) {
-    let mut set = rustix::thread::CpuSet::new();
-    set.set(core);
-    if let Err(error) = rustix::thread::sched_setaffinity(None, &set) {
-        eprintln!("not pinned to core {core}: {error}");
-    }
-}
-
-/// A server in a child process.
-pub(crate) struct RunningServer {
-    child: Child,
-    questions: ChildStdin,
-    answers: BufReader<ChildStdout>,
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
-}
-
-/// What a server has used.
-#[derive(Clone, Copy)]
-pub(crate) struct Usage {
-    /// Processor time, in seconds.
-    pub(crate) processor: f64,
-    /// Resident memory, in KiB.
-    pub(crate) resident: u64,
-}
-
-impl RunningServer {
-    pub(crate) fn start(role: Role, folder: &Path) -> Self {
-        let mut child = Command::new(env::current_exe().expect("this program"))
-            .env(ROLE, role.name())
-            .env(FOLDER, folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this program starts");
-        let questions = child.stdin.take().expect("piped");
-        let mut answers = BufReader::new(child.stdout.take().expect("piped"));
-        let mut line = String::new();
-        answers.read_line(&mut line).expect("the address");
-        let address = line.trim().parse().expect("an address");
-        Self {
-            child,
-            questions,
-            answers,
-            address,
-        }
-    }
-
-    pub(crate) fn usage(&mut self) -> Usage {
-        writeln!(self.questions).expect("the server reads");
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("the server answers");
-        let (processor, resident) = line.trim().split_once(' ').expect("two numbers");
-        Usage {
-            processor: processor.parse().expect("seconds"),
-            resident: resident.parse().expect("KiB"),
-        }
-    }
-
-    pub(crate) fn stop(mut self) {
-        drop(self.questions);
-        self.child.wait().expect("the server ends with its input");
-    }
 }
