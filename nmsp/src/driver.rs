@@ -1,11 +1,13 @@
 //! Moves bytes between a stream and a [`Connection`]: the one place where the protocol meets I/O.
 
+use core::future::poll_fn;
+use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::time::Duration;
 use std::io;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::proto::Connection;
@@ -14,13 +16,28 @@ use crate::proto::Connection;
 /// questions instead of filling our memory.
 const MAX_UNSENT: usize = 65_536;
 
+/// How many bytes are read at a time where little comes: location servers send small requests.
+const LITTLE: usize = 4096;
+
+/// How many bytes are read at a time where much comes: four TLS records.
+const MUCH: usize = 65_536;
+
+/// What the peer is expected to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Seldom and small messages, on many connections: one that is idle holds no buffer to read into.
+    Little,
+    /// A stream of measurements: it is read into the place where its messages are cut, without a copy.
+    Much,
+}
+
 /// An established stream with the state machine that belongs to it.
 #[derive(Debug)]
 pub(crate) struct Driver<S> {
     pub(crate) connection: Connection,
     reader: ReadHalf<S>,
     writer: WriteHalf<S>,
-    input: Box<[u8]>,
+    expected: Expected,
     out: BytesMut,
     needs_flush: bool,
     timer: Pin<Box<Sleep>>,
@@ -28,14 +45,13 @@ pub(crate) struct Driver<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite> Driver<S> {
-    /// `input_size` is how many bytes are read at a time.
-    pub(crate) fn new(stream: S, connection: Connection, input_size: usize) -> Self {
+    pub(crate) fn new(stream: S, connection: Connection, expected: Expected) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         Self {
             connection,
             reader,
             writer,
-            input: vec![0; input_size].into_boxed_slice(),
+            expected,
             out: BytesMut::new(),
             needs_flush: false,
             timer: Box::pin(sleep_until(Instant::now())),
@@ -52,7 +68,7 @@ impl<S: AsyncRead + AsyncWrite> Driver<S> {
             connection,
             reader,
             writer,
-            input,
+            expected,
             out,
             needs_flush,
             timer,
@@ -61,17 +77,13 @@ impl<S: AsyncRead + AsyncWrite> Driver<S> {
         let reading = reading && out.len() < MAX_UNSENT;
         let writing = !out.is_empty() || *needs_flush;
         tokio::select! {
-            read = reader.read(input), if reading => {
-                match read {
-                    Ok(0) => connection.handle_end_of_stream(),
-                    Ok(length) => {
-                        connection.handle_input(now(), input.get(..length).unwrap_or_default());
-                    }
-                    // A peer that goes away without a TLS goodbye; messages carry their length, so nothing is cut unseen.
-                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => connection.handle_end_of_stream(),
-                    Err(error) => return Err(error),
-                }
-            }
+            read = receive(reader, connection, *expected), if reading => match read {
+                Ok(0) => connection.handle_end_of_stream(),
+                Ok(_) => {}
+                // A peer that goes away without a TLS goodbye; messages carry their length, so nothing is cut unseen.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => connection.handle_end_of_stream(),
+                Err(error) => return Err(error),
+            },
             sent = send(writer, out, needs_flush), if writing => sent?,
             () = timer.as_mut(), if armed.is_some() => {
                 *armed = None;
@@ -110,6 +122,31 @@ impl<S: AsyncRead + AsyncWrite> Driver<S> {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "the peer was gone before the goodbye"),
             Err(_) => tracing::debug!(?limit, "the peer did not take the goodbye"),
+        }
+    }
+}
+
+/// Hands what has arrived to the connection; returns its length. Dropping the future loses nothing.
+async fn receive<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    connection: &mut Connection,
+    expected: Expected,
+) -> io::Result<usize> {
+    match expected {
+        Expected::Much => {
+            let length = reader.read_buf(connection.input_buffer(MUCH)).await?;
+            connection.handle_buffered_input(now());
+            Ok(length)
+        }
+        Expected::Little => {
+            poll_fn(|context| {
+                let mut space = [const { MaybeUninit::<u8>::uninit() }; LITTLE];
+                let mut arrived = ReadBuf::uninit(&mut space);
+                core::task::ready!(Pin::new(&mut *reader).poll_read(context, &mut arrived))?;
+                connection.handle_input(now(), arrived.filled());
+                core::task::Poll::Ready(Ok(arrived.filled().len()))
+            })
+            .await
         }
     }
 }

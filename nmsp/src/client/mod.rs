@@ -20,16 +20,13 @@ pub use config::{
     DEFAULT_PORT,
 };
 
-use crate::driver::{Driver, now};
+use crate::driver::{Driver, Expected, now};
 use crate::error::Error;
 use crate::proto::{CloseReason, Connection, ConnectionCounters, CounterSnapshot, Event, Role};
 use crate::transport::{self, ControllerStream, Link, SecureError};
 use crate::wire::Services;
 use crate::wire::message::{Capability, SubscribeOutcome};
 use task::Command;
-
-/// How many bytes are read at a time: measurements come in numbers.
-const INPUT_SIZE: usize = 65_536;
 
 /// How many events may be set aside while a call waits for its response.
 const MAX_SET_ASIDE: usize = 65_536;
@@ -202,7 +199,7 @@ async fn establish(
             SecureError::Setup(error) => error,
         })?;
     let connection = Connection::new(config.connection.clone(), Role::LocationServer, now());
-    let mut driver = Driver::new(stream, connection, INPUT_SIZE);
+    let mut driver = Driver::new(stream, connection, Expected::Much);
     loop {
         driver.turn(true).await.map_err(failed)?;
         while let Some(event) = driver.connection.poll_event() {

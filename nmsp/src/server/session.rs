@@ -17,14 +17,11 @@ use super::requests::{self, Answer, Change, Reply, Requester};
 use super::subscriber::{Subscriber, Terms};
 use super::throttle::Throttle;
 use super::trace::ConnectionTrace;
-use crate::driver::{Driver, now};
+use crate::driver::{Driver, Expected, now};
 use crate::proto::policy::check_parameters;
 use crate::proto::{CloseReason, Connection, Event, MessageFrame, RequestError, Subscription};
 use crate::wire::numbers::{DisconnectReason, StatusCode};
 use crate::wire::{MessageType, Services};
-
-/// How many bytes are read at a time: location servers send little.
-const INPUT_SIZE: usize = 4096;
 
 /// Notifications and answers are moved to the stream until this many bytes wait there.
 const WRITE_AHEAD: usize = 32_768;
@@ -65,7 +62,7 @@ impl<'a> Session<'a> {
             mac: trace.peer_mac(),
         };
         Self {
-            driver: Driver::new(stream, connection, INPUT_SIZE),
+            driver: Driver::new(stream, connection, Expected::Little),
             throttle: Throttle::new(shared.limits.max_messages_per_second, now()),
             paused_until: None,
             answering: None,

@@ -285,6 +285,15 @@ impl FrameBuffer {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// The buffer, with room for at least a quarter of `size` further bytes; if there is less, room for `size` is made.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn room(&mut self, size: usize) -> &mut BytesMut {
+        if self.buffer.capacity() - self.buffer.len() < size / 4 {
+            self.buffer.reserve(size);
+        }
+        &mut self.buffer
+    }
+
     /// How many bytes wait for the rest of their message.
     #[must_use]
     pub fn len(&self) -> usize {

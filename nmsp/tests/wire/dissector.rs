@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::peers;
 use nmsp::wire::{MessageType, WireProfile, dissector, oracle};
 
 #[test]
@@ -40,10 +41,9 @@ fn the_script_says_where_the_profile_has_its_header() {
 /// Messages over plain TCP, decoded as NMSP by the script: every message by its name, nothing malformed.
 #[test]
 fn tshark_names_every_message_and_finds_nothing_malformed() {
-    if Command::new("tshark").arg("--version").output().is_err() {
-        println!("skipped: tshark is not installed");
+    let Some(tshark) = peers::find_or_skip("tshark") else {
         return;
-    }
+    };
     for profile in oracle::profiles() {
         let folder = tempfile::tempdir().unwrap();
         let (script, capture) = (folder.path().join("nmsp.lua"), folder.path().join("nmsp.pcap"));
@@ -57,7 +57,7 @@ fn tshark_names_every_message_and_finds_nothing_malformed() {
             }
         }
         std::fs::write(&capture, pcap(&stream)).unwrap();
-        let output = Command::new("tshark")
+        let output = Command::new(&tshark)
             .args(["-r", capture.to_str().unwrap(), "-X"])
             .arg(format!("lua_script:{}", script.display()))
             .args(["-d", "tcp.port==4000,nmsp", "-V"])

@@ -6,6 +6,14 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+#[path = "../../../interop/src/peers.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "written for a library, and each test uses a part of it"
+)]
+mod peers;
+
 mod describe;
 mod dissector;
 mod families;

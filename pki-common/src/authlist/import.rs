@@ -15,8 +15,8 @@ use crate::mac::{MacAddr, MacParseError};
 /// Limits of an import, and what is known from elsewhere.
 ///
 /// # Defaults
-/// 4 MiB and 100 000 lines: a controller holds at most a few thousand entries of under 120 bytes each, so a
-/// larger text is the wrong file. Nothing known.
+/// 32 MiB and 500 000 lines: a list of 100 000 entries, far more than a controller holds, has under 120 bytes and at
+/// most five lines for each, so a larger text is the wrong file. Nothing known.
 #[derive(Clone, Copy, Debug)]
 pub struct ImportOptions<'a> {
     /// Longest text, in bytes.
@@ -33,9 +33,9 @@ pub struct ImportOptions<'a> {
 
 impl ImportOptions<'_> {
     /// The default of `max_bytes`.
-    pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+    pub const MAX_BYTES: usize = 32 * 1024 * 1024;
     /// The default of `max_lines`.
-    pub const MAX_LINES: usize = 100_000;
+    pub const MAX_LINES: usize = 500_000;
 }
 
 impl Default for ImportOptions<'_> {

@@ -117,6 +117,18 @@ impl Connection {
             return;
         }
         self.received.extend(bytes);
+        self.handle_buffered_input(now);
+    }
+
+    /// Room for at least a quarter of `size` bytes from the peer, behind what has arrived; if there is less, room for
+    /// `size` bytes is made. Whoever appends there calls [`handle_buffered_input`](Self::handle_buffered_input) next.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn input_buffer(&mut self, size: usize) -> &mut BytesMut {
+        self.received.room(size)
+    }
+
+    /// Deals with each complete message among the bytes that have arrived.
+    pub(crate) fn handle_buffered_input(&mut self, now: Instant) {
         while !self.closed {
             match self
                 .received
@@ -200,8 +212,12 @@ impl Connection {
         if self.outgoing.is_empty() {
             return false;
         }
-        out.extend_from_slice(&self.outgoing);
-        self.outgoing.clear();
+        if out.is_empty() {
+            core::mem::swap(out, &mut self.outgoing);
+        } else {
+            out.extend_from_slice(&self.outgoing);
+            self.outgoing.clear();
+        }
         true
     }
 
