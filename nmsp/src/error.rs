@@ -50,6 +50,15 @@ pub enum Error {
     /// The connection ended.
     #[error("the connection ended: {0}")]
     Closed(#[from] CloseReason),
+    /// The connection broke before the answer came.
+    #[error("the connection ended before the answer: {}", .0.cause)]
+    Ended(Box<Failure>),
+    /// An answer is longer than it may be.
+    #[error("the answer is longer than {limit} bytes")]
+    ResponseTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// A request was not sent.
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -85,7 +94,11 @@ impl Diagnose for Error {
                 Rung::Local,
                 "choose another address or end the program that listens there",
             ),
-            Self::Tls(failure) => (**failure).clone(),
+            Self::Tls(failure) | Self::Ended(failure) => (**failure).clone(),
+            Self::ResponseTooLong { .. } => failure(
+                Rung::Body,
+                "ask for less at a time (fewer stations or groups), or allow longer answers",
+            ),
             Self::TimedOut { .. } => failure(
                 Rung::Tcp,
                 "check that the peer is an NMSP peer and not overloaded, or allow more time",

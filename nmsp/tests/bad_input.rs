@@ -53,7 +53,7 @@ async fn read_to_the_end<S: AsyncRead + Unpin>(stream: &mut S) -> Vec<u8> {
 }
 
 async fn the_next_one_is_unharmed(lab: &Lab) {
-    let mut client = lab.connect().await;
+    let client = lab.connect().await;
     assert_eq!(
         client.subscribe(Services::RSSI_MS).await.unwrap().accepted,
         Services::RSSI_MS

@@ -152,7 +152,7 @@ async fn times_without_end_are_allowed() {
     let mut config = lab.client_config();
     forever(&mut config.connection);
     (config.connect_timeout, config.handshake_timeout) = (Duration::MAX, Duration::MAX);
-    let mut client = lab.try_connect(config).await.unwrap();
+    let client = lab.try_connect(config).await.unwrap();
     client.subscribe(Services::RSSI_MS).await.unwrap();
     client.close().await.unwrap();
     lab.stop().await;
@@ -182,7 +182,7 @@ async fn several_subscribers_each_get_what_they_asked_for() {
 #[tokio::test]
 async fn a_second_subscription_replaces_the_first() {
     let lab = Lab::start(|_| {}).await;
-    let mut client = lab.connect().await;
+    let client = lab.connect().await;
     for services in [Services::RSSI_MS, Services::RSSI_RFID, Services::NONE] {
         assert_eq!(client.subscribe(services).await.unwrap().accepted, services);
         assert_eq!(lab.handle.status()[0].subscriptions, services);
@@ -332,7 +332,7 @@ async fn a_client_refuses_a_controller_that_its_authlist_does_not_admit() {
 #[tokio::test]
 async fn another_identity_can_be_put_in_place_while_connections_run() {
     let lab = Lab::start(|_| {}).await;
-    let mut before = lab.connect().await;
+    let before = lab.connect().await;
     let successor = identity([0, 0x3a, 0x7d, 0, 0, 2]);
     let config = ServerConfig::new(
         Arc::clone(&successor),
@@ -341,7 +341,7 @@ async fn another_identity_can_be_put_in_place_while_connections_run() {
     lab.handle.replace_tls(config.tls).unwrap();
     let tls = ClientTls::new(PeerVerifier::authlist(authlist_of(&successor)))
         .with_identity(Arc::clone(&lab.location_server));
-    let mut after = lab.try_connect(ClientConfig::new(tls)).await.unwrap();
+    let after = lab.try_connect(ClientConfig::new(tls)).await.unwrap();
     assert!(before.subscribe(Services::RSSI_MS).await.is_ok());
     assert!(after.subscribe(Services::RSSI_MS).await.is_ok());
     lab.stop().await;

@@ -19,6 +19,13 @@ pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many events wait for the application before the connection stops reading.
 pub const DEFAULT_EVENT_QUEUE_LENGTH: usize = 1024;
 
+/// The longest answer to a request, all its parts together, unless told otherwise: every station of a large controller.
+pub const DEFAULT_MAX_RESPONSE_LENGTH: usize = 64 * 1024 * 1024;
+
+/// How much may be set aside while a request waits for its answer, in bytes, unless told otherwise. Notifications that the
+/// application has not taken stand before the answer.
+pub const DEFAULT_MAX_SET_ASIDE: usize = 16 * 1024 * 1024;
+
 /// How a location server behaves.
 ///
 /// # Defaults
@@ -34,6 +41,11 @@ pub struct ClientConfig {
     pub handshake_timeout: Duration,
     /// Events that wait for the application. Default: [`DEFAULT_EVENT_QUEUE_LENGTH`].
     pub event_queue_length: usize,
+    /// The longest answer to a request, all its parts together, in bytes. Default: [`DEFAULT_MAX_RESPONSE_LENGTH`].
+    pub max_response_length: usize,
+    /// How much may be set aside while a request waits for its answer, in bytes. When it is used up, the request waits
+    /// until the application has taken events. Default: [`DEFAULT_MAX_SET_ASIDE`].
+    pub max_set_aside: usize,
     /// How the connection behaves.
     pub connection: ConnectionConfig,
     /// Speaks as old devices do, and not TLS 1.2 or 1.3 by rustls. Default: `None`.
@@ -50,6 +62,8 @@ impl ClientConfig {
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
             event_queue_length: DEFAULT_EVENT_QUEUE_LENGTH,
+            max_response_length: DEFAULT_MAX_RESPONSE_LENGTH,
+            max_set_aside: DEFAULT_MAX_SET_ASIDE,
             connection: ConnectionConfig::default(),
             #[cfg(feature = "openssl")]
             dangerous_legacy: None,

@@ -71,7 +71,7 @@ impl LegacyLab {
 
     pub(crate) async fn the_next_one_is_unharmed(&self, transport: LegacyTransport) {
         let config = self.client_config(Some(transport));
-        let mut client = connect(self.legacy, config).await.unwrap();
+        let client = connect(self.legacy, config).await.unwrap();
         let outcome = client.subscribe(Services::RSSI_MS).await.unwrap();
         assert_eq!(outcome.accepted, Services::RSSI_MS);
         client.close().await.unwrap();

@@ -151,7 +151,7 @@ impl Link {
             .controller
             .get(self.index)
             .map(|name| with_port(name));
-        let mut client = Client::connect(&name.unwrap_or_default(), self.config.clone()).await?;
+        let client = Client::connect(&name.unwrap_or_default(), self.config.clone()).await?;
         let wanted = self.options.subscription(client.capability().services);
         let outcome = client.subscribe(wanted.services).await?;
         if outcome.accepted.is_empty() {
