@@ -4,19 +4,55 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::net::{TcpListener, ToSocketAddrs, UdpSocket};
 use tokio::time::sleep;
 
 use super::handshake::Incoming;
 use super::{ACCEPT_PAUSE, Server, Shared, admit};
 use crate::error::Error;
-use crate::transport::openssl::LegacyTransport;
+use crate::transport::openssl::{Carrier, DtlsListener, LegacyTransport};
 
 /// A listener that waits for the server to run.
 #[derive(Debug)]
 pub(super) struct LegacyListener {
-    listener: TcpListener,
+    listener: Listener,
     transport: Arc<LegacyTransport>,
+}
+
+#[derive(Debug)]
+enum Listener {
+    Tcp(TcpListener),
+    Udp(DtlsListener),
+}
+
+impl Listener {
+    async fn bind(address: impl ToSocketAddrs, carrier: Carrier) -> io::Result<(Self, SocketAddr)> {
+        match carrier {
+            Carrier::Tls { .. } => {
+                let listener = TcpListener::bind(address).await?;
+                let bound = listener.local_addr()?;
+                Ok((Self::Tcp(listener), bound))
+            }
+            Carrier::Dtls => {
+                let socket = UdpSocket::bind(address).await?;
+                let bound = socket.local_addr()?;
+                Ok((Self::Udp(DtlsListener::new(socket)?), bound))
+            }
+        }
+    }
+
+    async fn accept(&mut self, transport: &Arc<LegacyTransport>) -> io::Result<(Incoming, SocketAddr)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Incoming::Legacy(stream, Arc::clone(transport)), peer))
+            }
+            Self::Udp(listener) => {
+                let (incoming, peer) = listener.accept().await?;
+                Ok((Incoming::Dtls(incoming, Arc::clone(transport)), peer))
+            }
+        }
+    }
 }
 
 impl Server {
@@ -27,19 +63,19 @@ impl Server {
     /// Dangerous: see [`transport::openssl`](crate::transport::openssl) for what old devices' TLS does not protect.
     ///
     /// # Errors
-    /// If the address is not free, or the cipher suites are not known.
+    /// If the address is not free, or the installed OpenSSL has none of the cipher suites.
     pub async fn dangerous_listen_legacy(
         &mut self,
         address: impl ToSocketAddrs + core::fmt::Debug,
         transport: LegacyTransport,
     ) -> Result<SocketAddr, Error> {
         transport.check()?;
-        let failed = |source: io::Error| Error::Bind {
-            address: format!("{address:?}"),
-            source,
-        };
-        let listener = TcpListener::bind(&address).await.map_err(failed)?;
-        let bound = listener.local_addr().map_err(failed)?;
+        let (listener, bound) = Listener::bind(&address, transport.carrier())
+            .await
+            .map_err(|source| Error::Bind {
+                address: format!("{address:?}"),
+                source,
+            })?;
         transport.warn(&format!("the controller at {bound}"));
         self.legacy.push(LegacyListener {
             listener,
@@ -49,14 +85,18 @@ impl Server {
     }
 }
 
-/// Accepts until the shutdown.
+/// Accepts until the shutdown. Connections over UDP that are saying goodbye then hear no more; what they have to say still
+/// leaves.
 pub(super) async fn accept(shared: Arc<Shared>, legacy: LegacyListener) {
-    let LegacyListener { listener, transport } = legacy;
+    let LegacyListener {
+        mut listener,
+        transport,
+    } = legacy;
     loop {
         tokio::select! {
             () = shared.shutdown.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => admit(&shared, Incoming::Legacy(stream, Arc::clone(&transport)), peer),
+            accepted = listener.accept(&transport) => match accepted {
+                Ok((incoming, peer)) => admit(&shared, incoming, peer),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     sleep(ACCEPT_PAUSE).await;

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsStream;
 
 #[cfg(feature = "openssl")]
-use super::openssl::LegacyStream;
+use super::openssl::{DtlsStream, LegacyStream};
 use crate::server::Transport;
 
 /// What carries the messages of one connection; `S` is the TCP stream below.
@@ -24,6 +24,8 @@ pub(crate) enum SecureStream<S> {
     Tls(TlsStream<S>),
     #[cfg(feature = "openssl")]
     Legacy(LegacyStream<S>),
+    #[cfg(feature = "openssl")]
+    Dtls(Box<DtlsStream>),
 }
 
 impl<S> SecureStream<S> {
@@ -33,6 +35,8 @@ impl<S> SecureStream<S> {
             Self::Tls(_) => Transport::Tls,
             #[cfg(feature = "openssl")]
             Self::Legacy(_) => Transport::LegacyTls,
+            #[cfg(feature = "openssl")]
+            Self::Dtls(_) => Transport::Dtls,
         }
     }
 }
@@ -44,6 +48,8 @@ macro_rules! each {
             Self::Tls($stream) => $call,
             #[cfg(feature = "openssl")]
             Self::Legacy($stream) => $call,
+            #[cfg(feature = "openssl")]
+            Self::Dtls($stream) => $call,
         }
     };
 }

@@ -11,7 +11,7 @@ use super::linger::linger;
 use super::watched::WatchedStream;
 use crate::server::Shared;
 use crate::server::trace::ConnectionTrace;
-use crate::transport::openssl::{self, LegacyStream, LegacyTransport, Session};
+use crate::transport::openssl::{self, DtlsIncoming, DtlsStream, LegacyStream, LegacyTransport, Session};
 
 pub(super) async fn handshake(
     shared: &Shared,
@@ -46,6 +46,34 @@ pub(super) async fn handshake(
             if let Some(mut stream) = stream {
                 linger(stream.get_mut()).await;
             }
+            None
+        }
+        Err(_) => {
+            shared.counters.accept_failed(true);
+            trace.handshake_timed_out(limit);
+            None
+        }
+    }
+}
+
+/// The same for datagrams. There is nothing to linger for: the alert has left or is lost.
+pub(super) async fn handshake_dtls(
+    shared: &Shared,
+    tls: &ServerTls,
+    transport: &LegacyTransport,
+    incoming: DtlsIncoming,
+    trace: &Arc<ConnectionTrace>,
+) -> Option<DtlsStream> {
+    let observer = Arc::<ConnectionTrace>::clone(trace);
+    let limit = shared.limits.handshake_timeout;
+    match timeout(limit, openssl::accept_dtls(transport, tls, observer, incoming)).await {
+        Ok(Ok(session)) => {
+            tracing::info!(negotiated = %session.negotiated(), "DTLS");
+            Some(DtlsStream::new(session, Arc::clone(&shared.connection.profile)))
+        }
+        Ok(Err(error)) => {
+            shared.counters.accept_failed(false);
+            let _failure = trace.handshake_failed(&error);
             None
         }
         Err(_) => {

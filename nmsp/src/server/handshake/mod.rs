@@ -17,7 +17,7 @@ use super::Shared;
 use super::trace::ConnectionTrace;
 use crate::transport::SecureStream;
 #[cfg(feature = "openssl")]
-use crate::transport::openssl::LegacyTransport;
+use crate::transport::openssl::{DtlsIncoming, LegacyTransport};
 
 /// The stream to an authenticated location server.
 pub(super) type PeerStream = SecureStream<watched::WatchedStream>;
@@ -30,6 +30,9 @@ pub(super) enum Incoming {
     /// To be greeted as an old device.
     #[cfg(feature = "openssl")]
     Legacy(TcpStream, Arc<LegacyTransport>),
+    /// The same over UDP.
+    #[cfg(feature = "openssl")]
+    Dtls(DtlsIncoming, Arc<LegacyTransport>),
 }
 
 /// Authenticates both sides. Who the peer is, the trace knows afterwards. Failures are logged and counted here; nobody
@@ -48,5 +51,11 @@ pub(super) async fn perform(
         Incoming::Legacy(stream, transport) => legacy::handshake(shared, tls, &transport, stream, trace)
             .await
             .map(SecureStream::Legacy),
+        #[cfg(feature = "openssl")]
+        Incoming::Dtls(incoming, transport) => {
+            legacy::handshake_dtls(shared, tls, &transport, incoming, trace)
+                .await
+                .map(|stream| SecureStream::Dtls(Box::new(stream)))
+        }
     }
 }

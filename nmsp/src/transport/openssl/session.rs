@@ -21,6 +21,9 @@ use crate::error::Error;
 /// predate RFC 5746. What it protects against is renegotiation, and that is switched off.
 const LEGACY_SERVER_CONNECT: SslOptions = SslOptions::from_bits_retain(4);
 
+/// The longest datagram of a DTLS handshake: what every path of IPv6 carries (1280 bytes), less the headers.
+const DTLS_MTU: u32 = 1232;
+
 /// A session, and what judges the peer's certificate.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -56,6 +59,26 @@ impl Session {
         Self::server_with(transport, tls, observer, |_| {})
     }
 
+    /// The controller's side for a peer that has returned `cookie`.
+    pub(super) fn server_with_cookie(
+        transport: &LegacyTransport,
+        tls: &ServerTls,
+        observer: Arc<dyn VerificationObserver>,
+        cookie: Vec<u8>,
+    ) -> Result<Self, Error> {
+        let expected = cookie.clone();
+        Self::server_with(transport, tls, observer, |context| {
+            context.set_options(SslOptions::COOKIE_EXCHANGE);
+            context.set_cookie_generate_cb(move |_, to| {
+                // A cookie has at most 255 bytes, and OpenSSL has room for as many.
+                let room = to.get_mut(..cookie.len()).ok_or_else(ErrorStack::get)?;
+                room.copy_from_slice(&cookie);
+                Ok(cookie.len())
+            });
+            context.set_cookie_verify_cb(move |_, presented| presented == expected);
+        })
+    }
+
     /// The location server's side.
     pub(crate) fn client(
         transport: &LegacyTransport,
@@ -86,11 +109,21 @@ impl Session {
             present(&mut context, identity).map_err(|error| unusable("certificate and key", &error))?;
         }
         prepare(&mut context);
-        Self::in_context(&context.build(), verifier, peer).map_err(|error| unusable("session", &error))
+        let datagrams = transport.carrier() == Carrier::Dtls;
+        Self::in_context(&context.build(), datagrams, verifier, peer)
+            .map_err(|error| unusable("session", &error))
     }
 
-    fn in_context(context: &SslContext, verifier: PeerVerifier, peer: Peer) -> Result<Self, ErrorStack> {
+    fn in_context(
+        context: &SslContext,
+        datagrams: bool,
+        verifier: PeerVerifier,
+        peer: Peer,
+    ) -> Result<Self, ErrorStack> {
         let mut ssl = Ssl::new(context)?;
+        if datagrams {
+            ssl.set_mtu(DTLS_MTU)?;
+        }
         match &peer {
             Peer::Client => ssl.set_accept_state(),
             Peer::Server(name) => {
