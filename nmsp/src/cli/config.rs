@@ -13,6 +13,7 @@ use pki_common::tls::PeerVerifier;
 use pki_common::trust_store::TrustStore;
 
 use super::failure::CliError;
+use super::legacy::LegacyTable;
 use super::{authlist, read_text};
 use crate::admin::AdminConfig;
 use crate::server::ServerConfig;
@@ -32,6 +33,9 @@ pub(super) struct ServeConfig {
     trust_anchors: Vec<PathBuf>,
     #[serde(default)]
     limits: LimitsTable,
+    /// Listeners for old devices.
+    #[serde(default)]
+    pub(super) dangerous_legacy_transport: Vec<LegacyTable>,
     /// The listener for people and monitoring; there is none without this table.
     admin: Option<AdminTable>,
 }

@@ -7,6 +7,7 @@ mod config;
 mod connect;
 mod failure;
 mod identity;
+mod legacy;
 mod profile;
 mod serve;
 mod show;

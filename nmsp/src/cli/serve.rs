@@ -30,7 +30,13 @@ use crate::wire::message::Measurement;
     max-message-length = 65536\n\n  \
     [admin]                           # RESTCONF, metrics, `nmsp show`; none if left out\n  \
     listen = \"127.0.0.1:16180\"        # no authentication: a loopback address, unless\n  \
-    dangerous-accept-any-address = false")]
+    dangerous-accept-any-address = false\n\n  \
+    [[dangerous-legacy-transport]]    # old devices, by OpenSSL (a build with the feature openssl)\n  \
+    listen = \"0.0.0.0:16114\"\n  \
+    oldest = \"1.0\"                    # TLS 1.0 to 1.2 if left out\n  \
+    newest = \"1.2\"\n  \
+    ciphers = \"AES128-SHA:AES256-SHA\" # static RSA; as `openssl ciphers` writes them\n  \
+    dtls = false                      # true: DTLS 1.2 over UDP, without oldest and newest")]
 pub(super) struct Arguments {
     /// The configuration file (TOML), shown below.
     #[arg(long, value_name = "FILE")]
@@ -49,11 +55,15 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     let ending = Ending::watch()?;
     let config = ServeConfig::load(&arguments.config)?;
-    let server = Server::bind(config.listen, config.server_config()?).await?;
+    let mut server = Server::bind(config.listen, config.server_config()?).await?;
+    let mut legacy = String::new();
+    for table in &config.dangerous_legacy_transport {
+        legacy.push_str(&table.listen(&mut server).await?);
+    }
     let address = server.local_addr().map_err(crate::Error::Transport)?;
     let handle = server.handle();
     let admin = admin(&config, &handle).await?;
-    print(&format!("listening on {address}\n{}", admin.announcement))?;
+    print(&format!("listening on {address}\n{legacy}{}", admin.announcement))?;
     let running = tokio::spawn(server.run());
     let publishing = publish(handle.publisher(), &arguments);
     let outcome = tokio::select! {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, ToSocketAddrs, UdpSocket};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::handshake::Incoming;
@@ -85,23 +86,30 @@ impl Server {
     }
 }
 
-/// Accepts until the shutdown. Connections over UDP that are saying goodbye then hear no more; what they have to say still
-/// leaves.
-pub(super) async fn accept(shared: Arc<Shared>, legacy: LegacyListener) {
+/// Begins to accept; the listeners end when the set is dropped. Over UDP they carry the datagrams of their peers too, so
+/// they must not end before the connections have said goodbye.
+pub(super) fn start(shared: &Arc<Shared>, listeners: Vec<LegacyListener>) -> JoinSet<()> {
+    let mut running = JoinSet::new();
+    for listener in listeners {
+        running.spawn(accept(Arc::clone(shared), listener));
+    }
+    running
+}
+
+async fn accept(shared: Arc<Shared>, legacy: LegacyListener) {
     let LegacyListener {
         mut listener,
         transport,
     } = legacy;
     loop {
-        tokio::select! {
-            () = shared.shutdown.cancelled() => break,
-            accepted = listener.accept(&transport) => match accepted {
-                Ok((incoming, peer)) => admit(&shared, incoming, peer),
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            },
+        match listener.accept(&transport).await {
+            // Whoever comes during the shutdown is turned away.
+            Ok(_) if shared.shutdown.is_cancelled() => {}
+            Ok((incoming, peer)) => admit(&shared, incoming, peer),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }

@@ -182,9 +182,7 @@ impl Server {
     pub async fn run(self) {
         let Self { listener, shared, .. } = self;
         #[cfg(feature = "openssl")]
-        for listener in self.legacy {
-            shared.tasks.spawn(legacy::accept(Arc::clone(&shared), listener));
-        }
+        let _legacy = legacy::start(&shared, self.legacy);
         let mut guard = Guard::default();
         let mut looks = interval(guard::CHECK_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

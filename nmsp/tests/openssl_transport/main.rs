@@ -6,7 +6,10 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+#[cfg(feature = "cli")]
+mod command;
 mod controller;
+mod dtls;
 mod lab;
 mod location_server;
 mod own_ends;

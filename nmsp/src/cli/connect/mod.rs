@@ -49,7 +49,8 @@ enum View {
 pub(super) async fn run(arguments: Options) -> Result<(), CliError> {
     let options = Arc::new(arguments.with_file()?);
     let ending = Ending::watch()?;
-    let config = ClientConfig::new(credentials::tls(&options)?);
+    let mut config = ClientConfig::new(credentials::tls(&options)?);
+    options.legacy().apply(&mut config)?;
     let plan = options.floor_plan()?;
     let view = View::open(options.shape())?;
     let started = Instant::now();

@@ -7,6 +7,7 @@ use pki_common::MacAddr;
 use serde::Deserialize;
 
 use crate::cli::failure::CliError;
+use crate::cli::legacy::LegacyChoice;
 use crate::cli::read_text;
 use crate::client::DEFAULT_PORT;
 use crate::simulation::FloorPlan;
@@ -41,6 +42,16 @@ pub(in crate::cli) struct Options {
     /// refuses another one from then on. Who stands between us and the controller at first contact stays there unseen.
     #[arg(long, value_name = "FILE")]
     pub(super) dangerous_pin_on_first_use: Option<PathBuf>,
+    /// Speaks TLS 1.0 to 1.2 with static RSA by OpenSSL, for old controllers: who records the traffic and gets the
+    /// controller's key later can read it. Needs a build with the feature openssl.
+    #[arg(long, conflicts_with = "dangerous_dtls")]
+    pub(super) dangerous_legacy_tls: bool,
+    /// Speaks DTLS 1.2 over UDP by OpenSSL, for the connectionless form. Needs a build with the feature openssl.
+    #[arg(long)]
+    pub(super) dangerous_dtls: bool,
+    /// Cipher suites for --dangerous-legacy-tls or --dangerous-dtls, as `openssl ciphers` writes them.
+    #[arg(long, value_name = "LIST")]
+    pub(super) dangerous_legacy_ciphers: Option<String>,
     /// The DNS name or IP address that the controller's certificate must carry in its subject alternative names.
     #[arg(long, value_name = "NAME", conflicts_with = "expect_mac")]
     pub(super) expect_name: Option<String>,
@@ -184,6 +195,10 @@ impl Options {
             dangerous_pin_on_first_use: self
                 .dangerous_pin_on_first_use
                 .or(file.dangerous_pin_on_first_use),
+            dangerous_legacy_tls: self.dangerous_legacy_tls
+                || (file.dangerous_legacy_tls && !self.dangerous_dtls),
+            dangerous_dtls: self.dangerous_dtls || (file.dangerous_dtls && !self.dangerous_legacy_tls),
+            dangerous_legacy_ciphers: self.dangerous_legacy_ciphers.or(file.dangerous_legacy_ciphers),
             expect_name,
             expect_mac,
             service: first(self.service, file.service),
@@ -286,6 +301,15 @@ impl Options {
                 })
                 .into_iter()
                 .collect(),
+        }
+    }
+
+    /// What old controllers speak, if that is wanted.
+    pub(super) fn legacy(&self) -> LegacyChoice<'_> {
+        LegacyChoice {
+            tls: self.dangerous_legacy_tls,
+            dtls: self.dangerous_dtls,
+            ciphers: self.dangerous_legacy_ciphers.as_deref(),
         }
     }
 
