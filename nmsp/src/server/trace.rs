@@ -1,8 +1,9 @@
 //! The steps of a connection in the words of the vendor's trace (Cisco document 200206, F001-20 to F001-30), so that a
 //! person who knows that trace recognises each of them. Lines of our own say what the vendor's words hide.
 //!
-//! The vendor's trace also has a line for each state inside OpenSSL (0x6000 to 0x3). TLS here is rustls, which shows none
-//! of them, so none is made up; only the verdict on a certificate can be observed and is logged with the vendor's state.
+//! The vendor's trace also has a line for each state inside OpenSSL (0x6000 to 0x3). TLS here is rustls, or OpenSSL behind
+//! a binding without that callback, which show none of them, so none is made up; only the verdict on a certificate can be
+//! observed and is logged with the vendor's state.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -118,7 +118,7 @@ async fn every_refusal_reaches_s_client_as_its_alert_and_harms_nobody_else() {
     let (lab, folder) = (lab().await, tempfile::tempdir().unwrap());
     let files = |identity: &Identity, name| Some(Files::of(identity, folder.path(), name));
     let unknown_authority = of_an_unknown_authority(&openssl, folder.path()).await;
-    let table: [(&str, Option<Files>, u8, (u64, u64)); 5] = [
+    let table = [
         (
             "the right MAC address with another key",
             files(&rsa_identity(LOCATION_SERVER), "hash"),
