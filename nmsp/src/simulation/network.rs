@@ -1,6 +1,8 @@
 //! What the network knows about itself: access points, spectrum, what is heard in monitor mode.
 
 use super::device::{Device, Role};
+use std::collections::HashMap;
+
 use super::geometry::Position;
 use super::number::{seconds, to_i32, to_u8, to_u32};
 use super::plan::{AccessPoint, AddressBlock, address};
@@ -20,6 +22,9 @@ use crate::wire::numbers::{
     AccessPointEvent, AccessPointMode, Band, LocationMethod, LocationSubject, MonitoredFrames, RadioState,
     StationState,
 };
+
+/// How many clients an access point, by its index, has on a band.
+type Associations = HashMap<(usize, Band), u16>;
 
 /// The building that every simulated floor is in.
 pub(super) const BUILDING: &str = "simulation";
@@ -43,25 +48,30 @@ impl Simulation {
     #[must_use]
     pub fn access_points(&self, now: Timestamp) -> AccessPointNotification {
         let uptime = seconds(now.0.saturating_sub(self.started.0));
-        let information = |(access_point, number): (&AccessPoint, u32)| AccessPointInformation {
-            access_point: access_point.mac,
-            ethernet: address(AddressBlock::Ethernet, number),
-            event: AccessPointEvent::PRESENT,
-            mode: AccessPointMode::LOCAL,
-            timestamp: now,
-            uptime_seconds: to_u32(uptime),
-            name: Some(access_point.name.as_str().into()),
-            group: Some(access_point.group.as_str().into()),
-            model: Some("Simulated AP".into()),
-            serial_number: Some(format!("SIM{number:08}").into()),
-            software_version: Some(env!("CARGO_PKG_VERSION").into()),
-            location: Some(self.place_of(access_point, now)),
-            ipv4_addresses: Vec::new(),
-            ipv6_addresses: Vec::new(),
-            radios: self.radios(access_point),
-        };
+        let associations = self.associations();
+        let information =
+            |(index, (access_point, number)): (usize, (&AccessPoint, u32))| AccessPointInformation {
+                access_point: access_point.mac,
+                ethernet: address(AddressBlock::Ethernet, number),
+                event: AccessPointEvent::PRESENT,
+                mode: AccessPointMode::LOCAL,
+                timestamp: now,
+                uptime_seconds: to_u32(uptime),
+                name: Some(access_point.name.as_str().into()),
+                group: Some(access_point.group.as_str().into()),
+                model: Some("Simulated AP".into()),
+                serial_number: Some(format!("SIM{number:08}").into()),
+                software_version: Some(env!("CARGO_PKG_VERSION").into()),
+                location: Some(self.place_of(access_point, now)),
+                ipv4_addresses: Vec::new(),
+                ipv6_addresses: Vec::new(),
+                radios: radios(index, access_point, &associations),
+            };
         AccessPointNotification {
-            access_points: self.plan.access_points.iter().zip(1..).map(information).collect(),
+            access_points: (0..)
+                .zip(self.plan.access_points.iter().zip(1..))
+                .map(information)
+                .collect(),
         }
     }
 
@@ -76,40 +86,18 @@ impl Simulation {
         }
     }
 
-    fn radios(&self, access_point: &AccessPoint) -> Vec<Radio> {
-        let radio = |(slot, radio): (usize, &super::plan::Radio)| {
-            let stations = self.associated(access_point, radio.band);
-            Radio {
-                slot: u8::try_from(slot).unwrap_or(u8::MAX),
-                state: RadioState::UP,
-                bssid: access_point.bssid(slot),
-                band: radio.band,
-                channel: radio.channel,
-                channel_width_mhz: if radio.band == Band::GHZ_2_4 { 20 } else { 80 },
-                tx_power_dbm: TX_POWER_DBM,
-                antenna_gain_half_db: ANTENNA_GAIN_HALF_DB,
-                antennas: radio.antennas,
-                azimuth_degrees: 0xffff,
-                elevation_degrees: -90,
-                stations,
-                utilization_percent: utilization(stations),
+    /// How many clients each access point has on each band, by its index; nothing for those without any.
+    fn associations(&self) -> Associations {
+        let mut associations = Associations::new();
+        for device in &self.devices {
+            if let Role::Client(client) = &device.role
+                && let Some((access_point, _)) = client.association
+            {
+                let stations = associations.entry((access_point, device.band)).or_default();
+                *stations = stations.saturating_add(1);
             }
-        };
-        access_point.radios.iter().enumerate().map(radio).collect()
-    }
-
-    fn associated(&self, access_point: &AccessPoint, band: Band) -> u16 {
-        let index = self
-            .plan
-            .access_points
-            .iter()
-            .position(|each| each.mac == access_point.mac);
-        let here = |device: &&Device| {
-            device.band == band
-                && matches!(&device.role, Role::Client(client)
-                    if client.association.is_some_and(|(at, _)| Some(at) == index))
-        };
-        u16::try_from(self.devices.iter().filter(here).count()).unwrap_or(u16::MAX)
+        }
+        associations
     }
 
     fn place_of(&self, access_point: &AccessPoint, now: Timestamp) -> Location {
@@ -161,7 +149,8 @@ impl Simulation {
             interferers: self.interferers(),
             ..SpectrumNotification::default()
         };
-        for access_point in &self.plan.access_points {
+        let associations = self.associations();
+        for (access_point, index) in self.plan.access_points.iter().zip(0..) {
             for (radio, slot) in access_point.radios.iter().zip(0..) {
                 let shares = shares(&spectrum.interferers, access_point, radio);
                 let other = shares
@@ -183,7 +172,12 @@ impl Simulation {
                     interferers: shares
                         .iter()
                         .fold(0, |sum: u8, share| sum.saturating_add(share.devices)),
-                    wifi_percent: utilization(self.associated(access_point, radio.band)),
+                    wifi_percent: utilization(
+                        associations
+                            .get(&(index, radio.band))
+                            .copied()
+                            .unwrap_or_default(),
+                    ),
                     other_percent: other,
                     noise_floor_dbm: noise_floor_dbm(radio.band),
                     timestamp: now,
@@ -269,6 +263,32 @@ impl Simulation {
             reports: self.numbered(0..usize::MAX).filter_map(report).collect(),
         }
     }
+}
+
+/// The radios of an access point as they stand.
+fn radios(index: usize, access_point: &AccessPoint, associations: &Associations) -> Vec<Radio> {
+    let radio = |(slot, radio): (usize, &super::plan::Radio)| {
+        let stations = associations
+            .get(&(index, radio.band))
+            .copied()
+            .unwrap_or_default();
+        Radio {
+            slot: u8::try_from(slot).unwrap_or(u8::MAX),
+            state: RadioState::UP,
+            bssid: access_point.bssid(slot),
+            band: radio.band,
+            channel: radio.channel,
+            channel_width_mhz: if radio.band == Band::GHZ_2_4 { 20 } else { 80 },
+            tx_power_dbm: TX_POWER_DBM,
+            antenna_gain_half_db: ANTENNA_GAIN_HALF_DB,
+            antennas: radio.antennas,
+            azimuth_degrees: 0xffff,
+            elevation_degrees: -90,
+            stations,
+            utilization_percent: utilization(stations),
+        }
+    };
+    access_point.radios.iter().enumerate().map(radio).collect()
 }
 
 /// What the kinds of interferers take from a radio.

@@ -94,6 +94,41 @@ fn two_hundred_stations_arrive_without_a_gap_and_the_counters_of_both_sides_agre
 }
 
 #[test]
+fn every_family_that_a_controller_reports_arrives() {
+    let (_, received, shown) = session(
+        &["--stations", "30", "--rogues", "3", "--interferers", "3"],
+        &["--json", "--service", "all"],
+    );
+    assert_eq!(received["lost"], 0, "{received}");
+    let families = received["controllers"][0]["received"].as_object().unwrap();
+    for family in [
+        "Measurement Notification",
+        "Information Notification",
+        "Statistics Notification",
+        "Attachment Notification",
+        "Location Notification",
+        "AP Info Notification",
+        "Spectrum Notification",
+        "AP Monitor Notification",
+        "IDS Notification",
+    ] {
+        assert!(families.contains_key(family), "{family} is missing: {families:?}");
+    }
+    let lines = shown
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let others: Vec<Value> = lines.filter(|line| line.get("station").is_none()).collect();
+    assert!(others.len() >= 8, "{shown}");
+    for line in others {
+        assert!(
+            line["controller"].is_string() && line["sequence"].is_u64(),
+            "{line}"
+        );
+        assert!(line["message"].is_string() && line["body"].is_object(), "{line}");
+    }
+}
+
+#[test]
 fn plain_lines_end_after_a_count_and_the_summary_says_what_came() {
     let (_, received, shown) = session(
         &[

@@ -2,8 +2,10 @@
 //!
 //! - `lab`: identities and configuration of both sides, made on the spot.
 //! - `run`: the thread that lets the floor live and publishes it.
+//! - `families`: everything but measurements.
 //! - `summary`: what is said at the end.
 
+mod families;
 mod lab;
 mod run;
 mod summary;
@@ -20,6 +22,7 @@ use super::serve::{Admin, Ending, admin};
 use super::{floor_plan, print};
 use crate::server::{Server, ServerHandle};
 use crate::simulation::{FloorPlan, Population, Simulation};
+use crate::wire::{Service, Services};
 use summary::Summary;
 
 #[derive(Debug, clap::Args)]
@@ -64,6 +67,10 @@ pub(super) struct Arguments {
     /// The time between two reports of a station in seconds, instead of --rate; 0.01 to 100.
     #[arg(long, value_name = "SECONDS", conflicts_with = "rate", value_parser = rate)]
     interval: Option<f64>,
+    /// Hands reports to the notification policy, which holds back what comes within its interval or has not moved by its
+    /// threshold, instead of sending each at once.
+    #[arg(long)]
+    by_policy: bool,
     /// Ends after this time.
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
@@ -148,7 +155,8 @@ impl Arguments {
             }
         };
         let file = ServeConfig::load(&file)?;
-        let config = file.server_config()?;
+        let mut config = file.server_config()?;
+        config.connection.services = Services::from_iter(Service::ALL.iter().copied());
         let listen = self.listen.unwrap_or(file.listen);
         let server = Server::bind(listen, config).await?;
         let address = server.local_addr().map_err(crate::Error::Transport)?;
@@ -163,7 +171,7 @@ impl Arguments {
         handle: &ServerHandle,
         ending: Ending,
     ) -> Result<run::Published, CliError> {
-        let world = run::World::start(simulation, handle.publisher(), self.per_second());
+        let world = run::World::start(simulation, handle.clone(), self.per_second(), self.by_policy);
         let limit = self.seconds.map_or(Duration::MAX, Duration::from_secs);
         let outcome = tokio::select! {
             () = tokio::time::sleep(limit) => Ok(()),

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
+use super::families::Families;
 use crate::cli::failure::CliError;
-use crate::server::Publisher;
+use crate::server::ServerHandle;
 use crate::simulation::{ReportSchedule, Simulation};
 use crate::wire::message::Timestamp;
 
@@ -20,6 +21,8 @@ const TICK: Duration = Duration::from_millis(50);
 pub(super) struct Published {
     /// Reports of stations that the simulation made.
     pub(super) reports: u64,
+    /// Other records.
+    pub(super) records: u64,
     /// The processor time of the floor, as wall time spent in it.
     pub(super) busy: Duration,
 }
@@ -32,11 +35,16 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn start(simulation: Simulation, publisher: Publisher, per_second: f64) -> Self {
+    pub(super) fn start(
+        simulation: Simulation,
+        handle: ServerHandle,
+        per_second: f64,
+        by_policy: bool,
+    ) -> Self {
         let (stop, over) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
         let (stopping, ending) = (Arc::clone(&stop), Arc::clone(&over));
         let thread = std::thread::spawn(move || {
-            let outcome = Floor::new(simulation, publisher, per_second).live(&stopping);
+            let outcome = Floor::new(simulation, handle, per_second, by_policy).live(&stopping);
             ending.notify_one();
             outcome
         });
@@ -64,17 +72,21 @@ impl World {
 
 struct Floor {
     simulation: Simulation,
-    publisher: Publisher,
+    handle: ServerHandle,
     schedule: ReportSchedule,
+    families: Families,
+    by_policy: bool,
     published: Published,
 }
 
 impl Floor {
-    fn new(simulation: Simulation, publisher: Publisher, per_second: f64) -> Self {
+    fn new(simulation: Simulation, handle: ServerHandle, per_second: f64, by_policy: bool) -> Self {
         Self {
             schedule: ReportSchedule::new(simulation.devices().len(), per_second),
+            families: Families::new(&simulation),
             simulation,
-            publisher,
+            handle,
+            by_policy,
             published: Published::default(),
         }
     }
@@ -83,6 +95,8 @@ impl Floor {
         // Everybody is heard once before anything else is said about them.
         let everybody = 0..self.simulation.devices().len();
         self.simulation.report(everybody, now());
+        self.families
+            .introduce(&mut self.simulation, &self.handle, now())?;
         let mut last = Instant::now();
         let mut next = last + TICK;
         while !stop.load(Ordering::Relaxed) {
@@ -93,6 +107,7 @@ impl Floor {
             last = begun;
             self.published.busy += begun.elapsed();
         }
+        self.published.records = self.families.records();
         Ok(self.published)
     }
 
@@ -100,9 +115,14 @@ impl Floor {
         for range in self.schedule.due(passed.as_secs_f64()) {
             let measurements = self.simulation.report(range, now());
             self.published.reports += u64::try_from(measurements.len()).unwrap_or(u64::MAX);
-            self.publisher.publish(measurements)?;
+            if self.by_policy {
+                self.handle.store().observe(measurements)?;
+            } else {
+                self.handle.publisher().publish(measurements)?;
+            }
+            self.families.changes(&self.simulation, &self.handle, now())?;
         }
-        Ok(())
+        self.families.tick(&mut self.simulation, &self.handle, now())
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Summary {
     seconds: f64,
     /// Reports of stations that the simulation made.
     reports: u64,
+    /// Other records: facts, counters, places, alarms.
+    records: u64,
     /// How much of one core the simulation took, 0 to 1.
     simulation_load: f64,
     connections: Vec<Connection>,
@@ -46,6 +48,7 @@ impl Summary {
         Self {
             seconds: time.as_secs_f64(),
             reports: published.reports,
+            records: published.records,
             simulation_load: published.busy.as_secs_f64() / time.as_secs_f64().max(f64::EPSILON),
             connections: handle.status().iter().map(Connection::from).collect(),
         }
@@ -55,8 +58,9 @@ impl Summary {
     pub(super) fn text(&self) -> String {
         let dropped: u64 = self.connections.iter().map(|connection| connection.dropped).sum();
         format!(
-            "simulated {} reports in {:.1} s, {:.1} % of a core; {dropped} notifications dropped\n",
+            "simulated {} reports and {} other records in {:.1} s, {:.1} % of a core; {dropped} notifications dropped\n",
             self.reports,
+            self.records,
             self.seconds,
             self.simulation_load * 100.0,
         )
