@@ -11,6 +11,7 @@ use super::options::Options;
 use crate::cli::authlist;
 use crate::cli::config::trust_store;
 use crate::cli::failure::CliError;
+use crate::client::dangerous_pin_controllers_on_first_use;
 
 pub(super) fn tls(options: &Options) -> Result<ClientTls, CliError> {
     let (Some(certificate), Some(key)) = (&options.certificate, &options.key) else {
@@ -35,6 +36,9 @@ pub(super) fn tls(options: &Options) -> Result<ClientTls, CliError> {
 }
 
 fn controllers(options: &Options) -> Result<PeerVerifier, CliError> {
+    if let Some(file) = &options.dangerous_pin_on_first_use {
+        return Ok(dangerous_pin_controllers_on_first_use(file)?);
+    }
     let anchors = trust_store("NMSP controllers", &options.trust_anchors)?;
     match (&options.controller_authlist, anchors) {
         (Some(path), anchors) => {

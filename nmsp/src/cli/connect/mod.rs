@@ -56,7 +56,7 @@ pub(super) async fn run(arguments: Options) -> Result<(), CliError> {
     let started = Instant::now();
     let mut session = Session {
         picture: Picture::new(options.controller.len(), plan, started),
-        source: Source::start(&options, &config),
+        source: Source::start(&options, config)?,
         left: options.count.unwrap_or(u64::MAX),
         view,
         options,
@@ -124,23 +124,8 @@ impl Session {
                     self.left -= lines::show(name, &frame, json, self.left)?;
                 }
             }
-            News::Ended => {
-                self.over += 1;
-                if !self.options.no_reconnect && self.options.controller.len() == 1 {
-                    return Err(CliError::usage(
-                        "the controller ended the connection".to_owned(),
-                        "see the controller's log, then connect again",
-                    ));
-                }
-            }
-            News::Failed(failure) => {
-                if self.options.controller.len() == 1 {
-                    return Err(CliError::Failed(Box::new(failure)));
-                }
-                let controller = self.options.controller.get(controller).map_or("", String::as_str);
-                tracing::warn!(controller, "{failure}");
-                self.over += 1;
-            }
+            News::Ended => self.over += 1,
+            News::Failed(failure) => return Err(CliError::Failed(Box::new(failure))),
         }
         Ok(self.over == self.options.controller.len())
     }

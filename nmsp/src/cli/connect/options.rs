@@ -9,7 +9,6 @@ use serde::Deserialize;
 use crate::cli::failure::CliError;
 use crate::cli::legacy::LegacyChoice;
 use crate::cli::read_text;
-use crate::client::DEFAULT_PORT;
 use crate::simulation::FloorPlan;
 use crate::wire::elements::ServiceParameters;
 use crate::wire::message::ServiceSubscribeRequest;
@@ -40,7 +39,7 @@ pub(in crate::cli) struct Options {
     pub(super) controller_authlist: Option<PathBuf>,
     /// Believes whatever certificate a controller presents first, prints its fingerprint, keeps it in this file, and
     /// refuses another one from then on. Who stands between us and the controller at first contact stays there unseen.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["trust_anchors", "controller_authlist", "expect_name", "expect_mac"])]
     pub(super) dangerous_pin_on_first_use: Option<PathBuf>,
     /// Speaks TLS 1.0 to 1.2 with static RSA by OpenSSL, for old controllers: who records the traffic and gets the
     /// controller's key later can read it. Needs a build with the feature openssl.
@@ -239,6 +238,7 @@ impl Options {
                 "give trust-anchors or controller-authlist",
             ));
         }
+        self.check_pin()?;
         if self.expect_name.is_some() && self.expect_mac.is_some() {
             return Err(CliError::usage(
                 "both expect-name and expect-mac".to_owned(),
@@ -260,6 +260,21 @@ impl Options {
             return Err(CliError::usage(
                 "interval is not 1 to 180".to_owned(),
                 "give seconds from 1 to 180",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A pinned certificate is compared as a whole; nothing else would be looked at.
+    fn check_pin(&self) -> Result<(), CliError> {
+        let others = !self.trust_anchors.is_empty()
+            || self.controller_authlist.is_some()
+            || self.expect_name.is_some()
+            || self.expect_mac.is_some();
+        if self.dangerous_pin_on_first_use.is_some() && others {
+            return Err(CliError::usage(
+                "dangerous-pin-on-first-use beside another check of the controller's certificate".to_owned(),
+                "give a pin file, or trust anchors, authlist and names, but not both",
             ));
         }
         Ok(())
@@ -318,31 +333,9 @@ impl Options {
     }
 }
 
-/// Adds the port if there is none: `host`, `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`.
-pub(super) fn with_port(controller: &str) -> String {
-    if controller.parse::<core::net::Ipv6Addr>().is_ok() {
-        return format!("[{controller}]:{DEFAULT_PORT}");
-    }
-    let bracketed = controller.ends_with(']');
-    if !bracketed && controller.contains(':') {
-        controller.to_owned()
-    } else {
-        format!("{controller}:{DEFAULT_PORT}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn adds_the_port_where_there_is_none() {
-        assert_eq!(with_port("wlc.example"), "wlc.example:16113");
-        assert_eq!(with_port("192.0.2.1:5"), "192.0.2.1:5");
-        assert_eq!(with_port("2001:db8::1"), "[2001:db8::1]:16113");
-        assert_eq!(with_port("[2001:db8::1]"), "[2001:db8::1]:16113");
-        assert_eq!(with_port("[2001:db8::1]:5"), "[2001:db8::1]:5");
-    }
 
     fn from_file(text: &str) -> Options {
         toml::from_str(text).unwrap()

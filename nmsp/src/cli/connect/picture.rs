@@ -316,7 +316,8 @@ pub(super) mod tests {
     /// Two controllers, one of them out of reach, and a floor with a dozen of stations.
     #[cfg(feature = "tui")]
     pub(in crate::cli::connect) fn sample() -> (Picture, Vec<crate::cli::connect::source::Health>) {
-        use crate::cli::connect::source::{Health, State};
+        use crate::cli::connect::source::Health;
+        use crate::client::fleet::ControllerState;
         use crate::simulation::{Population, Simulation};
         use pki_common::{Failure, Rung};
 
@@ -350,14 +351,16 @@ pub(super) mod tests {
             controller: controller.to_owned(),
             address: None,
             state,
-            since: now,
+            seconds: 3,
+            reconnects: 0,
             last_error,
+            clock: None,
             counters: Default::default(),
         };
         let refused = Failure::new(Rung::Tcp, "connection refused".to_owned(), "start the controller");
         let health = vec![
-            health("wlc-1:16113", State::Up, None),
-            health("wlc-2:16113", State::Down, Some(refused)),
+            health("wlc-1:16113", ControllerState::Up, None),
+            health("wlc-2:16113", ControllerState::Waiting, Some(refused)),
         ];
         (picture, health)
     }

@@ -1,42 +1,31 @@
-//! The connections: one task for each controller, one stream of news.
+//! The connections: a fleet of controllers, one stream of news.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::SystemTime;
 
-use pki_common::{Diagnose as _, Failure};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use pki_common::Failure;
 
-use super::options::{Options, with_port};
+use super::options::Options;
 use crate::cli::failure::CliError;
-use crate::client::{Client, ClientConfig};
+use crate::client::ClientConfig;
+use crate::client::fleet::{
+    ControllerEvent, ControllerHealth, ControllerId, ControllerState, Fleet, FleetConfig, FleetEvent, RetryClass,
+};
 use crate::proto::{CounterSnapshot, Event, MessageFrame};
-
-/// How many news wait for the display before connections stop reading.
-const QUEUE_LENGTH: usize = 1024;
-/// How often the counters of a connection are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+use crate::wire::numbers::StatusCode;
+use crate::wire::{Service, Services};
 
 /// What happens at a controller.
 #[derive(Debug)]
 pub(super) enum News {
-    /// The tunnel is up and the subscription stands.
+    /// The tunnel is up.
     Connected,
     Notification(MessageFrame),
-    /// It said goodbye.
+    /// It ended the connection, and nobody connects again.
     Ended,
+    /// What cannot go on: the only controller cannot be reached, or has nothing to offer.
     Failed(Failure),
-}
-
-/// How a connection is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum State {
-    Connecting,
-    Up,
-    Down,
 }
 
 /// How one controller's connection is.
@@ -44,165 +33,148 @@ pub(super) enum State {
 pub(super) struct Health {
     pub(super) controller: String,
     pub(super) address: Option<SocketAddr>,
-    pub(super) state: State,
-    pub(super) since: Instant,
+    pub(super) state: ControllerState,
+    pub(super) seconds: u64,
+    pub(super) reconnects: u64,
     pub(super) last_error: Option<Failure>,
+    /// The controller's clock against ours, as a sentence.
+    pub(super) clock: Option<String>,
     pub(super) counters: CounterSnapshot,
 }
 
+impl Health {
+    fn of(health: &ControllerHealth) -> Self {
+        let since = SystemTime::now().duration_since(health.since).unwrap_or_default();
+        Self {
+            controller: health.controller.host.to_string(),
+            address: health.controller.address,
+            state: health.state,
+            seconds: since.as_secs(),
+            reconnects: health.reconnects,
+            last_error: health.last_error.as_ref().map(|error| error.failure.clone()),
+            clock: health.clock_skew.map(|skew| skew.to_string()),
+            counters: health.counters.clone().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.state == ControllerState::Up
+    }
+}
+
 pub(super) struct Source {
-    news: mpsc::Receiver<(usize, News)>,
-    health: Arc<Mutex<Vec<Health>>>,
-    stop: CancellationToken,
-    tasks: Vec<JoinHandle<()>>,
+    fleet: Fleet,
+    /// In the order of the options.
+    ids: Vec<ControllerId>,
+    /// How those were that are not connected again.
+    finished: HashMap<ControllerId, ControllerHealth>,
+    connected_once: bool,
+    reconnect: bool,
+    /// Whether services were named, so that it matters when a controller does not offer one.
+    named: bool,
 }
 
 impl Source {
-    pub(super) fn start(options: &Arc<Options>, config: &ClientConfig) -> Self {
-        let (sender, news) = mpsc::channel(QUEUE_LENGTH);
-        let stop = CancellationToken::new();
-        let health = options.controller.iter().map(|controller| Health {
-            controller: with_port(controller),
-            address: None,
-            state: State::Connecting,
-            since: Instant::now(),
-            last_error: None,
-            counters: CounterSnapshot::default(),
-        });
-        let health = Arc::new(Mutex::new(health.collect::<Vec<_>>()));
-        let tasks = (0..options.controller.len()).map(|index| {
-            let link = Link {
-                index,
-                options: Arc::clone(options),
-                config: config.clone(),
-                sender: sender.clone(),
-                health: Arc::clone(&health),
-                stop: stop.clone(),
-            };
-            tokio::spawn(link.run())
-        });
-        let tasks = tasks.collect();
-        Self {
-            news,
-            health,
-            stop,
-            tasks,
-        }
+    pub(super) fn start(options: &Options, config: ClientConfig) -> Result<Self, CliError> {
+        let mut fleet_config = FleetConfig::new(config);
+        fleet_config.subscription = options.subscription(Services::from_iter(Service::ALL.iter().copied()));
+        let fleet = Fleet::new(fleet_config);
+        let ids: Result<Vec<_>, _> = options
+            .controller
+            .iter()
+            .map(|controller| fleet.add(controller.as_str()))
+            .collect();
+        Ok(Self {
+            fleet,
+            ids: ids?,
+            finished: HashMap::new(),
+            connected_once: false,
+            reconnect: !options.no_reconnect,
+            named: !options.service.is_empty(),
+        })
     }
 
     /// The next news, with the index of the controller; `None` when all connections are over.
     pub(super) async fn next(&mut self) -> Option<(usize, News)> {
-        self.news.recv().await
+        loop {
+            let FleetEvent { id, event, .. } = self.fleet.next().await?;
+            let Some(index) = self.ids.iter().position(|known| *known == id) else {
+                continue;
+            };
+            if let Some(news) = self.news(id, event).await {
+                return Some((index, news));
+            }
+        }
     }
 
+    async fn news(&mut self, id: ControllerId, event: ControllerEvent) -> Option<News> {
+        match event {
+            ControllerEvent::Connected(_) => {
+                self.connected_once = true;
+                Some(News::Connected)
+            }
+            ControllerEvent::Subscribed(outcome) => {
+                if self.named && !outcome.rejected.is_empty() {
+                    tracing::warn!(rejected = %outcome.rejected, "the controller does not offer these services");
+                }
+                if outcome.accepted.is_empty() && self.ids.len() == 1 {
+                    let cause = format!("the controller offers none of: {}", outcome.rejected);
+                    let failure = Failure::new(
+                        pki_common::Rung::Status,
+                        cause,
+                        "ask for a service that the controller offers",
+                    );
+                    return Some(News::Failed(failure));
+                }
+                None
+            }
+            ControllerEvent::Connection(Event::Notification(frame)) => Some(News::Notification(frame)),
+            ControllerEvent::Connection(Event::Request { transaction, .. }) => {
+                let client = self.fleet.handle().client(id)?;
+                let text = "this location server only listens";
+                if let Err(error) = client.refuse(transaction, StatusCode::NOT_SUPPORTED, text).await {
+                    tracing::debug!(%error, "the controller's request was not answered");
+                }
+                None
+            }
+            ControllerEvent::Disconnected(disconnected) => {
+                let failed = disconnected.class == RetryClass::NeedsAttention || !self.connected_once;
+                if failed && self.ids.len() == 1 && (!self.reconnect || !self.connected_once) {
+                    return Some(News::Failed(disconnected.failure));
+                }
+                if self.reconnect {
+                    return None;
+                }
+                if let Some(health) = self.fleet.handle().health_of(id) {
+                    self.finished.insert(id, health);
+                }
+                self.fleet.remove(id).await;
+                Some(News::Ended)
+            }
+            _ => None,
+        }
+    }
+
+    /// How every controller is, in the order of the options.
     pub(super) fn health(&self) -> Vec<Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let live = self.fleet.health();
+        let find = |id: &ControllerId| {
+            let finished = self.finished.get(id);
+            finished.or_else(|| live.iter().find(|health| health.id == *id))
+        };
+        self.ids.iter().filter_map(find).map(Health::of).collect()
     }
 
     /// Says goodbye to all and returns how they were at the end.
-    pub(super) async fn close(mut self) -> Vec<Health> {
-        self.stop.cancel();
-        self.news.close();
-        for task in self.tasks.drain(..) {
-            // A task that panicked has said so on standard error.
-            drop(task.await);
+    pub(super) async fn close(self) -> Vec<Health> {
+        let before = self.health();
+        self.fleet.handle().close().await;
+        // The state and its time are those before the goodbye, the counters include it.
+        let mut after = self.health();
+        for (after, before) in after.iter_mut().zip(before) {
+            after.state = before.state;
+            after.seconds = before.seconds;
         }
-        self.health()
-    }
-}
-
-struct Link {
-    index: usize,
-    options: Arc<Options>,
-    config: ClientConfig,
-    sender: mpsc::Sender<(usize, News)>,
-    health: Arc<Mutex<Vec<Health>>>,
-    stop: CancellationToken,
-}
-
-impl Link {
-    async fn run(self) {
-        let connected = tokio::select! {
-            connected = self.connect() => connected,
-            () = self.stop.cancelled() => return,
-        };
-        let outcome = match connected {
-            Ok(client) => self.receive(client).await,
-            Err(error) => Err(error),
-        };
-        let news = match outcome {
-            Ok(()) => News::Ended,
-            Err(error) => News::Failed(error.diagnose()),
-        };
-        self.note(|health| {
-            health.state = State::Down;
-            health.since = Instant::now();
-            if let News::Failed(failure) = &news {
-                health.last_error = Some(failure.clone());
-            }
-        });
-        // Nobody listens any more at the end of the program.
-        drop(self.sender.send((self.index, news)).await);
-    }
-
-    async fn connect(&self) -> Result<Client, CliError> {
-        let name = self
-            .options
-            .controller
-            .get(self.index)
-            .map(|name| with_port(name));
-        let client = Client::connect(&name.unwrap_or_default(), self.config.clone()).await?;
-        let wanted = self.options.subscription(client.capability().services);
-        let outcome = client.subscribe(wanted.services).await?;
-        if outcome.accepted.is_empty() {
-            let cause = format!("the controller offers none of: {}", outcome.rejected);
-            return Err(CliError::usage(
-                cause,
-                "ask for a service that the controller offers",
-            ));
-        }
-        if !outcome.rejected.is_empty() {
-            tracing::warn!(rejected = %outcome.rejected, "the controller does not offer these services");
-        }
-        let address = client.controller();
-        self.note(|health| {
-            health.address = Some(address);
-            health.state = State::Up;
-            health.since = Instant::now();
-        });
-        drop(self.sender.send((self.index, News::Connected)).await);
-        Ok(client)
-    }
-
-    async fn receive(&self, mut client: Client) -> Result<(), CliError> {
-        let mut looks = tokio::time::interval(LOOK_EVERY);
-        let outcome = loop {
-            tokio::select! {
-                event = client.next() => match event {
-                    Ok(Some(Event::Notification(frame))) => {
-                        if self.sender.send((self.index, News::Notification(frame))).await.is_err() {
-                            break Ok(());
-                        }
-                    }
-                    Ok(Some(_)) => {}
-                    Ok(None) => break Ok(()),
-                    Err(error) => break Err(error.into()),
-                },
-                _ = looks.tick() => self.note(|health| health.counters = client.counters()),
-                () = self.stop.cancelled() => break Ok(()),
-            }
-        };
-        self.note(|health| health.counters = client.counters());
-        match outcome {
-            Ok(()) => client.close().await.map_err(CliError::from),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn note(&self, change: impl FnOnce(&mut Health)) {
-        let mut all = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(health) = all.get_mut(self.index) {
-            change(health);
-        }
+        after
     }
 }

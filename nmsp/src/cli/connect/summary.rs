@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::picture::Picture;
-use super::source::{Health, State};
+use super::source::Health;
 use crate::cli::failure::CliError;
 use crate::proto::{CounterSnapshot, MessageCount};
 
@@ -26,7 +26,10 @@ pub(super) struct Summary {
 struct ControllerSummary {
     controller: String,
     address: Option<String>,
-    state: State,
+    state: String,
+    reconnects: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<String>,
     measurements: u64,
     lost: u64,
     last_sequence: Option<u32>,
@@ -79,7 +82,9 @@ impl Summary {
                 .map(|(received, health)| ControllerSummary {
                     controller: health.controller.clone(),
                     address: health.address.map(|address| address.to_string()),
-                    state: health.state,
+                    state: health.state.to_string(),
+                reconnects: health.reconnects,
+                clock: health.clock.clone(),
                     measurements: received.measurements,
                     lost: received.lost,
                     last_sequence: received.last_sequence,

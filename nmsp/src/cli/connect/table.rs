@@ -6,7 +6,7 @@ use std::time::Instant;
 use console::{Style, Term, style};
 
 use super::picture::{Picture, Station};
-use super::source::{Health, State};
+use super::source::Health;
 use crate::cli::failure::CliError;
 use crate::wire::numbers::StationState;
 
@@ -61,24 +61,20 @@ impl Table {
 pub(super) fn render(picture: &Picture, health: &[Health], now: Instant, rows: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for (received, health) in picture.controllers.iter().zip(health) {
-        let (mark, colour) = match health.state {
-            State::Up => ("up", Style::new().green()),
-            State::Connecting => ("connecting", Style::new().yellow()),
-            State::Down => ("down", Style::new().red()),
-        };
-        let seconds = now.saturating_duration_since(health.since).as_secs();
+        let colour = if health.is_up() { Style::new().green() } else { Style::new().yellow() };
         let lost = match received.lost {
             0 => style("0".to_owned()),
             lost => style(lost.to_string()).red(),
         };
         let mut line = format!(
-            "{}  {} {seconds} s  {} messages  {:.0}/s  {lost} lost",
+            "{}  {} {} s  {} messages  {:.0}/s  {lost} lost",
             health.controller,
-            colour.apply_to(mark),
+            colour.apply_to(health.state),
+            health.seconds,
             received.notifications(),
             received.rate(),
         );
-        if let Some(failure) = health.last_error.as_ref().filter(|_| health.state != State::Up) {
+        if let Some(failure) = health.last_error.as_ref().filter(|_| !health.is_up()) {
             let _ = write!(line, "  {}: {}", failure.rung, failure.cause);
         }
         lines.push(line);

@@ -56,7 +56,7 @@ fn pages_turn_and_show_health_messages_and_stations() {
         "wlc-1:16113",
         "up",
         "wlc-2:16113",
-        "down",
+        "waiting",
         "TCP: connection refused",
     ] {
         assert!(shown.contains(part), "{part:?} is missing:\n{shown}");

@@ -11,7 +11,7 @@ use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table, Tabs};
 
 use super::{Choice, Page, map};
 use crate::cli::connect::picture::Picture;
-use crate::cli::connect::source::{Health, State};
+use crate::cli::connect::source::Health;
 use crate::cli::connect::table;
 
 const KEYS: &str = "Tab, 1-4  pages
@@ -37,7 +37,7 @@ pub(super) fn draw(
     frame.render_widget(titles, tabs);
     match choice.page {
         Page::Map => map::draw(frame, body, choice, picture),
-        Page::Connections => connections(frame, body, choice, picture, health, now),
+        Page::Connections => connections(frame, body, choice, picture, health),
         Page::Messages => messages(frame, body, choice, picture, health),
         Page::Stations => stations(frame, body, choice, picture, now),
     }
@@ -47,7 +47,7 @@ pub(super) fn draw(
 }
 
 fn headline(choice: &Choice, picture: &Picture, health: &[Health]) -> Line<'static> {
-    let up = health.iter().filter(|each| each.state == State::Up).count();
+    let up = health.iter().filter(|each| each.is_up()).count();
     let rate: f64 = picture
         .controllers
         .iter()
@@ -82,62 +82,50 @@ fn header(names: impl IntoIterator<Item = &'static str>) -> Row<'static> {
     Row::new(names).style(Style::new().bold())
 }
 
-fn connections(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    choice: &Choice,
-    picture: &Picture,
-    health: &[Health],
-    now: Instant,
-) {
+fn connections(frame: &mut Frame<'_>, area: Rect, choice: &Choice, picture: &Picture, health: &[Health]) {
     let rows = picture.controllers.iter().zip(health).map(|(received, health)| {
-        let (state, colour) = match health.state {
-            State::Up => ("up", Color::Green),
-            State::Connecting => ("connecting", Color::Yellow),
-            State::Down => ("down", Color::Red),
-        };
-        let state = Span::styled(
-            state,
-            if choice.plain {
-                Style::new()
-            } else {
-                Style::new().fg(colour)
-            },
-        );
+        let colour = if health.is_up() { Color::Green } else { Color::Yellow };
+        let style = if choice.plain { Style::new() } else { Style::new().fg(colour) };
         let error = health
             .last_error
             .as_ref()
             .map(|failure| format!("{}: {}", failure.rung, failure.cause));
+        // What is wrong now goes before what the clocks say.
+        let remark = match (error, &health.clock) {
+            (Some(error), Some(clock)) if health.is_up() => format!("{clock}; last error {error}"),
+            (Some(error), _) => error,
+            (None, clock) => clock.clone().unwrap_or_default(),
+        };
         Row::new([
             Cell::from(health.controller.clone()),
-            Cell::from(state),
-            Cell::from(format!(
-                "{} s",
-                now.saturating_duration_since(health.since).as_secs()
-            )),
+            Cell::from(Span::styled(health.state.to_string(), style)),
+            Cell::from(format!("{} s", health.seconds)),
+            Cell::from(health.reconnects.to_string()),
             Cell::from(received.notifications().to_string()),
             Cell::from(format!("{:.0}", received.rate())),
             Cell::from(received.lost.to_string()),
-            Cell::from(error.unwrap_or_default()),
+            Cell::from(remark),
         ])
     });
     let widths = [
         Constraint::Min(22),
-        Constraint::Length(10),
-        Constraint::Length(8),
-        Constraint::Length(10),
+        Constraint::Length(11),
         Constraint::Length(7),
-        Constraint::Length(6),
+        Constraint::Length(5),
+        Constraint::Length(9),
+        Constraint::Length(7),
+        Constraint::Length(5),
         Constraint::Fill(2),
     ];
     let table = Table::new(rows.skip(choice.scroll), widths).header(header([
         "Controller",
         "State",
         "For",
+        "Again",
         "Messages",
         "/s",
         "Lost",
-        "Last error",
+        "Last error, clock",
     ]));
     frame.render_widget(table, area);
 }
