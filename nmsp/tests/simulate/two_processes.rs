@@ -150,7 +150,10 @@ fn plain_lines_end_after_a_count_and_the_summary_says_what_came() {
             .all(|line| line.contains(" client ") && line.contains(" dBm ")),
         "{shown}"
     );
-    assert_eq!(received["controllers"][0]["state"], "down");
+    assert_eq!(
+        received["controllers"][0]["state"], "up",
+        "as it was before the goodbye"
+    );
 }
 
 #[test]
@@ -162,4 +165,43 @@ fn a_lab_is_used_again() {
     let first = certificate();
     drop(simulate(&lab, &[]));
     assert_eq!(first, certificate());
+}
+
+#[test]
+fn a_certificate_is_pinned_on_first_use_with_its_fingerprint_and_known_the_next_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = folder.path().join("lab");
+    let _controller = simulate(&lab, &[]);
+    let path = |name: &str| lab.join(name).to_str().unwrap().to_owned();
+    let config = std::fs::read_to_string(lab.join("connect.toml")).unwrap();
+    let address = config.split('"').nth(1).unwrap().to_owned();
+    let (certificate, key, pins) = (
+        path("location-server/certificate.pem"),
+        path("location-server/key.pem"),
+        path("pins"),
+    );
+    let connect = || {
+        let arguments = [
+            "connect",
+            "--controller",
+            &address,
+            "--certificate",
+            &certificate,
+            "--key",
+            &key,
+            "--count",
+            "1",
+            "--dangerous-pin-on-first-use",
+            &pins,
+        ];
+        let output = nmsp(&arguments).output().unwrap();
+        let report = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{report}");
+        report
+    };
+    let first = connect();
+    assert!(first.to_lowercase().contains("fingerprint"), "{first}");
+    let pinned = std::fs::read_to_string(&pins).unwrap();
+    connect();
+    assert_eq!(pinned, std::fs::read_to_string(&pins).unwrap());
 }

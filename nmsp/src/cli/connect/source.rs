@@ -10,7 +10,8 @@ use super::options::Options;
 use crate::cli::failure::CliError;
 use crate::client::ClientConfig;
 use crate::client::fleet::{
-    ControllerEvent, ControllerHealth, ControllerId, ControllerState, Fleet, FleetConfig, FleetEvent, RetryClass,
+    ControllerEvent, ControllerHealth, ControllerId, ControllerState, Fleet, FleetConfig, FleetEvent,
+    RetryClass,
 };
 use crate::proto::{CounterSnapshot, Event, MessageFrame};
 use crate::wire::numbers::StatusCode;

@@ -61,7 +61,11 @@ impl Table {
 pub(super) fn render(picture: &Picture, health: &[Health], now: Instant, rows: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for (received, health) in picture.controllers.iter().zip(health) {
-        let colour = if health.is_up() { Style::new().green() } else { Style::new().yellow() };
+        let colour = if health.is_up() {
+            Style::new().green()
+        } else {
+            Style::new().yellow()
+        };
         let lost = match received.lost {
             0 => style("0".to_owned()),
             lost => style(lost.to_string()).red(),

@@ -84,8 +84,16 @@ fn header(names: impl IntoIterator<Item = &'static str>) -> Row<'static> {
 
 fn connections(frame: &mut Frame<'_>, area: Rect, choice: &Choice, picture: &Picture, health: &[Health]) {
     let rows = picture.controllers.iter().zip(health).map(|(received, health)| {
-        let colour = if health.is_up() { Color::Green } else { Color::Yellow };
-        let style = if choice.plain { Style::new() } else { Style::new().fg(colour) };
+        let colour = if health.is_up() {
+            Color::Green
+        } else {
+            Color::Yellow
+        };
+        let style = if choice.plain {
+            Style::new()
+        } else {
+            Style::new().fg(colour)
+        };
         let error = health
             .last_error
             .as_ref()
