@@ -66,7 +66,7 @@ fn every_request_of_every_family_is_asked_and_answered_in_both_roles() {
                     connection.respond(now, *transaction, &answer).unwrap();
                 }
             });
-            assert_eq!(asked, [request.clone()], "{kind}");
+            assert_eq!(asked, std::slice::from_ref(&request), "{kind}");
             let answers: Vec<_> = network
                 .end(*role)
                 .events

@@ -185,7 +185,8 @@ impl Connection {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` once the connection has ended.
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` once the connection has ended,
+    /// and while nothing is due because the application takes no input.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.closed {
