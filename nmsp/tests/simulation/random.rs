@@ -81,7 +81,11 @@ fn may_send(role: Role, message: &OwnedMessage) -> bool {
 }
 
 impl Session {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, request_timeout: Duration) -> Self {
+        let config = ConnectionConfig {
+            request_timeout,
+            ..offering(everything())
+        };
         let of = |wanted: fn(Exchange) -> bool| -> Vec<_> {
             let own = [
                 MessageType::CapabilityNotification,
@@ -95,7 +99,7 @@ impl Session {
             all
         };
         Self {
-            network: Network::new(seed, &offering(everything())),
+            network: Network::new(seed, &config),
             random: Seeded::new(seed ^ 0x5bd1_e995),
             requests: of(|exchange| matches!(exchange, Exchange::Request { .. })),
             notifications: of(|exchange| matches!(exchange, Exchange::Notification { .. })),
@@ -418,10 +422,12 @@ proptest! {
     fn whatever_two_applications_and_the_network_do_the_promises_hold(
         seed: u64,
         delay in 1_u64..400,
+        // Shorter than the way there and back, at times: then responses are late.
+        request_timeout in prop_oneof![Just(200_u64), Just(10_000)],
         steps in proptest::collection::vec(step(), 0..40),
         end in end(),
     ) {
-        let mut session = Session::new(seed);
+        let mut session = Session::new(seed, Duration::from_millis(request_timeout));
         session.network.delay = delay;
         for step in &steps {
             session.take(step);
