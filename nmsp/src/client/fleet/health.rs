@@ -209,6 +209,10 @@ impl Record {
         Arc::clone(&self.lock().controller)
     }
 
+    pub(super) fn state(&self) -> ControllerState {
+        self.lock().state
+    }
+
     pub(super) fn enter(&self, state: ControllerState) {
         let mut inner = self.lock();
         inner.enter(state);

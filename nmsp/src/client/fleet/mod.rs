@@ -255,8 +255,10 @@ impl FleetHandle {
     /// does not have it.
     pub fn retry_now(&self, id: ControllerId) -> bool {
         self.find(id).is_some_and(|controller| {
-            // Without a waiter nothing is kept for later: then there is nothing to hurry.
-            controller.retry_now.notify_waiters();
+            // Otherwise there is nothing to hurry.
+            if controller.record.state() == ControllerState::Waiting {
+                controller.retry_now.notify_one();
+            }
             true
         })
     }
