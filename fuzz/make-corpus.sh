@@ -445,5 +445,15 @@ printf '\000\000\003\001\000\000\001\340\140' >nmsp_connection/cut.bin
 printf '\001\044\310\001what\341\140' >nmsp_connection/unknown.bin
 cp "$profile" nmsp_profile/fictitious.toml
 cargo run -q -p nmsp --features cli -- profile show >nmsp_profile/built-in.toml
+mkdir -p nmsp_capture nmsp_session_file
+python3 ../make-captures.py ../../nmsp/testdata/capture/rfc8448-simple-1-rtt.txt nmsp_frame nmsp_capture
+for name in ethernet disorder; do
+    rm -f "nmsp_session_file/$name.jsonl"
+    cargo run -q -p nmsp --features cli -- record --from-capture "nmsp_capture/$name.pcap" --out "nmsp_session_file/$name.jsonl"
+done
+{
+    head -n 3 nmsp_session_file/ethernet.jsonl
+    printf '{"us":9,"direc'
+} >nmsp_session_file/cut.jsonl
 printf '[tlv]\ntype-width = 1\n[messages]\necho-request = 128\ndevice-info-request = false\n' >nmsp_profile/small.toml
 printf 'byte-order = "little"\n[header]\nlength = 3\n[messages]\nnothing = 1\n' >nmsp_profile/four-problems.toml

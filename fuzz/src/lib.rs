@@ -42,9 +42,11 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("est_enveloped_data", est_enveloped_data),
     ("est_multipart", est_multipart),
     ("est_signed_data", est_signed_data),
+    ("nmsp_capture", nmsp_capture),
     ("nmsp_connection", nmsp_connection),
     ("nmsp_frame", nmsp_frame),
     ("nmsp_profile", nmsp_profile),
+    ("nmsp_session_file", nmsp_session_file),
     ("pki_certificate", pki_certificate),
     ("pki_chain", pki_chain),
     ("pki_private_key", pki_private_key),
@@ -89,6 +91,17 @@ fn issuer() -> &'static Issuer {
         )
         .expect("a valid subject")
     })
+}
+
+/// A capture file (pcap, pcapng), with a key log behind it after a line "KEYS": no bytes panic, limits hold, and every message
+/// that comes out is one.
+pub fn nmsp_capture(data: &[u8]) {
+    nmsp::capture::oracle::capture(data);
+}
+
+/// A recorded session: no bytes panic, what is read survives being written, and either side of it can be played.
+pub fn nmsp_session_file(data: &[u8]) {
+    nmsp::session_file::oracle::session_file(data);
 }
 
 /// A script for an NMSP connection of either role: what arrives, what the application does, how time passes. What is sent

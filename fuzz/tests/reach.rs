@@ -237,3 +237,32 @@ fn the_corpus_of_connections_reaches_every_event_in_both_roles() {
         reaches("nmsp_connection", least, what, |file| holds(&script(file)));
     }
 }
+
+#[test]
+fn the_corpus_of_captures_and_sessions_holds_what_is_read_to_the_end() {
+    use nmsp::capture::{Capture, Item, Options};
+    use nmsp::session_file::SessionReader;
+
+    let count = |file: &[u8], wanted: fn(&Item) -> bool| {
+        let Ok(mut capture) = Capture::new(file, Options::default()) else {
+            return 0;
+        };
+        let mut found = 0;
+        while let Some(item) = capture.next_item() {
+            found += usize::from(wanted(&item));
+        }
+        found
+    };
+    let is_message = |item: &Item| matches!(item, Item::Message(_));
+    reaches("nmsp_capture", 6, "messages over a link of its own", |file| {
+        count(file, is_message) == 4
+    });
+    let is_alert = |item: &Item| matches!(item, Item::Alert { .. });
+    reaches("nmsp_capture", 1, "a session that is decrypted", |file| {
+        count(file, is_alert) == 2
+    });
+    reaches("nmsp_session_file", 3, "messages", |file| {
+        SessionReader::new(file)
+            .is_ok_and(|mut session| session.next_entry().is_some_and(|entry| entry.is_ok()))
+    });
+}

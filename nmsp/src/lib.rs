@@ -36,6 +36,8 @@ pub mod client;
 mod driver;
 #[cfg(feature = "tokio")]
 pub mod server;
+#[cfg(feature = "capture")]
+pub mod session_file;
 #[cfg(feature = "tokio")]
 pub mod show;
 #[cfg(feature = "simulation")]

@@ -228,7 +228,7 @@ impl Connection {
             items,
         } = context;
         let half = self.half(direction);
-        let mut lost = false;
+        // A direction whose messages are lost is still followed: TLS alerts may come.
         half.cutter.push(
             &options.profile,
             options.max_message_length,
@@ -243,19 +243,15 @@ impl Connection {
                         offset,
                         bytes: message.to_vec(),
                     }),
-                    Err(problem) => {
-                        lost |= matches!(problem, Problem::Message { lost: true, .. });
-                        Item::Problem(Finding {
-                            packet: place.packet,
-                            connection: Some(connection),
-                            direction: Some(direction),
-                            problem,
-                        })
-                    }
+                    Err(problem) => Item::Problem(Finding {
+                        packet: place.packet,
+                        connection: Some(connection),
+                        direction: Some(direction),
+                        problem,
+                    }),
                 });
             },
         );
-        half.lost |= lost;
     }
 
     fn report(&self, context: &mut Context<'_>, direction: Direction, problem: Problem) {

@@ -12,7 +12,7 @@ const MAX_MALFORMED_IN_A_ROW: u32 = 8;
 
 /// The plain text of one direction.
 #[derive(Debug, Default)]
-pub(super) struct Cutter {
+pub(crate) struct Cutter {
     buffer: BytesMut,
     /// How many bytes stand before the buffer.
     position: u64,
@@ -22,7 +22,7 @@ pub(super) struct Cutter {
 
 impl Cutter {
     /// Takes bytes and hands over what is complete: where it starts, and the message or what is wrong.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         profile: &WireProfile,
         limit: usize,
@@ -74,7 +74,7 @@ impl Cutter {
     }
 
     /// How many bytes of an incomplete message there are; 0 if the stream cannot be cut any more.
-    pub(super) fn incomplete(&self) -> usize {
+    pub(crate) fn incomplete(&self) -> usize {
         if self.lost { 0 } else { self.buffer.len() }
     }
 

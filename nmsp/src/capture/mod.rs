@@ -24,7 +24,7 @@
 
 mod analysis;
 mod connection;
-mod cutter;
+pub(crate) mod cutter;
 mod error;
 mod file;
 mod key_log;

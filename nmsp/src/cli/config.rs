@@ -87,6 +87,13 @@ impl ServeConfig {
         Ok(config)
     }
 
+    /// Everything that is wrong with what the file names, not only the first of it.
+    pub(super) fn problems(&self) -> Vec<CliError> {
+        let identity = Identity::load(&self.certificate, &self.key).map_err(|error| CliError::of(&error));
+        let peers = self.location_servers();
+        [identity.err(), peers.err()].into_iter().flatten().collect()
+    }
+
     pub(super) fn server_config(&self) -> Result<ServerConfig, CliError> {
         let identity = Identity::load(&self.certificate, &self.key).map_err(|error| CliError::of(&error))?;
         let mut config = ServerConfig::new(Arc::new(identity), self.location_servers()?);

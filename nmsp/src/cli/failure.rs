@@ -25,6 +25,21 @@ impl CliError {
         Self::Failed(Box::new(Failure::new(Rung::Local, cause, remedy)))
     }
 
+    /// A failure whose parts are known.
+    pub(super) fn failed(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+
+    /// A session file that cannot be read.
+    pub(super) fn session_file(
+        path: &std::path::Path,
+        error: &crate::session_file::SessionFileError,
+    ) -> Self {
+        let mut failure = error.diagnose();
+        failure.cause = format!("{}, {}", path.display(), failure.cause);
+        Self::failed(failure)
+    }
+
     /// An error that knows its rung, cause and remedy.
     pub(super) fn of(error: &impl Diagnose) -> Self {
         Self::Failed(Box::new(error.diagnose()))

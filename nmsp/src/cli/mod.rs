@@ -3,12 +3,18 @@
 //! Exit status: 0 done, 1 failed (rung, cause and remedy on standard error), 2 wrong usage.
 
 mod authlist;
+mod completions;
 mod config;
+mod config_check;
 mod connect;
+mod decode;
 mod failure;
 mod identity;
 mod legacy;
+mod link;
 mod profile;
+mod record;
+mod replay;
 mod serve;
 mod show;
 mod simulate;
@@ -64,8 +70,20 @@ enum Command {
     Identity(identity::Command),
     /// Prints the wire profile: every number, and whether it is known, recalled or ours; checks profile files.
     Profile(profile::Arguments),
+    /// Takes messages apart, field by field: from a capture, which is decrypted with a key log, from hexadecimal text, bare
+    /// bytes or a recorded session.
+    Decode(decode::Arguments),
+    /// Records a session with a controller, or one from a capture, into a file.
+    Record(Box<record::Arguments>),
+    /// Plays one side of a recorded session against a live peer.
+    Replay(Box<replay::Arguments>),
     /// Writes a Wireshark dissector in Lua, made from the wire profile, to standard output.
     Wireshark(profile::WiresharkArguments),
+    /// Checks configuration files.
+    #[command(subcommand)]
+    Config(config_check::Command),
+    /// Writes a script that completes this command in a shell.
+    Completions(completions::Arguments),
 }
 
 /// Parses the command line, runs, and says what went wrong.
@@ -101,7 +119,12 @@ fn execute(command: Command) -> Result<(), CliError> {
         Command::Authlist(command) => authlist::run(command),
         Command::Identity(command) => identity::run(command),
         Command::Profile(arguments) => profile::run(&arguments),
+        Command::Decode(arguments) => decode::run(&arguments),
+        Command::Record(arguments) => block_on(record::run(*arguments)),
+        Command::Replay(arguments) => block_on(replay::run(*arguments)),
         Command::Wireshark(arguments) => profile::wireshark(&arguments),
+        Command::Config(command) => config_check::run(&command),
+        Command::Completions(arguments) => completions::run(&arguments),
     }
 }
 

@@ -50,12 +50,20 @@ pub(super) struct Arguments {
     /// Time between two measurements, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 100)]
     interval: u64,
+    /// Appends the TLS secrets of every connection to this file, for `nmsp decode --key-log` and Wireshark. Whoever has it
+    /// can read the traffic.
+    #[arg(long, value_name = "FILE")]
+    dangerous_key_log: Option<PathBuf>,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     let ending = Ending::watch()?;
     let config = ServeConfig::load(&arguments.config)?;
-    let mut server = Server::bind(config.listen, config.server_config()?).await?;
+    let mut server_config = config.server_config()?;
+    if let Some(path) = &arguments.dangerous_key_log {
+        server_config.tls = server_config.tls.dangerous_key_log(super::link::key_log(path)?);
+    }
+    let mut server = Server::bind(config.listen, server_config).await?;
     let mut legacy = String::new();
     for table in &config.dangerous_legacy_transport {
         legacy.push_str(&table.listen(&mut server).await?);

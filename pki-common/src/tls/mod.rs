@@ -8,6 +8,7 @@ mod bootstrap;
 mod config;
 mod diagnose;
 mod handshake_signature;
+mod key_log;
 mod observer;
 mod provider;
 mod reload;
@@ -20,6 +21,7 @@ pub use config::{
     ClientAuthentication, ClientTls, RESUMABLE_SESSIONS, ServerTls, TlsConfigError, TlsVersions,
 };
 pub use diagnose::{HandshakeContext, alert_sent_for, diagnose_io, diagnose_tls};
+pub use key_log::KeyLogFile;
 pub use observer::{Refusal, RefusalRecorder, VerificationObserver};
 pub use provider::crypto_provider;
 pub use reload::ReloadableServerTls;

@@ -74,6 +74,8 @@ pub(super) struct Session {
     server: Side,
     client_random: Option<[u8; 32]>,
     early_data: bool,
+    /// The server asked for another ClientHello.
+    retried: bool,
     agreed: Option<ServerHello>,
 }
 
@@ -162,10 +164,9 @@ impl Session {
             return;
         }
         side.buffer.extend_from_slice(bytes);
-        let was_agreed = self.agreed.is_some();
-        self.read(direction, log, out);
-        if !was_agreed && self.agreed.is_some() {
-            self.read(direction.opposite(), log, out);
+        // One hello may have waited for the other, and what stands behind it with it.
+        for direction in [direction, direction.opposite(), direction] {
+            self.read(direction, log, out);
         }
     }
 
@@ -185,7 +186,7 @@ impl Session {
     }
 
     fn read(&mut self, direction: Direction, log: &KeyLog, out: &mut Vec<Output>) {
-        loop {
+        while !self.side(direction).ended {
             let next = self.next_record(direction);
             let outcome = match next {
                 Ok(None) => return,
@@ -206,6 +207,7 @@ impl Session {
     fn next_record(&mut self, direction: Direction) -> Result<Option<Record>, TlsProblem> {
         let is_agreed = self.agreed.is_some();
         let knows_client = self.client_random.is_some();
+        let (client_ended, retried) = (self.client.ended, self.retried);
         let side = self.side(direction);
         let Some(header) = side.buffer.first_chunk::<HEADER>().copied() else {
             return Ok(None);
@@ -218,12 +220,20 @@ impl Session {
         if length > MAX_RECORD {
             return Err(TlsProblem::Malformed("a record is longer than TLS allows"));
         }
-        if kind != content_type::HANDSHAKE && kind != content_type::ALERT && !is_agreed {
-            // Without hellos nothing can be decrypted; with them the other direction has only not been seen yet.
-            return match direction {
-                Direction::ToController if knows_client && side.buffer.len() <= MAX_WAITING => Ok(None),
-                _ => Err(TlsProblem::NoStart),
-            };
+        // Without hellos nothing can be decrypted. But the hello of the other side may only not have been seen yet.
+        // Behind a HelloRetryRequest a ChangeCipherSpec means nothing (RFC 8446 appendix D.4).
+        let in_the_clear = kind == content_type::HANDSHAKE
+            || kind == content_type::ALERT
+            || (kind == content_type::CHANGE_CIPHER_SPEC && retried);
+        let may_wait = side.buffer.len() <= MAX_WAITING;
+        match direction {
+            Direction::ToController if is_agreed || in_the_clear => {}
+            Direction::ToController if knows_client && may_wait => return Ok(None),
+            Direction::ToLocationServer if knows_client && (is_agreed || in_the_clear) => {}
+            Direction::ToLocationServer if !knows_client && !client_ended && in_the_clear && may_wait => {
+                return Ok(None);
+            }
+            _ => return Err(TlsProblem::NoStart),
         }
         let Some(body) = side.buffer.get(HEADER..HEADER + length) else {
             return Ok(None);
@@ -247,6 +257,7 @@ impl Session {
             return Ok(());
         };
         match kind {
+            content_type::CHANGE_CIPHER_SPEC if self.retried => Ok(()),
             content_type::CHANGE_CIPHER_SPEC => self.change_cipher_spec(direction, log),
             content_type::ALERT => {
                 if let [level, description] = *content {
@@ -354,6 +365,7 @@ impl Session {
 
     fn server_hello(&mut self, body: &[u8], log: &KeyLog, out: &mut Vec<Output>) -> Result<(), TlsProblem> {
         let Some(hello) = ServerHello::read(body)? else {
+            self.retried = true;
             return Ok(());
         };
         let client_random = self.client_random.ok_or(TlsProblem::NoStart)?;
@@ -498,20 +510,16 @@ mod tests {
     }
 
     #[test]
-    fn waits_for_a_server_hello_that_was_captured_late() {
+    fn a_hello_that_was_captured_late_is_waited_for() {
         let (log, mut records) = trace();
-        // Whatever the client sent comes first.
-        records.sort_by_key(|(direction, _)| *direction != Direction::ToController);
-        let mut out = run(&log, &records, 100_000);
-        let by_direction = |output: &Output| match output {
-            Output::Agreed { .. } => 0,
-            Output::Data(..) => 1,
-            _ => 2,
-        };
-        out.sort_by_key(by_direction);
-        assert_eq!(out.len(), 5);
-        for output in expected() {
-            assert!(out.contains(&output), "{output:?} in {out:?}");
+        // Whatever one side sent comes first.
+        for first in [Direction::ToController, Direction::ToLocationServer] {
+            records.sort_by_key(|(direction, _)| *direction != first);
+            let out = run(&log, &records, 100_000);
+            assert_eq!(out.len(), 5, "{out:?}");
+            for output in expected() {
+                assert!(out.contains(&output), "{output:?} in {out:?}");
+            }
         }
     }
 
@@ -533,7 +541,7 @@ mod tests {
         );
         assert_eq!(
             find(&log, &records[1..]),
-            Some((Direction::ToLocationServer, TlsProblem::NoStart))
+            Some((Direction::ToController, TlsProblem::NoStart))
         );
         let mut changed = records.clone();
         changed[6].1[20] ^= 1;

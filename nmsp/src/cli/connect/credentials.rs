@@ -11,6 +11,7 @@ use super::options::Options;
 use crate::cli::authlist;
 use crate::cli::config::trust_store;
 use crate::cli::failure::CliError;
+use crate::cli::link::key_log;
 use crate::client::dangerous_pin_controllers_on_first_use;
 
 pub(super) fn tls(options: &Options) -> Result<ClientTls, CliError> {
@@ -32,7 +33,11 @@ pub(super) fn tls(options: &Options) -> Result<ClientTls, CliError> {
     if let Some(mac) = options.expect_mac {
         peer = peer.expecting_name(ExpectedName::Mac(mac));
     }
-    Ok(ClientTls::new(peer).with_identity(Arc::new(identity)))
+    let tls = ClientTls::new(peer).with_identity(Arc::new(identity));
+    Ok(match &options.dangerous_key_log {
+        Some(path) => tls.dangerous_key_log(key_log(path)?),
+        None => tls,
+    })
 }
 
 fn controllers(options: &Options) -> Result<PeerVerifier, CliError> {

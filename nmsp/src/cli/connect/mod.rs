@@ -19,6 +19,7 @@ mod tui;
 
 use core::time::Duration;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -44,6 +45,17 @@ enum View {
     Table(table::Table),
     #[cfg(feature = "tui")]
     Tui(Box<tui::Tui>),
+}
+
+/// Reads a configuration file and what it names, and says what would run. Writes nothing.
+pub(super) fn check(file: &Path) -> Result<String, CliError> {
+    let mut options = Options::load(file)?;
+    options.check()?;
+    options.dangerous_key_log = None;
+    credentials::tls(&options)?;
+    options.floor_plan()?;
+    let controllers = options.controller.join(", ");
+    Ok(format!("command   nmsp connect\nto        {controllers}\n"))
 }
 
 pub(super) async fn run(arguments: Options) -> Result<(), CliError> {

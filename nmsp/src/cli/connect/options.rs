@@ -51,6 +51,10 @@ pub(in crate::cli) struct Options {
     /// Cipher suites for --dangerous-legacy-tls or --dangerous-dtls, as `openssl ciphers` writes them.
     #[arg(long, value_name = "LIST")]
     pub(super) dangerous_legacy_ciphers: Option<String>,
+    /// Appends the TLS secrets of every connection to this file, for `nmsp decode --key-log` and Wireshark. Whoever has it
+    /// can read the traffic.
+    #[arg(long, value_name = "FILE")]
+    pub(super) dangerous_key_log: Option<PathBuf>,
     /// The DNS name or IP address that the controller's certificate must carry in its subject alternative names.
     #[arg(long, value_name = "NAME", conflicts_with = "expect_mac")]
     pub(super) expect_name: Option<String>,
@@ -165,6 +169,7 @@ impl Options {
             &mut file.key,
             &mut file.controller_authlist,
             &mut file.dangerous_pin_on_first_use,
+            &mut file.dangerous_key_log,
             &mut file.floor,
             &mut file.summary,
         ];
@@ -198,6 +203,7 @@ impl Options {
                 || (file.dangerous_legacy_tls && !self.dangerous_dtls),
             dangerous_dtls: self.dangerous_dtls || (file.dangerous_dtls && !self.dangerous_legacy_tls),
             dangerous_legacy_ciphers: self.dangerous_legacy_ciphers.or(file.dangerous_legacy_ciphers),
+            dangerous_key_log: self.dangerous_key_log.or(file.dangerous_key_log),
             expect_name,
             expect_mac,
             service: first(self.service, file.service),

@@ -80,6 +80,10 @@ pub(super) struct Arguments {
     /// Writes the summary of the end to this file, as one JSON object.
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
+    /// Appends the TLS secrets of every connection to this file, for `nmsp decode --key-log` and Wireshark. Whoever has it
+    /// can read the traffic.
+    #[arg(long, value_name = "FILE")]
+    dangerous_key_log: Option<PathBuf>,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -157,6 +161,9 @@ impl Arguments {
         let file = ServeConfig::load(&file)?;
         let mut config = file.server_config()?;
         config.connection.services = Services::from_iter(Service::ALL.iter().copied());
+        if let Some(path) = &self.dangerous_key_log {
+            config.tls = config.tls.dangerous_key_log(crate::cli::link::key_log(path)?);
+        }
         let listen = self.listen.unwrap_or(file.listen);
         let server = Server::bind(listen, config).await?;
         let address = server.local_addr().map_err(crate::Error::Transport)?;
