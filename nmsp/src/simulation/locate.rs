@@ -17,6 +17,10 @@ const STEPS: i32 = 8;
 const WINDOW: f64 = 1.5;
 /// and not smaller or larger than this, in metres.
 const WINDOW_METRES: core::ops::RangeInclusive<f64> = 6.0..=150.0;
+/// How many readings are used, the strongest ones: more do not make it better, weak ones are mostly walls.
+const USED_READINGS: usize = 8;
+/// How often the search may go on with the same step.
+const REPEATS: usize = 3;
 /// How strongly the transmit power is believed to be that of a client, in readings. Little, so that a station that sends
 /// weaker is located as well; not nothing, so that a single reading gives a distance.
 const POWER_BELIEF: f64 = 0.1;
@@ -63,13 +67,15 @@ impl Locator {
 
     /// The place that explains the readings best; `None` if no access point of the plan is among them.
     pub fn locate(&self, readings: impl Iterator<Item = AccessPointReading>) -> Option<Position> {
-        let heard: Vec<Heard> = readings
+        let mut heard: Vec<Heard> = readings
             .filter_map(|reading| {
                 let place = self.access_point(reading.access_point)?;
                 Some(Heard { place, reading })
             })
             .collect();
-        let strongest = heard.iter().max_by_key(|each| each.reading.rssi_dbm)?;
+        heard.sort_unstable_by_key(|each| core::cmp::Reverse(each.reading.rssi_dbm));
+        heard.truncate(USED_READINGS);
+        let strongest = heard.first()?;
         let model = &self.plan.propagation;
         let lost =
             model.expected_rssi(strongest.reading.band, 1.0, 0.0) - f64::from(strongest.reading.rssi_dbm);
@@ -83,7 +89,13 @@ impl Locator {
         });
         while step > FINEST_STEP_METRES {
             step /= 2.0;
-            best = self.best_around(best, step, 3, |place| self.squared_error(&heard, place, true));
+            for _ in 0..REPEATS {
+                let before = best;
+                best = self.best_around(best, step, 1, |place| self.squared_error(&heard, place, true));
+                if best == before {
+                    break;
+                }
+            }
         }
         Some(best)
     }

@@ -49,7 +49,7 @@ impl Families {
         self.records
     }
 
-    /// Tells about everything once.
+    /// Tells about everything once. Locations cost the most, they come with the first round.
     pub(super) fn introduce(
         &mut self,
         simulation: &mut Simulation,
@@ -57,7 +57,9 @@ impl Families {
         now: Timestamp,
     ) -> Result<(), crate::Error> {
         self.round_began = now.0;
-        self.devices(simulation, 0..simulation.devices().len(), now);
+        let everybody = 0..simulation.devices().len();
+        self.information(simulation.information(everybody.clone(), now));
+        self.attachments(simulation.attachments(everybody));
         let places = simulation.access_point_locations(now).locations;
         self.updates
             .extend(places.into_iter().map(StationUpdate::Location));
