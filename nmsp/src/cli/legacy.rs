@@ -117,7 +117,6 @@ mod without_openssl {
 
     impl LegacyTable {
         #[expect(clippy::unused_async, reason = "the other build awaits")]
-        #[expect(clippy::unused_self, reason = "the other build reads it")]
         pub(in crate::cli) async fn listen(&self, _server: &mut Server) -> Result<String, CliError> {
             Err(not_built("dangerous-legacy-transport"))
         }

@@ -54,7 +54,7 @@ async fn several_location_servers_share_the_socket_and_shutdown_says_goodbye_to_
     let mut clients = Vec::new();
     for _ in 0..5 {
         let config = lab.client_config(Some(LegacyTransport::dangerous_dtls()));
-        let mut client = connect(lab.legacy, config).await.unwrap();
+        let client = connect(lab.legacy, config).await.unwrap();
         client.subscribe(Services::RSSI_MS).await.unwrap();
         clients.push(client);
     }
@@ -305,7 +305,7 @@ async fn whichever_datagram_of_the_handshake_is_lost_it_is_repaired() {
         config.handshake_timeout = PATIENCE;
         config.connection.capability_timeout = PATIENCE;
         connecting.spawn(async move {
-            let mut client = connect(address, config)
+            let client = connect(address, config)
                 .await
                 .unwrap_or_else(|error| panic!("{lost}: {error}"));
             let outcome = client.subscribe(Services::RSSI_MS).await.unwrap();

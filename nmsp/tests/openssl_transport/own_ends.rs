@@ -32,8 +32,8 @@ async fn measurements_arrive_in_every_version() {
                 .unwrap()
                 .unwrap()
                 .unwrap();
-            if let Event::Notification(_) = event {
-                stations += 1;
+            if let Event::Notification(frame) = event {
+                stations += frame.measurement().unwrap().stations().count();
             }
         }
         let status = lab.handle.status();
