@@ -171,11 +171,14 @@ async fn fetch(address: &str, path: &str) -> Result<Bytes, AdminClientError> {
         })?;
         Ok((status, body.to_bytes()))
     };
-    // The connection has to be driven; when it ends by itself, the exchange says how.
+    // The connection has to be driven. When it ends by itself, the exchange says how, or only that it was cancelled by that.
     let mut exchange = core::pin::pin!(exchange);
     let outcome = tokio::select! {
         outcome = exchange.as_mut() => outcome,
-        _ended = connection => exchange.await,
+        ended = connection => match (exchange.await, ended) {
+            (Err(AdminClientError::Http { source, .. }), Err(cause)) if source.is_canceled() => Err(http(cause)),
+            (outcome, _) => outcome,
+        },
     };
     match outcome? {
         (StatusCode::OK, body) => Ok(body),

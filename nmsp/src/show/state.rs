@@ -11,39 +11,50 @@ use crate::wire::Services;
 use crate::wire::message::Timestamp;
 
 /// Everything that there is to see of a controller at one moment. The JSON of `/state` is this; what a later version adds
-/// is ignored by an earlier one, and what an earlier one lacks has its default.
+/// is ignored by an earlier one, and what an earlier one lacks has its default; without a `controller` with a version it is
+/// something else.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
+#[serde(rename_all = "kebab-case")]
 pub struct State {
     /// The program.
     pub controller: ControllerState,
     /// The services that it offers.
+    #[serde(default)]
     pub capability: Services,
     /// Location servers by their address: connected ones first, then the last ones that are gone.
+    #[serde(default)]
     pub peers: Vec<PeerState>,
     /// `ssl-stats`, `aaa-stats`, and counters of ours.
+    #[serde(default)]
     pub statistics: ServerCounters,
     /// `srv-stats`.
+    #[serde(default)]
     pub srv_stats: SrvStats,
     /// How often each class is notified, and from which change on, in the order of the controllers' printout.
+    #[serde(default)]
     pub notification: Vec<NotificationState>,
     /// Whom the controller admits; `None` if it goes by a trust store alone.
+    #[serde(default)]
     pub auth_list: Option<AuthListState>,
     /// What is in the store that the controller publishes from.
+    #[serde(default)]
     pub stations: Vec<StationCount>,
 }
 
 /// The program.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
+#[serde(rename_all = "kebab-case")]
 pub struct ControllerState {
     /// The version of this crate.
     pub version: String,
     /// When the server was started, in milliseconds since 1970.
+    #[serde(default)]
     pub started: Timestamp,
     /// When the state was taken, in milliseconds since 1970.
+    #[serde(default)]
     pub taken: Timestamp,
     /// Whether it has begun to shut down.
+    #[serde(default)]
     pub shutting_down: bool,
 }
 

@@ -87,7 +87,8 @@ fn connection(peer: &PeerState) -> Value {
         "con-stats": con_stats(&peer.con_stats),
         "subscriptions": services(peer.subscriptions),
     });
-    if let (Some(entry), "TLS") = (entry.as_object_mut(), peer.transport.as_str()) {
+    // TLS, whichever library speaks it; DTLS is something else.
+    if let (Some(entry), true) = (entry.as_object_mut(), peer.transport.starts_with("TLS")) {
         entry.insert("transport".to_owned(), json!("default-class-type2"));
     }
     entry
