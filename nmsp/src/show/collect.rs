@@ -3,11 +3,12 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::state::{
-    AuthListRow, AuthListState, ConStats, ControllerState, MessageCounter, PeerState, QueueState, State,
-    TunnelState,
+    AccessPointGroup, AuthListRow, AuthListState, ConStats, ControllerState, Losses, MessageCounter,
+    NotificationState, PeerState, QueueState, RecordCount, SrvStats, State, StoreState, TunnelState,
 };
+use crate::proto::policy::{NotificationClass, NotificationPolicy};
 use crate::proto::{CounterSnapshot, MessageCount};
-use crate::server::{ConnectionStatus, PeerStatus, ServerHandle};
+use crate::server::{ConnectionStatus, PeerStatus, RecordKind, ServerHandle, StationStore};
 use crate::wire::message::Timestamp;
 use crate::wire::{Services, WireProfile};
 
@@ -17,7 +18,7 @@ impl State {
     #[must_use]
     pub fn of(server: &ServerHandle) -> Self {
         let profile = &server.connection_config().profile;
-        let queue_bound = server.limits().queue_length;
+        let store = server.store();
         let peers = server.peers();
         Self {
             controller: ControllerState {
@@ -29,14 +30,16 @@ impl State {
             capability: server.connection_config().services,
             peers: peers
                 .iter()
-                .map(|peer| peer_state(peer, profile, queue_bound))
+                .map(|peer| peer_state(peer, profile, store))
                 .collect(),
             statistics: server.counters(),
             auth_list: server.auth_list().map(|list| AuthListState {
                 length: list.len(),
                 entries: None,
             }),
-            ..Self::default()
+            notification: notification(&server.notification_policy()),
+            store: store_state(store),
+            srv_stats: SrvStats::default(),
         }
     }
 
@@ -65,7 +68,7 @@ fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-fn peer_state(peer: &PeerStatus, profile: &WireProfile, queue_bound: usize) -> PeerState {
+fn peer_state(peer: &PeerStatus, profile: &WireProfile, store: &StationStore) -> PeerState {
     let live = peer.tunnels.iter().filter(|tunnel| tunnel.active);
     PeerState {
         peer_ip: peer.ip,
@@ -81,7 +84,7 @@ fn peer_state(peer: &PeerStatus, profile: &WireProfile, queue_bound: usize) -> P
         tunnels: peer
             .tunnels
             .iter()
-            .map(|status| tunnel_state(status, queue_bound))
+            .map(|status| tunnel_state(status, store))
             .collect(),
     }
 }
@@ -93,7 +96,14 @@ fn con_stats(peer: &PeerStatus, profile: &WireProfile) -> ConStats {
         unsupported_msg_count,
         tx_data_frames,
         rx_data_frames,
-        ..
+        tx_bytes,
+        rx_bytes,
+        unmatched_responses,
+        // A controller subscribes nothing.
+        unsolicited_notifications: _,
+        timed_out_requests,
+        duplicate_requests,
+        refused_requests,
     } = &peer.counters;
     let numbered = |counts: &[MessageCount]| {
         // A message without a number in the profile is neither sent nor recognised.
@@ -116,23 +126,67 @@ fn con_stats(peer: &PeerStatus, profile: &WireProfile) -> ConStats {
         rx_data_frames: *rx_data_frames,
         connections: peer.connections,
         disconnections: peer.disconnections,
+        tx_bytes: *tx_bytes,
+        rx_bytes: *rx_bytes,
+        unmatched_responses: *unmatched_responses,
+        timed_out_requests: *timed_out_requests,
+        duplicate_requests: *duplicate_requests,
+        refused_requests: *refused_requests,
     }
 }
 
-fn tunnel_state(status: &ConnectionStatus, queue_bound: usize) -> TunnelState {
+fn tunnel_state(status: &ConnectionStatus, store: &StationStore) -> TunnelState {
+    let groups = status.subscription.access_point_groups.iter();
+    let losses = status.losses.iter().map(|loss| Losses {
+        kind: loss.kind.map_or("messages", RecordKind::name).to_owned(),
+        replaced: loss.replaced,
+        dropped: loss.dropped,
+    });
     TunnelState {
         connection_id: status.connection_id,
         peer: status.peer,
         active: status.active,
         mac: status.mac,
         subscriptions: status.subscriptions,
-        subscribed: None,
-        connected: None,
-        access_point_groups: Vec::new(),
+        subscribed: status.subscribed_since.map(timestamp),
+        connected: Some(timestamp(status.connected_since)),
+        access_point_groups: groups
+            .map(|name| AccessPointGroup {
+                // A name that is not UTF-8 is shown as the log shows it.
+                name: name.as_str().map_or_else(|| name.to_string(), str::to_owned),
+                access_points: store.access_points_of_group(name),
+            })
+            .collect(),
         queue: QueueState {
             length: status.queued_notifications,
-            bound: queue_bound,
+            bound: status.queue_bound,
         },
-        losses: Vec::new(),
+        parameters: status.subscription.parameters.clone(),
+        losses: losses.collect(),
+        unchanged_measurements: status.unchanged_measurements,
+        ended: status.ended.clone(),
+    }
+}
+
+fn notification(policy: &NotificationPolicy) -> Vec<NotificationState> {
+    let rule = |class: &NotificationClass| {
+        let rule = policy.rule(*class);
+        NotificationState {
+            class: class.name().to_owned(),
+            interval_seconds: rule.interval_seconds,
+            rssi_threshold_db: rule.rssi_threshold_db,
+        }
+    };
+    NotificationClass::ALL.iter().map(rule).collect()
+}
+
+fn store_state(store: &StationStore) -> StoreState {
+    let counted = RecordKind::ALL.iter().map(|kind| RecordCount {
+        kind: kind.name().to_owned(),
+        count: store.len_of(*kind),
+    });
+    StoreState {
+        records: counted.filter(|one| one.count > 0).collect(),
+        evicted: store.evicted(),
     }
 }

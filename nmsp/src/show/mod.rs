@@ -34,7 +34,7 @@ pub use notification::notification_interval;
 pub use services::capability;
 pub use state::{
     AccessPointGroup, AuthListRow, AuthListState, ConStats, ControllerState, Losses, MessageCounter,
-    NotificationState, PeerState, QueueState, SrvStats, State, StationCount, TunnelState,
+    NotificationState, PeerState, QueueState, RecordCount, SrvStats, State, StoreState, TunnelState,
 };
 pub use statistics::{statistics_connection, statistics_summary};
 pub use status::{show_nmsp_status, status};

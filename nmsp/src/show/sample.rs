@@ -4,9 +4,10 @@ use pki_common::authlist::AuthListType;
 
 use super::state::{
     AccessPointGroup, AuthListRow, AuthListState, ConStats, ControllerState, Losses, MessageCounter,
-    NotificationState, PeerState, QueueState, SrvStats, State, StationCount, TunnelState,
+    NotificationState, PeerState, QueueState, RecordCount, SrvStats, State, StoreState, TunnelState,
 };
 use crate::server::{AaaStats, ServerCounters, SslStats};
+use crate::wire::elements::ServiceParameters;
 use crate::wire::message::Timestamp;
 use crate::wire::{MessageType, Services};
 
@@ -33,10 +34,13 @@ pub(crate) fn state() -> State {
         srv_stats: SrvStats { srv_restarts: 1 },
         notification: notification(),
         auth_list: Some(auth_list()),
-        stations: vec![StationCount {
-            class: "client".to_owned(),
-            count: 2000,
-        }],
+        store: StoreState {
+            records: vec![RecordCount {
+                kind: "client measurements".to_owned(),
+                count: 2000,
+            }],
+            evicted: 4,
+        },
     }
 }
 
@@ -63,6 +67,12 @@ fn connected() -> PeerState {
             rx_data_frames: 17,
             connections: 2,
             disconnections: 1,
+            tx_bytes: 90_000,
+            rx_bytes: 400,
+            unmatched_responses: 1,
+            timed_out_requests: 2,
+            duplicate_requests: 3,
+            refused_requests: 4,
         },
         subscriptions,
         transport: "TLS".to_owned(),
@@ -86,11 +96,18 @@ fn connected() -> PeerState {
                 length: 3,
                 bound: 1024,
             },
+            parameters: vec![ServiceParameters {
+                services: Services::RSSI_MS,
+                interval_seconds: 5,
+                rssi_threshold_db: 6,
+            }],
             losses: vec![Losses {
-                class: "client".to_owned(),
+                kind: "client measurements".to_owned(),
                 replaced: 7,
                 dropped: 2,
             }],
+            unchanged_measurements: 11,
+            ended: None,
         }],
     }
 }
@@ -108,6 +125,7 @@ fn gone() -> PeerState {
             rx_data_frames: 1,
             connections: 1,
             disconnections: 1,
+            ..ConStats::default()
         },
         subscriptions: Services::NONE,
         transport: "TLS".to_owned(),
@@ -141,7 +159,16 @@ fn statistics() -> ServerCounters {
         handshake_timeouts: 5,
         protocol_errors: 6,
         peer_timeouts: 7,
+        replaced_notifications: 9,
         dropped_notifications: 8,
+        rejected_connections: 1,
+        rejected_per_address: 1,
+        rejected_handshakes: 0,
+        rejected_rate: 1,
+        throttled: 12,
+        authorization_withdrawn: 13,
+        reloads: 14,
+        failed_reloads: 15,
         ..ServerCounters::default()
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::server::ServerCounters;
 use crate::wire::Services;
+use crate::wire::elements::ServiceParameters;
 use crate::wire::message::Timestamp;
 
 /// Everything that there is to see of a controller at one moment. The JSON of `/state` is this; what a later version adds
@@ -38,7 +39,7 @@ pub struct State {
     pub auth_list: Option<AuthListState>,
     /// What is in the store that the controller publishes from.
     #[serde(default)]
-    pub stations: Vec<StationCount>,
+    pub store: StoreState,
 }
 
 /// The program.
@@ -106,6 +107,18 @@ pub struct ConStats {
     pub connections: u64,
     /// `disconnections`: connections that ended.
     pub disconnections: u64,
+    /// Ours: bytes of the messages sent, headers included, TLS not.
+    pub tx_bytes: u64,
+    /// Ours: bytes of the messages received, headers included, TLS not.
+    pub rx_bytes: u64,
+    /// Ours: responses that no request was waiting for.
+    pub unmatched_responses: u64,
+    /// Ours: requests of the controller that got no response in time.
+    pub timed_out_requests: u64,
+    /// Ours: requests of the location server that repeated an open one.
+    pub duplicate_requests: u64,
+    /// Ours: requests of the location server that were refused.
+    pub refused_requests: u64,
 }
 
 impl ConStats {
@@ -166,9 +179,18 @@ pub struct TunnelState {
     /// What waits to be sent.
     #[serde(default)]
     pub queue: QueueState,
-    /// What was not sent because the location server was slow, by class of station.
+    /// How often and from which change on it wants some services; the controller's own rules hold for the others.
+    #[serde(default)]
+    pub parameters: Vec<ServiceParameters>,
+    /// What was not sent because the location server was slow, by kind of record.
     #[serde(default)]
     pub losses: Vec<Losses>,
+    /// Measurements left out because the signal strength moved by less than the threshold.
+    #[serde(default)]
+    pub unchanged_measurements: u64,
+    /// Why it ended, once it has.
+    #[serde(default)]
+    pub ended: Option<String>,
 }
 
 /// A group of access points in a subscription.
@@ -191,15 +213,15 @@ pub struct QueueState {
     pub bound: usize,
 }
 
-/// Notifications of one class that were not sent because the location server was slow.
+/// Notifications of one kind that were not sent because the location server was slow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Losses {
-    /// The class.
-    pub class: String,
-    /// Those that a newer one of the same station replaced.
+    /// The kind of record; `messages` for notifications that the application sent as messages.
+    pub kind: String,
+    /// Those that a newer value of the same record replaced.
     pub replaced: u64,
-    /// Those that went because the queue was full.
+    /// Those that were given up because too much waited.
     pub dropped: u64,
 }
 
@@ -238,12 +260,22 @@ pub struct AuthListRow {
     pub key_hash: Option<KeyHash>,
 }
 
-/// How many stations of a class the controller knows.
+/// The store that the controller publishes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-pub struct StationCount {
-    /// The class.
-    pub class: String,
+pub struct StoreState {
+    /// How many records there are of each kind; kinds without one are left out.
+    pub records: Vec<RecordCount>,
+    /// How many went because their table was full.
+    pub evicted: u64,
+}
+
+/// How many records of a kind there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct RecordCount {
+    /// The kind.
+    pub kind: String,
     /// How many.
     pub count: usize,
 }

@@ -50,7 +50,22 @@ pub fn statistics_summary(state: &State) -> String {
             ("Handshakes that ran out of time", ours.handshake_timeouts),
             ("Connections ended by a protocol error", ours.protocol_errors),
             ("Connections ended by silence", ours.peer_timeouts),
+            (
+                "Notifications replaced by newer ones",
+                ours.replaced_notifications,
+            ),
             ("Notifications dropped", ours.dropped_notifications),
+            ("Rejected: too many connections", ours.rejected_connections),
+            ("Rejected: too many of one address", ours.rejected_per_address),
+            ("Rejected: too many handshakes", ours.rejected_handshakes),
+            ("Rejected: too often from one address", ours.rejected_rate),
+            ("Connections held back for their rate", ours.throttled),
+            (
+                "Connections whose authlist entry went",
+                ours.authorization_withdrawn,
+            ),
+            ("Reloads", ours.reloads),
+            ("Reloads refused", ours.failed_reloads),
         ],
     );
     out

@@ -1,11 +1,12 @@
 //! `show nmsp subscription …`: who subscribed what.
 
+use core::fmt;
 use std::net::IpAddr;
 
 use pki_common::{Diagnose, Escaped, Failure, Rung};
 
 use super::services::{groups, table};
-use super::state::{AccessPointGroup, PeerState, State};
+use super::state::{AccessPointGroup, PeerState, State, TunnelState};
 use super::{heading, line};
 
 /// What was asked about is not there.
@@ -67,47 +68,55 @@ pub fn subscription_detail(state: &State, ip: IpAddr) -> Result<String, NotFound
     let mut out = String::new();
     line(&mut out, format_args!("CMX IP address: {ip}"));
     table(&mut out, peer.subscriptions);
-    for tunnel in &peer.tunnels {
-        out.push('\n');
-        let state = if tunnel.active { "Active" } else { "Inactive" };
-        line(
-            &mut out,
-            format_args!(
-                "Connection {} from {}, {state}",
-                tunnel.connection_id, tunnel.peer
-            ),
-        );
-        if let Some(mac) = tunnel.mac {
-            line(&mut out, format_args!("  {:<21}: {mac}", "MAC address"));
-        }
-        line(
-            &mut out,
-            format_args!("  {:<21}: {}", "Subscribed", tunnel.subscriptions),
-        );
-        for group in &tunnel.access_point_groups {
-            line(
-                &mut out,
-                format_args!("  {:<21}: {}", "AP group", Escaped::new(&group.name)),
-            );
-        }
-        let queue = &tunnel.queue;
-        line(
-            &mut out,
-            format_args!("  {:<21}: {} of {}", "Queue", queue.length, queue.bound),
-        );
-        for losses in &tunnel.losses {
-            line(
-                &mut out,
-                format_args!(
-                    "  {:<21}: {} replaced by newer, {} dropped",
-                    format!("Not sent, {}", losses.class),
-                    losses.replaced,
-                    losses.dropped
-                ),
-            );
-        }
+    for one in &peer.tunnels {
+        tunnel(&mut out, one);
     }
     Ok(out)
+}
+
+fn tunnel(out: &mut String, tunnel: &TunnelState) {
+    let state = if tunnel.active { "Active" } else { "Inactive" };
+    out.push('\n');
+    line(
+        out,
+        format_args!(
+            "Connection {} from {}, {state}",
+            tunnel.connection_id, tunnel.peer
+        ),
+    );
+    let mut row = |name: &str, value: fmt::Arguments<'_>| line(out, format_args!("  {name:<21}: {value}"));
+    if let Some(ended) = &tunnel.ended {
+        row("Ended", format_args!("{}", Escaped::new(ended)));
+    }
+    if let Some(mac) = tunnel.mac {
+        row("MAC address", format_args!("{mac}"));
+    }
+    row("Subscribed", format_args!("{}", tunnel.subscriptions));
+    for group in &tunnel.access_point_groups {
+        row("AP group", format_args!("{}", Escaped::new(&group.name)));
+    }
+    for own in &tunnel.parameters {
+        row(
+            "Own rule",
+            format_args!(
+                "{}: every {} sec, from {} dB",
+                own.services, own.interval_seconds, own.rssi_threshold_db
+            ),
+        );
+    }
+    let queue = &tunnel.queue;
+    row("Queue", format_args!("{} of {}", queue.length, queue.bound));
+    for lost in &tunnel.losses {
+        let (replaced, dropped) = (lost.replaced, lost.dropped);
+        row(
+            "Not sent",
+            format_args!("{}: {replaced} replaced by newer, {dropped} dropped", lost.kind),
+        );
+    }
+    row(
+        "Below the threshold",
+        format_args!("{}", tunnel.unchanged_measurements),
+    );
 }
 
 /// `show nmsp subscription group summary`: the groups of access points by which location servers subscribed; of one of
@@ -237,8 +246,10 @@ Connection 0 from 192.0.2.10:40000, Active
   MAC address          : 00:50:56:9c:34:89
   Subscribed           : rssi-ms, rssi-rfid, info-ms
   AP group             : floor-1\\u{a}
+  Own rule             : rssi-ms: every 5 sec, from 6 dB
   Queue                : 3 of 1024
-  Not sent, client     : 7 replaced by newer, 2 dropped
+  Not sent             : client measurements: 7 replaced by newer, 2 dropped
+  Below the threshold  : 11
 "
         );
     }

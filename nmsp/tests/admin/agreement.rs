@@ -2,18 +2,23 @@
 
 use nmsp::admin::AdminConfig;
 use nmsp::proto::Event;
+use nmsp::proto::policy::{NotificationClass, NotificationPolicy};
 use nmsp::show::{self, State};
+use nmsp::wire::elements::ServiceParameters;
+use nmsp::wire::message::ServiceSubscribeRequest;
 use nmsp::wire::{MessageType, Services, StationClass};
+use pki_common::MacAddr;
 use serde_json::{Value, json};
 
 use crate::exposition::Exposition;
+use crate::peer::Peer;
 use crate::support::{Lab, PATIENCE, measurement, until};
 use crate::{Admin, ROOT, http};
 
 const PUBLISHED: u8 = 40;
 
-/// One connection that subscribes, gets all measurements, and leaves.
-async fn session(lab: &Lab) {
+/// One connection that subscribes, gets all measurements, and leaves. How many notifications brought them.
+async fn session(lab: &Lab) -> u64 {
     let mut client = lab.connect().await;
     client
         .subscribe(Services::RSSI_MS | Services::RSSI_RFID)
@@ -24,29 +29,29 @@ async fn session(lab: &Lab) {
             .publish(&measurement(last, StationClass::CLIENT))
             .unwrap();
     }
-    let mut received = 0;
-    while received < PUBLISHED {
-        let event = tokio::time::timeout(PATIENCE, client.next())
-            .await
-            .unwrap()
-            .unwrap();
-        if let Some(Event::Notification(_)) = event {
-            received += 1;
+    let (mut stations, mut notifications) = (0, 0);
+    let reading = async {
+        while stations < usize::from(PUBLISHED) {
+            if let Some(Event::Notification(frame)) = client.next().await.unwrap() {
+                stations += frame.measurement().unwrap().stations().count();
+                notifications += 1;
+            }
         }
-    }
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap();
     client.close().await.unwrap();
     until("the connection is gone", || {
         lab.handle.status().iter().all(|status| !status.active)
     })
     .await;
+    notifications
 }
 
 #[tokio::test]
 async fn all_views_agree_with_each_other_after_two_sessions() {
     let lab = Lab::start(|_| {}).await;
     let admin = Admin::start(&lab.handle, AdminConfig::default()).await;
-    session(&lab).await;
-    session(&lab).await;
+    let sent = session(&lab).await + session(&lab).await;
     // Nothing is connected now, so no counter moves between the requests.
     let restconf = admin.get(ROOT).await.json();
     let data = &restconf["Cisco-IOS-XE-wireless-nmsp-oper:nmsp-oper-data"];
@@ -64,7 +69,6 @@ async fn all_views_agree_with_each_other_after_two_sessions() {
         (&stats["connections"], &stats["disconnections"]),
         (&json!("2"), &json!("2"))
     );
-    let sent = u64::from(PUBLISHED) * 2;
     let measurements = counter(&stats["tx-msg-counter"], MessageType::MeasurementNotification);
     assert_eq!(measurements, sent, "over both connections");
     assert_eq!(
@@ -231,6 +235,73 @@ async fn media_types_are_negotiated() {
     assert_eq!(
         errors["ietf-restconf:errors"]["error"][0]["error-tag"],
         "invalid-value"
+    );
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn groups_rules_store_and_policy_of_the_server_are_shown() {
+    let lab = Lab::start(|config| config.connection.services = Services::RSSI_MS | Services::AP_INFO).await;
+    let admin = Admin::start(&lab.handle, AdminConfig::default()).await;
+    let mut policy = NotificationPolicy::default();
+    policy.set_interval(NotificationClass::Client, 7).unwrap();
+    policy.set_threshold(NotificationClass::Client, 3).unwrap();
+    lab.handle.set_notification_policy(policy);
+    let store = lab.handle.store();
+    for last in [9, 1] {
+        store.set_access_point_group(MacAddr::from([0, 0x3a, 0x7d, 0, 0, last]), Some(&"north".into()));
+    }
+    store.observe(&[measurement(1, StationClass::CLIENT)]).unwrap();
+    let mut peer = Peer::connect(&lab).await;
+    let rule = ServiceParameters {
+        services: Services::RSSI_MS,
+        interval_seconds: 5,
+        rssi_threshold_db: 6,
+    };
+    peer.subscribe(&ServiceSubscribeRequest {
+        services: Services::RSSI_MS,
+        access_point_groups: vec!["north".into()],
+        parameters: vec![rule],
+    })
+    .await;
+    let state: State = serde_json::from_value(admin.get("/state").await.json()).unwrap();
+    assert_eq!(
+        state,
+        State {
+            controller: state.controller.clone(),
+            ..State::of(&lab.handle).with_auth_list(&lab.handle)
+        }
+    );
+    let ip = "127.0.0.1".parse().unwrap();
+    let detail = show::subscription_detail(&state, ip).unwrap();
+    for line in [
+        "  AP group             : north",
+        "  Own rule             : rssi-ms: every 5 sec, from 6 dB",
+    ] {
+        assert!(detail.lines().any(|each| each == line), "{detail}");
+    }
+    let access_points = show::subscription_group_access_points(&state, "north", ip).unwrap();
+    assert!(
+        access_points.ends_with("\n  00:3a:7d:00:00:01  00:3a:7d:00:00:09\n"),
+        "{access_points}"
+    );
+    let interval = show::notification_interval(&state);
+    for line in [
+        " Client                   : 7 sec",
+        " Client                   : 3 dB",
+        " RFID                     : 2 sec",
+    ] {
+        assert!(interval.lines().any(|each| each == line), "{interval}");
+    }
+    let metrics = Exposition::parse(admin.get("/metrics").await.text());
+    assert_eq!(
+        metrics.value("nmsp_store_records", &[("kind", "client measurements")]),
+        1
+    );
+    let bound = u64::try_from(lab.handle.limits().queue_length).unwrap();
+    assert_eq!(
+        metrics.value("nmsp_queue_bound", &[("peer_ip", "127.0.0.1")]),
+        bound
     );
     lab.stop().await;
 }

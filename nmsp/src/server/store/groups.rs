@@ -28,6 +28,15 @@ impl AccessPointGroups {
         }
     }
 
+    /// The access points of a group, in order.
+    pub(in crate::server) fn members(&self, wanted: &Text) -> Vec<MacAddr> {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let members = groups.iter().filter(|(_, group)| *group == wanted);
+        let mut members: Vec<MacAddr> = members.map(|(access_point, _)| *access_point).collect();
+        members.sort_unstable();
+        members
+    }
+
     /// Whether an access point is in one of these groups.
     pub(in crate::server) fn contain(&self, wanted: &[Text], access_point: MacAddr) -> bool {
         let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);

@@ -230,6 +230,12 @@ impl StationStore {
         self.groups.set(access_point, group);
     }
 
+    /// The access points of a group, in the order of their addresses.
+    #[must_use]
+    pub fn access_points_of_group(&self, group: &Text) -> Vec<MacAddr> {
+        self.groups.members(group)
+    }
+
     /// Forgets everything about an address: a station that left, an access point that is gone. Returns how many records
     /// there were. Nothing is reported.
     pub fn remove(&self, address: MacAddr) -> usize {

@@ -4,6 +4,8 @@
 //! of a location server have the label `peer_ip` and go on when it comes back; the numbers of messages are those of the
 //! controller's profile.
 
+mod counters;
+
 use core::fmt;
 
 use prometheus_client::collector::Collector;
@@ -12,8 +14,8 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use crate::server::ServerCounters;
-use crate::show::{ConStats, PeerState, State};
+use crate::show::{PeerState, State};
+use counters::{CON_STATS, SERVER};
 
 /// The metrics of a state as OpenMetrics 1.0.
 #[must_use]
@@ -140,11 +142,16 @@ impl Families<'_> {
                 number(list.length),
             )?;
         }
-        let stations = state.stations.iter();
+        let records = state.store.records.iter();
         self.gauges(
-            "nmsp_stations",
-            "Ours: stations in the store.",
-            stations.map(|one| (vec![("class", one.class.clone())], number(one.count))),
+            "nmsp_store_records",
+            "Ours: records in the store, by kind.",
+            records.map(|one| (vec![("kind", one.kind.clone())], number(one.count))),
+        )?;
+        self.counter(
+            "nmsp_store_evicted_records",
+            "Ours: records that went because their table was full.",
+            state.store.evicted,
         )
     }
 
@@ -238,7 +245,7 @@ impl Families<'_> {
         let losses = tunnels().flat_map(|one| {
             one.losses.into_iter().flat_map(move |lost| {
                 [("replaced", lost.replaced), ("dropped", lost.dropped)].map(|(cause, count)| {
-                    let more = vec![("class", lost.class.clone()), ("cause", cause.to_owned())];
+                    let more = vec![("kind", lost.kind.clone()), ("cause", cause.to_owned())];
                     ([labels(one.peer, one.connection_id), more].concat(), count)
                 })
             })
@@ -247,6 +254,13 @@ impl Families<'_> {
             "nmsp_unsent_notifications",
             "Ours: notifications not sent because the location server was slow: replaced by a newer one, or dropped.",
             losses,
+        )?;
+        let unchanged =
+            tunnels().map(|one| (labels(one.peer, one.connection_id), one.unchanged_measurements));
+        self.counters(
+            "nmsp_unchanged_measurements",
+            "Ours: measurements left out because the signal strength moved by less than the threshold.",
+            unchanged,
         )
     }
 }
@@ -255,142 +269,10 @@ fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-type Row<T> = (&'static str, &'static str, fn(&T) -> u64);
-
-const CON_STATS: &[Row<ConStats>] = &[
-    (
-        "nmsp_con_stats_unsupported_msg_count",
-        "Unsupported messages received from the location server.",
-        |stats| stats.unsupported_msg_count,
-    ),
-    (
-        "nmsp_con_stats_tx_data_frames",
-        "Messages sent to the location server.",
-        |stats| stats.tx_data_frames,
-    ),
-    (
-        "nmsp_con_stats_rx_data_frames",
-        "Messages received from the location server.",
-        |stats| stats.rx_data_frames,
-    ),
-    (
-        "nmsp_con_stats_connections",
-        "Handshakes of the location server that succeeded.",
-        |stats| stats.connections,
-    ),
-    (
-        "nmsp_con_stats_disconnections",
-        "Connections of the location server that ended.",
-        |stats| stats.disconnections,
-    ),
-];
-
-const SERVER: &[Row<ServerCounters>] = &[
-    (
-        "nmsp_ssl_stats_verify_count",
-        "Certificates presented by location servers.",
-        |all| all.ssl_stats.verify_count,
-    ),
-    (
-        "nmsp_ssl_stats_verify_fail",
-        "Certificates that are not valid.",
-        |all| all.ssl_stats.verify_fail,
-    ),
-    (
-        "nmsp_ssl_stats_verify_success",
-        "Certificates that are valid.",
-        |all| all.ssl_stats.verify_success,
-    ),
-    (
-        "nmsp_ssl_stats_connection_created",
-        "Connections that finished their handshake.",
-        |all| all.ssl_stats.connection_created,
-    ),
-    (
-        "nmsp_ssl_stats_connection_closed",
-        "Connections that ended after their handshake.",
-        |all| all.ssl_stats.connection_closed,
-    ),
-    (
-        "nmsp_ssl_stats_accept_attempts",
-        "TCP connections accepted.",
-        |all| all.ssl_stats.accept_attempts,
-    ),
-    ("nmsp_ssl_stats_accept_fail", "Handshakes that failed.", |all| {
-        all.ssl_stats.accept_fail
-    }),
-    (
-        "nmsp_ssl_stats_accept_reject",
-        "Connections turned away by a limit.",
-        |all| all.ssl_stats.accept_reject,
-    ),
-    (
-        "nmsp_ssl_stats_accept_success",
-        "Handshakes that succeeded.",
-        |all| all.ssl_stats.accept_success,
-    ),
-    (
-        "nmsp_ssl_stats_accept_register_fail",
-        "Connections that could not be served after their handshake.",
-        |all| all.ssl_stats.accept_register_fail,
-    ),
-    (
-        "nmsp_aaa_stats_aaa_request",
-        "Questions to the authlist.",
-        |all| all.aaa_stats.aaa_request,
-    ),
-    (
-        "nmsp_aaa_stats_aaa_send_fail",
-        "Questions that could not be asked.",
-        |all| all.aaa_stats.aaa_send_fail,
-    ),
-    ("nmsp_aaa_stats_aaa_send_success", "Questions asked.", |all| {
-        all.aaa_stats.aaa_send_success
-    }),
-    ("nmsp_aaa_stats_aaa_response", "Answers of the authlist.", |all| {
-        all.aaa_stats.aaa_response
-    }),
-    (
-        // The suffix of a counter makes it `aaa_validation_total`.
-        "nmsp_aaa_stats_aaa_validation",
-        "Verdicts of the authlist.",
-        |all| all.aaa_stats.aaa_validation_total,
-    ),
-    (
-        "nmsp_aaa_stats_aaa_validation_fail",
-        "Location servers that the authlist does not admit.",
-        |all| all.aaa_stats.aaa_validation_fail,
-    ),
-    (
-        "nmsp_aaa_stats_aaa_validation_success",
-        "Location servers that the authlist admits.",
-        |all| all.aaa_stats.aaa_validation_success,
-    ),
-    (
-        "nmsp_handshake_timeouts",
-        "Ours: handshakes that ran out of time.",
-        |all| all.handshake_timeouts,
-    ),
-    (
-        "nmsp_protocol_errors",
-        "Ours: connections ended by a protocol error of the location server.",
-        |all| all.protocol_errors,
-    ),
-    (
-        "nmsp_peer_timeouts",
-        "Ours: connections ended because the location server fell silent.",
-        |all| all.peer_timeouts,
-    ),
-    (
-        "nmsp_dropped_notifications",
-        "Ours: notifications dropped because a location server was slow.",
-        |all| all.dropped_notifications,
-    ),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::ServerCounters;
     use crate::show::sample;
     use serde_json::Value;
 
@@ -398,7 +280,7 @@ mod tests {
     fn a_known_state_is_the_text_that_was_checked_by_hand() {
         assert_eq!(
             prometheus_text(&sample::state()),
-            include_str!("../../testdata/metrics/prometheus.txt")
+            include_str!("../../../testdata/metrics/prometheus.txt")
         );
     }
 
