@@ -154,7 +154,7 @@ fn every_counter_of_the_server_agrees(statistics: &Value, state: &State, metrics
 async fn a_subscription_is_a_mask_with_one_empty_leaf_for_each_service() {
     let lab = Lab::start(|_| {}).await;
     let admin = Admin::start(&lab.handle, AdminConfig::default()).await;
-    let mut client = lab.connect().await;
+    let client = lab.connect().await;
     client
         .subscribe(Services::RSSI_MS | Services::RSSI_RFID)
         .await

@@ -46,7 +46,7 @@ async fn fail(arguments: &str, admin: &str) -> String {
 async fn each_text_is_that_of_the_state_and_each_json_its_data() {
     let lab = Lab::start(|_| {}).await;
     let admin = Admin::start(&lab.handle, AdminConfig::default()).await;
-    let mut client = lab.connect().await;
+    let client = lab.connect().await;
     client.subscribe(Services::RSSI_MS).await.unwrap();
     let state = fetch_state(&admin.address.to_string(), true).await.unwrap();
     let ip = "127.0.0.1".parse().unwrap();
