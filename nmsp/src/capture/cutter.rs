@@ -98,7 +98,10 @@ mod tests {
 
     const ECHO: [u8; 12] = [1, 0, 0, 1, 0, 0, 0, 12, 0, 0, 0, 7];
 
-    fn cut(stream: &[u8], step: usize) -> (Vec<(u64, Result<Vec<u8>, String>)>, usize) {
+    /// Where it starts, and the message or the problem.
+    type Found = (u64, Result<Vec<u8>, String>);
+
+    fn cut(stream: &[u8], step: usize) -> (Vec<Found>, usize) {
         let (mut cutter, mut out) = (Cutter::default(), Vec::new());
         for bytes in stream.chunks(step) {
             cutter.push(WireProfile::built_in(), 1000, bytes, |at, found| {

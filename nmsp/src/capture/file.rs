@@ -376,7 +376,10 @@ impl CaptureError {
 mod tests {
     use super::*;
 
-    fn packets(bytes: &[u8]) -> Vec<Result<(u64, Duration, u32, Vec<u8>), CaptureError>> {
+    /// Number, time, link type and bytes.
+    type Found = (u64, Duration, u32, Vec<u8>);
+
+    fn packets(bytes: &[u8]) -> Vec<Result<Found, CaptureError>> {
         let mut reader = PacketReader::new(bytes).unwrap();
         let mut found = Vec::new();
         while let Some(record) = reader.next() {

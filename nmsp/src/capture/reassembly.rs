@@ -139,7 +139,7 @@ mod tests {
             let sequence = start.wrapping_add(u32::try_from(range.start).unwrap());
             reassembly
                 .push(sequence, &stream[range.clone()], usize::MAX, |bytes| {
-                    out.extend(bytes)
+                    out.extend(bytes);
                 })
                 .unwrap();
         }

@@ -194,7 +194,7 @@ async fn play<S: Stream>(link: Link<S>, arguments: &Arguments, ours: Direction) 
                 let due = player.due(after, arguments.speed);
                 player.listen_until(due).await?;
                 player.send(&bytes).await?;
-                player.replay.next()
+                player.replay.next_step()
             }
             Next::Await(kind) => {
                 let waited = timeout(patience, player.listen_for_anchor()).await;
@@ -204,7 +204,7 @@ async fn play<S: Stream>(link: Link<S>, arguments: &Arguments, ours: Direction) 
                         "check that the peer is what the recording expects, or give more --patience",
                     )
                 })??;
-                player.replay.next()
+                player.replay.next_step()
             }
         };
     }

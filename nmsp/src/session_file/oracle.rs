@@ -51,7 +51,7 @@ fn play(mut replay: Replay, entries: &[super::Entry]) {
         for _ in 0..LIVE_REQUESTS {
             next = match next {
                 Next::Entry => break,
-                Next::Send { .. } | Next::Await(_) => replay.next(),
+                Next::Send { .. } | Next::Await(_) => replay.next_step(),
             };
         }
     }

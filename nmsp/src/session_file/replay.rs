@@ -123,7 +123,7 @@ impl Replay {
     }
 
     /// What to do next, if the last entry left something to do.
-    pub fn next(&mut self) -> Next {
+    pub fn next_step(&mut self) -> Next {
         let Some((request, entry)) = self.held.take() else {
             return Next::Entry;
         };
@@ -170,7 +170,7 @@ impl Replay {
             // Answers in several parts have the same transaction; the request stays known, the live one too.
             self.recorded_requests.remove(&transaction);
             self.held = Some((request, entry));
-            return self.next();
+            return self.next_step();
         }
         self.sent += 1;
         Next::Send {
@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(replay.entry(request), Next::Entry);
         let kind = MessageType::ServiceSubscribeRequest;
         assert_eq!(replay.entry(response), Next::Await(kind));
-        assert_eq!(replay.next(), Next::Await(kind));
+        assert_eq!(replay.next_step(), Next::Await(kind));
         let reply = replay.received(&message(30, 99, &[2]));
         assert_eq!(
             (reply.send, reply.anchor),
@@ -339,8 +339,8 @@ mod tests {
         );
         let after = Duration::from_micros(12);
         let bytes = message(31, 99, &[4]);
-        assert_eq!(replay.next(), Next::Send { after, bytes });
-        assert_eq!(replay.next(), Next::Entry);
+        assert_eq!(replay.next_step(), Next::Send { after, bytes });
+        assert_eq!(replay.next_step(), Next::Entry);
         let bytes = measurement.bytes.clone();
         let after = Duration::from_micros(20);
         assert_eq!(replay.entry(measurement), Next::Send { after, bytes });

@@ -1,5 +1,6 @@
 //! `nmsp decode`, `record` and `replay`, and the capture reader below them, against OpenSSL, tshark and themselves.
 
+#![allow(clippy::print_stdout, reason = "a skipped check says so")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
