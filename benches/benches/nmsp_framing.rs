@@ -14,6 +14,8 @@ use std::hint::black_box;
 use benches::Comparison;
 use bytes::{Bytes, BytesMut};
 use criterion::{Criterion, Throughput};
+use nmsp::proto::ConnectionConfig;
+use nmsp::server::{Limits, RecordId, RecordKind, StationStore};
 use nmsp::wire::message::{
     AccessPointReading, EncodedMeasurement, Measurement, Message, Timestamp, write_encoded_measurements,
 };
@@ -56,6 +58,16 @@ fn main() {
             "nmsp-encode-1-station",
             "from-records",
             "encode from records, 1 station",
+        ),
+        (
+            "nmsp-encode-1-station",
+            "from-store",
+            "encode from the store, 1 station",
+        ),
+        (
+            "nmsp-encode-8-stations",
+            "from-store",
+            "encode from the store, 8 stations",
         ),
         (
             "nmsp-encode-8-stations",
@@ -115,6 +127,13 @@ fn compare_encoding(
         let stations: Vec<_> = measurements.iter().map(EncodedStation::of).collect();
         let mut out = BytesMut::with_capacity(capacity);
         b.iter(|| encode_records(profile, black_box(&stations), &mut out));
+    });
+    group.bench_function("from-store", |b| {
+        let store = StationStore::new(&Limits::default(), &ConnectionConfig::default());
+        store.observe(measurements).expect("small measurements");
+        let ids = store.ids(RecordKind::ClientMeasurement);
+        let mut out = BytesMut::with_capacity(capacity);
+        b.iter(|| encode_from_store(profile, black_box(&store), black_box(&ids), &mut out));
     });
     group.bench_function(BASELINE, |b| {
         let mut out = BytesMut::with_capacity(capacity);
@@ -206,6 +225,18 @@ fn encode_records(profile: &WireProfile, stations: &[EncodedStation], out: &mut 
     for sequence in 0..MESSAGES {
         encode_message(Header::new(MEASUREMENT, sequence), profile, out, |writer| {
             write_encoded_measurements(writer, stations.iter().map(EncodedStation::borrow))
+        })
+        .expect("a small message");
+    }
+}
+
+/// As the controller makes its messages: under the lock of the store, from records that were encoded when they changed.
+fn encode_from_store(profile: &WireProfile, store: &StationStore, ids: &[RecordId], out: &mut BytesMut) {
+    out.clear();
+    for sequence in 0..MESSAGES {
+        encode_message(Header::new(MEASUREMENT, sequence), profile, out, |writer| {
+            store.write_records(RecordKind::ClientMeasurement, ids, writer);
+            Ok(())
         })
         .expect("a small message");
     }

@@ -194,3 +194,36 @@ fn a_peer_that_asks_without_end_costs_bounded_memory() {
     assert!(counted.bytes_max < 16_384, "{counted:?}");
     assert!(counted.bytes_current < 4096, "{counted:?}");
 }
+
+/// A store that knows the floor. Taking over what was measured and making messages of it allocates nothing once every
+/// station has been seen.
+#[cfg(feature = "tokio")]
+#[test]
+fn a_store_takes_measurements_over_and_writes_them_without_allocating() {
+    use nmsp::server::{Limits, RecordKind, StationStore};
+
+    let store = StationStore::new(&Limits::default(), &ConnectionConfig::default());
+    let mut stations = floor();
+    store.observe(&stations).unwrap();
+    let ids = store.ids(RecordKind::ClientMeasurement);
+    let mut out = BytesMut::new();
+    let mut turn = |sequence: u32| {
+        for station in &mut stations {
+            station.timestamp = Timestamp(u64::from(sequence));
+        }
+        store.observe(&stations).unwrap();
+        out.clear();
+        let header = Header::new(MessageId(15), sequence);
+        encode_message(header, WireProfile::built_in(), &mut out, |writer| {
+            store.write_records(RecordKind::ClientMeasurement, &ids, writer);
+            Ok(())
+        })
+        .unwrap();
+    };
+    turn(0);
+    let counted = measure(|| (1..=MESSAGES).for_each(&mut turn));
+    let mut expected = BytesMut::new();
+    encode_floor(&stations, MESSAGES, &mut expected);
+    assert_eq!(out, expected);
+    assert_eq!(counted.count_total, 0);
+}

@@ -60,6 +60,9 @@ async fn controller(folder: &Path) -> (SocketAddr, ServerHandle) {
     let (identity, location_servers) = credentials::controller(folder);
     let mut config = ServerConfig::new(identity, location_servers);
     config.limits.max_connections = 20_000;
+    // All come from one address, as fast as they can.
+    config.limits.max_connections_per_address = 20_000;
+    config.limits.max_new_connections_per_second = u32::MAX;
     config.limits.max_handshakes = 1_000;
     config.limits.handshake_timeout = LONG;
     config.limits.queue_length = stream::QUEUE_LENGTH;

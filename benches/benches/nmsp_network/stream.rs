@@ -161,7 +161,7 @@ pub(crate) async fn connect(server: &Process, folder: &Path) -> tokio_rustls::cl
 
 /// The publisher's side: goes on for ever.
 pub(crate) async fn publish(handle: ServerHandle) {
-    let mut publisher = handle.publisher();
+    let publisher = handle.publisher();
     // Made before, because making them is the application's work.
     let batches: Vec<_> = (0..BATCHES).map(|number| measurements(BATCH, number)).collect();
     for batch in batches.iter().cycle() {

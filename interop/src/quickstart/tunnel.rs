@@ -21,7 +21,7 @@ use pki_common::tls::{ClientTls, PeerVerifier};
 use pki_common::trust_store::{ExpectedName, TrustStore};
 use pki_common::{Failure, MacAddr};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::enrolment::{Devices, controller_mac};
 use super::failure::{diagnosed, unexpected};
@@ -191,6 +191,8 @@ async fn publish(handle: ServerHandle, recording: PathBuf) -> Result<(Simulation
     let publisher = handle.publisher();
     let (mut published, until) = (0, Instant::now() + DURATION);
     let mut ticks = interval(INTERVAL);
+    // Two rounds at once would be one for the controller: it keeps the newest value of each station.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while ticks.tick().await < until {
         let measurements = floor.report(everybody.clone(), now());
         published += measurements.len();

@@ -1,22 +1,24 @@
 //! The configuration file of `nmsp serve`.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
 
-use pki_common::authlist::{AuthListFormat, SharedAuthList};
-use pki_common::identity::Identity;
-use pki_common::tls::PeerVerifier;
+use pki_common::MacAddr;
+use pki_common::authlist::AuthListFormat;
 use pki_common::trust_store::TrustStore;
 
 use super::failure::CliError;
 use super::legacy::LegacyTable;
-use super::{authlist, read_text};
+use super::read_text;
 use crate::admin::AdminConfig;
-use crate::server::ServerConfig;
+use crate::proto::policy::{NotificationClass, NotificationPolicy, PolicyError};
+use crate::server::{CredentialError, CredentialFiles, ServerConfig, StationStore};
+use crate::wire::Text;
 
 /// Everything in the file; paths are relative to the file's folder.
 #[derive(Debug, Deserialize)]
@@ -31,11 +33,19 @@ pub(super) struct ServeConfig {
     /// holds a certificate of these authorities is admitted.
     #[serde(default)]
     trust_anchors: Vec<PathBuf>,
+    /// Whether the files above are read again when they change.
+    #[serde(default = "yes")]
+    pub(super) reload_on_change: bool,
     #[serde(default)]
     limits: LimitsTable,
     /// Listeners for old devices.
     #[serde(default)]
     pub(super) dangerous_legacy_transport: Vec<LegacyTable>,
+    #[serde(default)]
+    notification: NotificationTable,
+    /// Groups of access points by name, beside what AP Information says.
+    #[serde(default)]
+    access_point_groups: BTreeMap<String, Vec<MacAddr>>,
     /// The listener for people and monitoring; there is none without this table.
     admin: Option<AdminTable>,
 }
@@ -60,12 +70,34 @@ struct AuthListFile {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct LimitsTable {
     max_connections: Option<usize>,
+    max_connections_per_address: Option<usize>,
+    max_new_connections_per_second: Option<u32>,
     max_handshakes: Option<usize>,
     handshake_timeout_seconds: Option<u64>,
     idle_timeout_seconds: Option<u64>,
     shutdown_timeout_seconds: Option<u64>,
-    queue_length: Option<usize>,
     max_message_length: Option<usize>,
+    max_messages_per_second: Option<u32>,
+    max_requests: Option<usize>,
+    queue_length: Option<usize>,
+    queue_bytes: Option<usize>,
+    max_stations: Option<usize>,
+}
+
+/// By class; a class that is not named keeps its default.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct NotificationTable {
+    /// In seconds.
+    #[serde(default)]
+    intervals: BTreeMap<String, u64>,
+    /// In dB.
+    #[serde(default)]
+    thresholds: BTreeMap<String, u64>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 fn default_listen() -> SocketAddr {
@@ -89,34 +121,53 @@ impl ServeConfig {
 
     /// Everything that is wrong with what the file names, not only the first of it.
     pub(super) fn problems(&self) -> Vec<CliError> {
-        let identity = Identity::load(&self.certificate, &self.key).map_err(|error| CliError::of(&error));
-        let peers = self.location_servers();
-        [identity.err(), peers.err()].into_iter().flatten().collect()
+        let policy = self.notification.policy().err();
+        let files = match self.credentials() {
+            Ok(files) => files,
+            Err(error) => return policy.into_iter().chain([error]).collect(),
+        };
+        let identity = files.identity().err().map(of_credentials);
+        let peers = files.location_servers().err().map(of_credentials);
+        [identity, peers, policy].into_iter().flatten().collect()
+    }
+
+    /// The files that can be read again while the controller runs.
+    pub(super) fn credentials(&self) -> Result<CredentialFiles, CliError> {
+        let authlist = match &self.authlist {
+            None => None,
+            Some(authlist) => {
+                let read = |name: &String| {
+                    name.parse::<AuthListFormat>()
+                        .map_err(|error| CliError::of(&error))
+                };
+                let format = authlist.format.as_ref().map(read).transpose()?;
+                Some((authlist.file.clone(), format))
+            }
+        };
+        Ok(CredentialFiles {
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+            authlist,
+            trust_anchors: self.trust_anchors.clone(),
+        })
     }
 
     pub(super) fn server_config(&self) -> Result<ServerConfig, CliError> {
-        let identity = Identity::load(&self.certificate, &self.key).map_err(|error| CliError::of(&error))?;
-        let mut config = ServerConfig::new(Arc::new(identity), self.location_servers()?);
-        let seconds = |to: &mut Duration, from: Option<u64>| *to = from.map_or(*to, Duration::from_secs);
-        let number = |to: &mut usize, from: Option<usize>| *to = from.unwrap_or(*to);
-        let limits = &self.limits;
-        number(&mut config.limits.max_connections, limits.max_connections);
-        number(&mut config.limits.max_handshakes, limits.max_handshakes);
-        number(&mut config.limits.queue_length, limits.queue_length);
-        number(
-            &mut config.connection.max_message_length,
-            limits.max_message_length,
-        );
-        seconds(
-            &mut config.limits.handshake_timeout,
-            limits.handshake_timeout_seconds,
-        );
-        seconds(
-            &mut config.limits.shutdown_timeout,
-            limits.shutdown_timeout_seconds,
-        );
-        seconds(&mut config.connection.idle_timeout, limits.idle_timeout_seconds);
+        let (identity, location_servers) = self.credentials()?.load().map_err(of_credentials)?;
+        let mut config = ServerConfig::new(identity, location_servers);
+        config.notification_policy = self.notification.policy()?;
+        self.limits.apply(&mut config);
         Ok(config)
+    }
+
+    /// Tells the store which access point is in which group.
+    pub(super) fn set_access_point_groups(&self, store: &StationStore) {
+        for (name, access_points) in &self.access_point_groups {
+            let group = Text::from(name.as_str());
+            for access_point in access_points {
+                store.set_access_point_group(*access_point, Some(&group));
+            }
+        }
     }
 
     /// Where the admin listener listens, and how it behaves.
@@ -128,28 +179,70 @@ impl ServeConfig {
         };
         Some((table.listen, config))
     }
+}
 
-    fn location_servers(&self) -> Result<PeerVerifier, CliError> {
-        let anchors = trust_store("NMSP location servers", &self.trust_anchors)?;
-        let Some(file) = &self.authlist else {
-            return anchors.map(PeerVerifier::trust_store).ok_or_else(|| {
-                let cause = "neither an authlist nor trust anchors: nobody could be admitted".to_owned();
-                CliError::usage(
-                    cause,
-                    "add [authlist] file = \"…\" or trust-anchors = [\"…\"] to the configuration",
-                )
-            });
-        };
-        let read = |name: &String| {
-            name.parse::<AuthListFormat>()
-                .map_err(|error| CliError::of(&error))
-        };
-        let format = file.format.as_ref().map(read).transpose()?;
-        let verifier = PeerVerifier::authlist(SharedAuthList::new(authlist::load(&file.file, format)?));
-        Ok(match anchors {
-            Some(store) => verifier.with_trust_store(store),
-            None => verifier,
-        })
+impl LimitsTable {
+    fn apply(&self, config: &mut ServerConfig) {
+        fn set<T>(to: &mut T, from: Option<T>) {
+            if let Some(value) = from {
+                *to = value;
+            }
+        }
+        let seconds = |from: Option<u64>| from.map(Duration::from_secs);
+        let (limits, connection) = (&mut config.limits, &mut config.connection);
+        set(&mut limits.max_connections, self.max_connections);
+        set(
+            &mut limits.max_connections_per_address,
+            self.max_connections_per_address,
+        );
+        set(
+            &mut limits.max_new_connections_per_second,
+            self.max_new_connections_per_second,
+        );
+        set(&mut limits.max_handshakes, self.max_handshakes);
+        set(
+            &mut limits.handshake_timeout,
+            seconds(self.handshake_timeout_seconds),
+        );
+        set(
+            &mut limits.shutdown_timeout,
+            seconds(self.shutdown_timeout_seconds),
+        );
+        set(&mut limits.max_messages_per_second, self.max_messages_per_second);
+        set(&mut limits.queue_length, self.queue_length);
+        set(&mut limits.queue_bytes, self.queue_bytes);
+        set(&mut limits.max_stations, self.max_stations);
+        set(&mut connection.idle_timeout, seconds(self.idle_timeout_seconds));
+        set(&mut connection.max_message_length, self.max_message_length);
+        set(&mut connection.max_peer_requests, self.max_requests);
+    }
+}
+
+impl NotificationTable {
+    fn policy(&self) -> Result<NotificationPolicy, CliError> {
+        type Set = fn(&mut NotificationPolicy, NotificationClass, u64) -> Result<(), PolicyError>;
+        let mut policy = NotificationPolicy::default();
+        let tables: [(&str, &BTreeMap<String, u64>, Set); 2] = [
+            ("intervals", &self.intervals, NotificationPolicy::set_interval),
+            ("thresholds", &self.thresholds, NotificationPolicy::set_threshold),
+        ];
+        for (table, values, set) in tables {
+            for (name, value) in values {
+                let class = name.parse().map_err(|error| CliError::of(&error))?;
+                set(&mut policy, class, *value).map_err(|error| {
+                    let cause = format!("[notification.{table}] {name}: {error}");
+                    CliError::usage(cause, &pki_common::Diagnose::diagnose(&error).remedy)
+                })?;
+            }
+        }
+        Ok(policy)
+    }
+}
+
+fn of_credentials(error: CredentialError) -> CliError {
+    match error {
+        CredentialError::AuthList { path, error } => CliError::AuthList { path, error },
+        other => CliError::of(&other),
     }
 }
 

@@ -14,6 +14,7 @@ mod legacy;
 mod link;
 mod profile;
 mod record;
+mod reload;
 mod replay;
 mod serve;
 mod show;

@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader};
 
 use super::config::ServeConfig;
 use super::failure::CliError;
-use super::print;
+use super::{print, reload};
 use crate::server::{Publisher, Server, ServerHandle};
 use crate::wire::message::Measurement;
 
@@ -16,18 +16,32 @@ use crate::wire::message::Measurement;
     listen = \"0.0.0.0:16113\"\n  \
     certificate = \"certificate.pem\"\n  \
     key = \"key.pem\"\n  \
-    trust-anchors = [\"anchors/\"]      # for certificates that are not self-signed\n\n  \
+    trust-anchors = [\"anchors/\"]      # for certificates that are not self-signed\n  \
+    reload-on-change = true           # these files and the authlist; SIGHUP does it, too\n\n  \
     [authlist]\n  \
     file = \"authlist.toml\"\n  \
     format = \"toml\"                   # recognised if not given\n\n  \
-    [limits]                          # all optional\n  \
+    [limits]                          # all optional; an IPv6 address counts by its /64\n  \
     max-connections = 100\n  \
+    max-connections-per-address = 32\n  \
+    max-new-connections-per-second = 100 # of one address\n  \
     max-handshakes = 32\n  \
     handshake-timeout-seconds = 5\n  \
     idle-timeout-seconds = 60\n  \
     shutdown-timeout-seconds = 5\n  \
-    queue-length = 1024\n  \
-    max-message-length = 65536\n\n  \
+    max-message-length = 65536        # received, in bytes\n  \
+    max-messages-per-second = 1000    # of one location server; not read from beyond that\n  \
+    max-requests = 64                 # of one location server, unanswered\n  \
+    queue-length = 65536              # records that wait for one slow location server\n  \
+    queue-bytes = 4194304             # bytes of messages that wait for one\n  \
+    max-stations = 65536              # records of one kind in the store\n\n  \
+    [notification.intervals]          # seconds, 1 to 180\n  \
+    clients = 2                       # rfid-tags, rogue-aps, rogue-clients, spectrum, handover: 2\n  \
+    location = 30                     # attachment: 30\n\n  \
+    [notification.thresholds]         # dB that the signal strength must move; 0 reports always\n  \
+    clients = 0\n\n  \
+    [access-point-groups]             # what AP groups in subscriptions mean\n  \
+    north = [\"00:3a:7d:00:00:01\"]\n\n  \
     [admin]                           # RESTCONF, metrics, `nmsp show`; none if left out\n  \
     listen = \"127.0.0.1:16180\"        # no authentication: a loopback address, unless\n  \
     dangerous-accept-any-address = false\n\n  \
@@ -70,6 +84,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     }
     let address = server.local_addr().map_err(crate::Error::Transport)?;
     let handle = server.handle();
+    config.set_access_point_groups(handle.store());
+    let reloading = reload::watch(handle.clone(), config.credentials()?, config.reload_on_change)?;
     let admin = admin(&config, &handle).await?;
     print(&format!("listening on {address}\n{legacy}{}", admin.announcement))?;
     let running = tokio::spawn(server.run());
@@ -78,6 +94,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
         outcome = publishing => outcome,
         interrupted = ending.wait() => interrupted,
     };
+    reloading.abort();
     handle.shutdown();
     // A task that panicked has said so on standard error.
     drop(running.await);
@@ -117,7 +134,7 @@ pub(super) async fn admin(config: &ServeConfig, handle: &ServerHandle) -> Result
 }
 
 /// Publishes until the end of time; without a file there is nothing to do but wait.
-async fn publish(mut publisher: Publisher, arguments: &Arguments) -> Result<(), CliError> {
+async fn publish(publisher: Publisher, arguments: &Arguments) -> Result<(), CliError> {
     let Some(path) = &arguments.measurements else {
         return std::future::pending().await;
     };
@@ -128,11 +145,11 @@ async fn publish(mut publisher: Publisher, arguments: &Arguments) -> Result<(), 
             source,
         };
         if path.as_os_str() == "-" {
-            publish_lines(BufReader::new(tokio::io::stdin()), path, pause, &mut publisher).await?;
+            publish_lines(BufReader::new(tokio::io::stdin()), path, pause, &publisher).await?;
         } else {
             // Reading a local file takes no time that matters beside the pauses.
             let text = std::fs::read(path).map_err(failed)?;
-            publish_lines(&text[..], path, pause, &mut publisher).await?;
+            publish_lines(&text[..], path, pause, &publisher).await?;
         }
         if !arguments.repeat {
             tracing::info!("all measurements published; serving goes on");
@@ -146,7 +163,7 @@ async fn publish_lines(
     mut input: impl AsyncBufRead + Unpin,
     path: &std::path::Path,
     pause: Duration,
-    publisher: &mut Publisher,
+    publisher: &Publisher,
 ) -> Result<(), CliError> {
     let (mut line, mut number) = (String::new(), 0_u64);
     loop {

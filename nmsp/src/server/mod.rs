@@ -41,6 +41,7 @@ mod notify;
 mod peers;
 mod publisher;
 mod registry;
+mod reload;
 mod requests;
 mod session;
 mod store;
@@ -72,6 +73,7 @@ pub use counters::{AaaStats, ServerCounters, SslStats};
 pub use peers::PeerStatus;
 pub use publisher::Publisher;
 pub use registry::{ConnectionStatus, REMEMBERED_PEERS, Transport};
+pub use reload::{CredentialError, CredentialFiles};
 pub use requests::{RequestHandler, Requester};
 pub use store::{MAX_ATTACKS, RecordId, RecordKind, StationStore, StationUpdate};
 pub use subscriber::Loss;
@@ -136,11 +138,10 @@ impl Server {
         })?;
         let registry = Registry::default();
         let shared = Arc::new(Shared {
-            store: StationStore::new(
-                config.limits.max_stations,
-                Arc::clone(&config.connection.profile),
-                config.connection.max_message_length,
+            store: StationStore::reporting_to(
                 Arc::clone(registry.subscribers()),
+                &config.limits,
+                &config.connection,
             ),
             policy: ArcSwap::from_pointee(config.notification_policy),
             request_handler: config.request_handler,

@@ -26,6 +26,10 @@ use crate::wire::{MessageType, Services};
 /// Notifications and answers are moved to the stream until this many bytes wait there.
 const WRITE_AHEAD: usize = 32_768;
 
+/// While this many events wait behind an answer in several messages, nothing is read. What a location server needs to be
+/// heard meanwhile, its echo requests, makes none.
+const MAX_EVENTS: usize = 128;
+
 /// How long a goodbye may take.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
@@ -121,6 +125,10 @@ impl<'a> Session<'a> {
                 return Ok(reason);
             }
             self.fill();
+            if self.driver.connection.is_closed() {
+                // The reason is the last of the events.
+                continue;
+            }
             if stopping {
                 self.subscriber.release_all();
                 if self.subscriber.waiting() == 0 && self.answering.is_none() {
@@ -132,7 +140,7 @@ impl<'a> Session<'a> {
                 }
             }
             let timed = self.arm_timer();
-            let reading = self.paused_until.is_none() && self.answering.is_none();
+            let reading = self.paused_until.is_none() && self.driver.connection.pending_events() < MAX_EVENTS;
             let room = self.driver.unsent() < WRITE_AHEAD;
             tokio::select! {
                 () = self.shared.shutdown.cancelled(), if !stopping => stopping = true,
@@ -257,8 +265,12 @@ impl<'a> Session<'a> {
 
     /// Deals with what happened, up to a request whose answer takes several messages.
     fn handle_events(&mut self) -> Option<CloseReason> {
-        while self.answering.is_none() {
+        let closed = self.driver.connection.is_closed();
+        while closed || self.answering.is_none() {
             match self.driver.connection.poll_event()? {
+                Event::Closed(reason) => return Some(reason),
+                // Nobody can be answered any more.
+                _ if closed => {}
                 Event::SubscriptionChanged {
                     subscription,
                     rejected,
@@ -267,7 +279,6 @@ impl<'a> Session<'a> {
                 Event::Unsupported(message) => {
                     tracing::warn!(id = %message.id(), "unsupported message, ignored");
                 }
-                Event::Closed(reason) => return Some(reason),
                 event => tracing::debug!(?event, "event"),
             }
         }

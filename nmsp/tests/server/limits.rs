@@ -1,6 +1,10 @@
 //! What one peer may use up, and what a shutdown leaves behind: nothing.
 
+use std::time::Duration;
+
+use bytes::BytesMut;
 use nmsp::proto::CloseReason;
+use nmsp::wire::message::bodies::StationRequest;
 use nmsp::wire::numbers::DisconnectReason;
 use nmsp::wire::{MessageType, Services, StationClass};
 use tokio::io::AsyncReadExt as _;
@@ -72,6 +76,43 @@ async fn a_peer_that_sends_too_much_is_slowed_down_and_everything_is_answered() 
     let counters = lab.handle.counters();
     assert!(counters.throttled > 0, "{counters:?}");
     assert_eq!(lab.handle.status()[0].counters.rx(MessageType::EchoRequest), 60);
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_for_much_and_reads_nothing_is_given_up_and_harms_nobody() {
+    use nmsp::wire::message::Measurement;
+    use nmsp::wire::{OwnedMessage, WireProfile};
+
+    let lab = Lab::start(|config| config.connection.idle_timeout = Duration::from_millis(1500)).await;
+    let mut peer = Peer::connect(&lab).await;
+    let stations: Vec<Measurement> = (0..3000_u16)
+        .map(|number| {
+            let [high, low] = number.to_be_bytes();
+            let mut station = measurement(0, StationClass::CLIENT);
+            station.station = [2, 0, 0, 0, high, low].into();
+            station.access_points = vec![station.access_points[0]; 400];
+            station
+        })
+        .collect();
+    lab.handle.store().observe(&stations).unwrap();
+    let request = OwnedMessage::MeasurementRequest(StationRequest {
+        services: Services::RSSI_MS,
+        ..StationRequest::default()
+    });
+    let mut requests = BytesMut::new();
+    for transaction in 100..110 {
+        request
+            .encode(transaction, WireProfile::built_in(), &mut requests)
+            .unwrap();
+    }
+    peer.send_raw(&requests).await;
+    until("it is given up", || lab.handle.counters().peer_timeouts == 1).await;
+    until("it is gone", || !lab.handle.status()[0].active).await;
+    Peer::connect(&lab)
+        .await
+        .subscribe_services(Services::RSSI_MS)
+        .await;
     lab.stop().await;
 }
 

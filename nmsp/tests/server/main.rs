@@ -13,5 +13,6 @@ mod authorization;
 mod limits;
 mod peer;
 mod policy;
+mod reload;
 mod requests;
 mod slow_subscriber;

@@ -100,8 +100,9 @@ fn reply_otherwise(
                 status: StatusCode::SUCCESS,
                 explanation: None,
             });
-            let change = (status.status == StatusCode::SUCCESS)
-                .then(|| Change::Monitor(!wanted.parameters.is_empty()));
+            let wants_reports = !wanted.parameters.is_empty();
+            let accepted = status.status == StatusCode::SUCCESS;
+            let change = accepted.then_some(Change::Monitor(wants_reports));
             (Reply::Message(M::ApMonitorResponse(status)), change)
         }
         M::IdsSetRequest(wanted) => match asked {

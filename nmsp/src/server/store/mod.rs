@@ -27,8 +27,10 @@ pub(super) use groups::AccessPointGroups;
 pub(super) use table::{Put, RecordKey, Slot, Table, Touched};
 pub(super) use update::target_key;
 
+use super::Limits;
 use super::subscriber::Subscriber;
 use crate::error::Error;
+use crate::proto::ConnectionConfig;
 use crate::proto::policy::is_associated;
 use crate::wire::elements::{AccessPointInformation, IdsParameters};
 use crate::wire::message::{Measurement, MeasurementNotification, StationMeasurementRef};
@@ -69,21 +71,28 @@ pub(super) enum Urgency {
 }
 
 impl StationStore {
-    /// `capacity` is for each kind of record.
-    pub(super) fn new(
-        capacity: usize,
-        profile: Arc<WireProfile>,
-        max_message_length: usize,
+    /// A store that belongs to no server: nobody is told what changes.
+    #[must_use]
+    pub fn new(limits: &Limits, connection: &ConnectionConfig) -> Self {
+        Self::reporting_to(Subscribers::default(), limits, connection)
+    }
+
+    /// A store that tells these subscribers what changes.
+    pub(super) fn reporting_to(
         subscribers: Subscribers,
+        limits: &Limits,
+        connection: &ConnectionConfig,
     ) -> Self {
+        let profile = Arc::clone(&connection.profile);
+        let header = usize::from(profile.header().length);
         Self {
             tables: RecordKind::ALL
                 .iter()
-                .map(|_| RwLock::new(Table::new(capacity)))
+                .map(|_| RwLock::new(Table::new(limits.max_stations)))
                 .collect(),
             groups: AccessPointGroups::default(),
             ids_parameters: RwLock::default(),
-            longest_record: max_message_length.saturating_sub(usize::from(profile.header().length)),
+            longest_record: connection.max_message_length.saturating_sub(header),
             profile,
             subscribers,
         }

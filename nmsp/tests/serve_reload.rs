@@ -1,0 +1,181 @@
+//! `nmsp serve` reads authlist and identity again: when a file changes, and on SIGHUP.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use nmsp::Error;
+use nmsp::client::{Client, ClientConfig};
+use nmsp::proto::CloseReason;
+use nmsp::wire::numbers::DisconnectReason;
+use pki_common::Diagnose as _;
+use pki_common::authlist::AuthListFormat;
+use pki_common::identity::Identity;
+use pki_common::tls::{ClientTls, PeerVerifier};
+use support::{CONTROLLER, LOCATION_SERVER, PATIENCE, authlist_of, identity};
+
+/// A controller of its own process; it ends with the test.
+struct Controller {
+    process: Child,
+    folder: tempfile::TempDir,
+    address: String,
+    identity: Arc<Identity>,
+    location_server: Arc<Identity>,
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+impl Controller {
+    fn start(more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, location_server) = (identity(CONTROLLER), identity(LOCATION_SERVER));
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("certificate.pem", &own.certificate_chain_pem());
+        write("key.pem", &own.private_key_pem());
+        write("authlist.toml", &authlist(&location_server));
+        let config = "listen = \"127.0.0.1:0\"\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n";
+        write(
+            "serve.toml",
+            &format!("{config}{more}\n[authlist]\nfile = \"authlist.toml\"\n"),
+        );
+        let mut process = Command::new(env!("CARGO_BIN_EXE_nmsp"))
+            .args(["--log", "info", "serve", "--config"])
+            .arg(folder.path().join("serve.toml"))
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let address = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        Self {
+            process,
+            folder,
+            address,
+            identity: own,
+            location_server,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    async fn connect(&self) -> Result<Client, Error> {
+        let tls = ClientTls::new(PeerVerifier::authlist(authlist_of(&self.identity)))
+            .with_identity(Arc::clone(&self.location_server));
+        Client::connect(&self.address, ClientConfig::new(tls)).await
+    }
+
+    async fn log_has(&self, text: &str) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let log = std::fs::read_to_string(self.path("log")).unwrap();
+            if log.contains(text) {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "no {text:?} in {log}");
+            tokio::time::sleep(core::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    fn hang_up(&self) {
+        let sent = Command::new("kill")
+            .args(["-HUP", &self.process.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+}
+
+fn authlist(admitted: &Identity) -> String {
+    authlist_of(admitted).load().export(AuthListFormat::Toml).unwrap()
+}
+
+fn replace_by_rename(path: &Path, text: &str) {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, text).unwrap();
+    std::fs::rename(beside, path).unwrap();
+}
+
+/// The connection is closed because of the authlist.
+async fn is_told_to_go(client: &mut Client) {
+    let end = async {
+        loop {
+            match client.next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("no reason was given"),
+                Err(error) => return error,
+            }
+        }
+    };
+    let error = tokio::time::timeout(PATIENCE, end).await.unwrap();
+    let Error::Closed(CloseReason::Disconnected { reason, .. }) = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(*reason, DisconnectReason::NOT_AUTHORIZED);
+}
+
+#[tokio::test]
+async fn an_authlist_that_is_renamed_into_place_or_rewritten_takes_effect() {
+    let controller = Controller::start("");
+    let list = controller.path("authlist.toml");
+    let good = std::fs::read_to_string(&list).unwrap();
+    let nobody_here = authlist(&controller.identity);
+
+    let mut client = controller.connect().await.unwrap();
+    replace_by_rename(&list, &nobody_here);
+    is_told_to_go(&mut client).await;
+    assert!(controller.connect().await.is_err());
+
+    // A broken list is refused with its file and line, and the one before it stays in force.
+    std::fs::write(&list, "this = is [ no list\n").unwrap();
+    controller.log_has("authlist.toml").await;
+    controller.log_has("what was in force stays").await;
+    let error = controller.connect().await.unwrap_err();
+    assert!(error.diagnose().to_string().contains("46"), "{error}");
+
+    std::fs::write(&list, good).unwrap();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while controller.connect().await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "it is not admitted again");
+    }
+}
+
+#[tokio::test]
+async fn a_hang_up_has_the_files_read_again_and_live_tunnels_stay() {
+    let controller = Controller::start("reload-on-change = false");
+    let mut client = controller.connect().await.unwrap();
+    let list = controller.path("authlist.toml");
+    let (good, nobody_here) = (
+        std::fs::read_to_string(&list).unwrap(),
+        authlist(&controller.identity),
+    );
+    // Nobody looks at the file before the signal.
+    std::fs::write(&list, &nobody_here).unwrap();
+    controller.connect().await.unwrap();
+    std::fs::write(&list, &good).unwrap();
+    controller.hang_up();
+    controller.log_has("were read again").await;
+    client.subscribe(nmsp::wire::Services::RSSI_MS).await.unwrap();
+    std::fs::write(&list, nobody_here).unwrap();
+    controller.hang_up();
+    is_told_to_go(&mut client).await;
+}
