@@ -2,12 +2,12 @@
 
 use super::state::{ConStats, MessageCounter, State};
 use super::{heading, line};
+use crate::server::ServerCounters;
 
 /// `show nmsp statistics summary`: the counters of the server as a whole.
 #[must_use]
 pub fn statistics_summary(state: &State) -> String {
     let (ssl, aaa) = (&state.statistics.ssl_stats, &state.statistics.aaa_stats);
-    let ours = &state.statistics;
     let mut out = String::new();
     block(
         &mut out,
@@ -43,8 +43,14 @@ pub fn statistics_summary(state: &State) -> String {
             ("Responses validate success", aaa.aaa_validation_success),
         ],
     );
+    own_counters(&mut out, &state.statistics);
+    out
+}
+
+/// What the model has no name for.
+fn own_counters(out: &mut String, ours: &ServerCounters) {
     block(
-        &mut out,
+        out,
         "Counters of this implementation",
         &[
             ("Handshakes that ran out of time", ours.handshake_timeouts),
@@ -68,7 +74,6 @@ pub fn statistics_summary(state: &State) -> String {
             ("Reloads refused", ours.failed_reloads),
         ],
     );
-    out
 }
 
 fn block(out: &mut String, title: &str, rows: &[(&str, u64)]) {

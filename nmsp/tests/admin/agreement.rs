@@ -293,6 +293,11 @@ async fn groups_rules_store_and_policy_of_the_server_are_shown() {
     ] {
         assert!(interval.lines().any(|each| each == line), "{interval}");
     }
+    the_store_is_measured(&lab, &admin).await;
+    lab.stop().await;
+}
+
+async fn the_store_is_measured(lab: &Lab, admin: &Admin) {
     let metrics = Exposition::parse(admin.get("/metrics").await.text());
     assert_eq!(
         metrics.value("nmsp_store_records", &[("kind", "client measurements")]),
@@ -303,5 +308,4 @@ async fn groups_rules_store_and_policy_of_the_server_are_shown() {
         metrics.value("nmsp_queue_bound", &[("peer_ip", "127.0.0.1")]),
         bound
     );
-    lab.stop().await;
 }

@@ -258,8 +258,7 @@ async fn nmsp_serve_shows_itself_when_its_configuration_says_so() {
     let secret = key.lines().nth(1).unwrap();
     assert!(!serde_json::to_string(&state).unwrap().contains(secret));
 
-    let refused = serve("listen = \"0.0.0.0:0\"\n");
-    let report = refused_report(refused);
+    let report = refused_report(serve("listen = \"0.0.0.0:0\"\n"));
     assert!(report.contains("dangerous-accept-any-address"), "{report}");
 }
 
