@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo bench -p benches --bench nmsp_network            # all
 //! cargo bench -p benches --bench nmsp_network -- stream  # bytes per second from publisher to subscriber
+//! cargo bench -p benches --bench nmsp_network -- fleet   # 500 controllers come up
 //! cargo bench -p benches --bench nmsp_network -- idle    # memory of idle connections
 //! ```
 //!
@@ -11,6 +12,7 @@
 #![allow(missing_docs, reason = "a program without a documented interface of its own")]
 
 mod credentials;
+mod fleet;
 mod idle;
 mod servers;
 mod stream;
@@ -38,6 +40,9 @@ fn main() {
     runtime.block_on(async {
         if wanted("stream") {
             stream::compare(folder.path()).await;
+        }
+        if wanted("fleet") {
+            fleet::compare(folder.path()).await;
         }
         if wanted("idle") {
             idle::compare(folder.path()).await;

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::{credentials, stream};
+use super::{credentials, fleet, stream};
 
 /// A controller that publishes as fast as its subscriber takes.
 pub(crate) const PUBLISHER: &str = "publisher";
@@ -24,6 +24,11 @@ pub(crate) const BARE_WRITER: &str = "bare-writer";
 pub(crate) const CONTROLLER: &str = "controller";
 /// tokio and rustls that send back what comes.
 pub(crate) const BARE_ECHO: &str = "bare-echo";
+
+/// Many of these controllers.
+pub(crate) const CONTROLLERS: &str = "controllers";
+/// As many of these echo servers.
+pub(crate) const BARE_ECHOES: &str = "bare-echoes";
 
 /// As long as a benchmark lasts, and longer.
 const LONG: Duration = Duration::from_secs(3600);
@@ -37,17 +42,29 @@ pub(crate) fn serve(role: &str) {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let address = match role {
+        let mut addresses = Vec::new();
+        match role {
             PUBLISHER => {
                 let (address, handle) = controller(&folder).await;
                 tokio::spawn(stream::publish(handle));
-                address
+                addresses.push(address);
             }
-            CONTROLLER => controller(&folder).await.0,
-            BARE_WRITER => bare(&folder, Some(stream::chunk())).await,
-            _ => bare(&folder, None).await,
-        };
-        process::announce(address);
+            CONTROLLER => addresses.push(controller(&folder).await.0),
+            CONTROLLERS => {
+                for _ in 0..fleet::CONTROLLERS {
+                    addresses.push(controller(&folder).await.0);
+                }
+            }
+            BARE_WRITER => addresses.push(bare(&folder, Some(stream::chunk())).await),
+            BARE_ECHOES => {
+                for _ in 0..fleet::CONTROLLERS {
+                    addresses.push(bare(&folder, None).await);
+                }
+            }
+            _ => addresses.push(bare(&folder, None).await),
+        }
+        let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
+        process::announce(addresses.join(" "));
         tokio::task::spawn_blocking(process::answer_questions)
             .await
             .expect("the thread ends with the input");
@@ -64,6 +81,9 @@ async fn controller(folder: &Path) -> (SocketAddr, ServerHandle) {
     config.limits.max_connections_per_address = 20_000;
     config.limits.max_new_connections_per_second = u32::MAX;
     config.limits.max_handshakes = 1_000;
+    config.limits.max_connections_per_address = 20_000;
+    config.limits.max_new_connections_per_second = u32::MAX;
+    config.limits.max_stations = 100_000;
     config.limits.handshake_timeout = LONG;
     config.limits.queue_length = stream::QUEUE_LENGTH;
     config.connection.idle_timeout = LONG;

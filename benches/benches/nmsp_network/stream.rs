@@ -2,7 +2,9 @@
 //! writes and somebody reads.
 
 use core::time::Duration;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use benches::process::{self, Process};
@@ -17,6 +19,7 @@ use pki_common::MacAddr;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::{credentials, median, servers};
 
@@ -93,8 +96,10 @@ async fn subscribe(controller: &mut Process, folder: &Path) -> Received {
             .await
             .expect("the controller lives")
             .expect("it goes on");
-        if let Event::Measurement(frame) = event {
-            for station in frame.notification().stations() {
+        if let Event::Notification(frame) = event
+            && let Some(notification) = frame.measurement()
+        {
+            for station in notification.stations() {
                 stations += 1;
                 readings += station
                     .access_points()
@@ -147,14 +152,22 @@ async fn read(writer: &mut Process, folder: &Path) -> Received {
 }
 
 /// A TLS stream with the credentials of the location server.
-pub(crate) async fn connect(server: &Process, folder: &Path) -> tokio_rustls::client::TlsStream<TcpStream> {
+pub(crate) async fn connect(server: &Process, folder: &Path) -> TlsStream<TcpStream> {
     let tls = credentials::location_server(folder)
         .rustls_config()
         .expect("a crypto provider");
-    let stream = TcpStream::connect(server.address()).await.expect("it listens");
+    connect_with(tls, server.address()).await
+}
+
+/// A TLS stream.
+pub(crate) async fn connect_with(
+    tls: Arc<rustls::ClientConfig>,
+    address: SocketAddr,
+) -> TlsStream<TcpStream> {
+    let stream = TcpStream::connect(address).await.expect("it listens");
     stream.set_nodelay(true).expect("a socket");
     TlsConnector::from(tls)
-        .connect(server.address().ip().into(), stream)
+        .connect(address.ip().into(), stream)
         .await
         .expect("admitted")
 }
