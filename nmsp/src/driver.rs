@@ -110,8 +110,8 @@ impl<S: AsyncRead + AsyncWrite> Driver<S> {
         self.out.len()
     }
 
-    /// Sends what waits, says goodbye, and closes; gives up after `limit`.
-    pub(crate) async fn close(mut self, limit: Duration) {
+    /// Sends what waits, says goodbye, and closes; gives up after `limit`. Nothing can be done with it afterwards.
+    pub(crate) async fn close(&mut self, limit: Duration) {
         self.connection.close();
         self.connection.poll_transmit(&mut self.out);
         let farewell = async {

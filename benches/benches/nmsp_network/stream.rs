@@ -26,11 +26,11 @@ use super::{credentials, median, servers};
 /// Notifications that may wait in the controller.
 pub(crate) const QUEUE_LENGTH: usize = 65_536;
 /// The publisher pauses while more than this wait.
-const ENOUGH_WAITING: usize = 8_192;
+const ENOUGH_WAITING: usize = 4_096;
 /// Stations in one call of the publisher.
 const BATCH: u16 = 1_024;
 /// As many calls until a station comes again: none that still waits may be replaced by its next measurement.
-const BATCHES: u32 = 64;
+const BATCHES: u32 = 8;
 /// Bytes that fill a message: a TLS record.
 const CHUNK: usize = 16_000;
 /// How long each side is measured.

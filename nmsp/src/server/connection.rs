@@ -18,21 +18,28 @@ pub(super) async fn serve(shared: Arc<Shared>, incoming: Incoming, slot: Slot) {
     let asks_authlist = authlist(&tls).is_some();
     let counters = Arc::clone(&shared.counters);
     let trace = Arc::new(ConnectionTrace::new(slot.id, asks_authlist, counters));
+    // On the heap, and gone with its end: an established connection has no use for the place of its handshake.
+    let handshake = Box::pin(handshake::perform(&shared, &tls, incoming, &trace));
     let accepted = tokio::select! {
         () = shared.shutdown.cancelled() => None,
-        accepted = handshake::perform(&shared, &tls, incoming, &trace) => accepted,
+        accepted = handshake => accepted,
     };
     if let Some(stream) = accepted {
         shared.counters.accept_succeeded();
         trace.handshake_succeeded();
-        run(&shared, stream, &slot, &trace).await;
+        establish(&shared, stream, &slot, &trace).run().await;
         shared.counters.connection_closed();
     }
     drop(slot);
     trace.freed();
 }
 
-async fn run(shared: &Shared, stream: PeerStream, slot: &Slot, trace: &ConnectionTrace) {
+fn establish<'a>(
+    shared: &'a Shared,
+    stream: PeerStream,
+    slot: &'a Slot,
+    trace: &'a ConnectionTrace,
+) -> Box<Session<'a>> {
     let connection = Connection::new(shared.connection.clone(), Role::Controller, now());
     let bounds = QueueBounds {
         entries: shared.limits.queue_length,
@@ -55,7 +62,12 @@ async fn run(shared: &Shared, stream: PeerStream, slot: &Slot, trace: &Connectio
         shared.counters.authorization_withdrawn();
         ending.order(withdrawn(&refusal));
     }
-    Session::new(shared, slot, trace, (stream, connection), subscriber, ending)
-        .run()
-        .await;
+    Box::new(Session::new(
+        shared,
+        slot,
+        trace,
+        (stream, connection),
+        subscriber,
+        ending,
+    ))
 }

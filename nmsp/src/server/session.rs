@@ -82,7 +82,7 @@ impl<'a> Session<'a> {
     }
 
     /// Serves until the connection ends, and says goodbye.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self: Box<Self>) {
         let text = match self.exchange().await {
             Ok(reason) => {
                 match reason {
