@@ -53,7 +53,7 @@ fn main() {
         b.iter(|| AuthList::import(AuthListFormat::AireOs, black_box(&text)).map(|list| list.len()));
     });
     group.bench_function("lines and digits", |b| {
-        b.iter(|| lines_and_digits(black_box(&text)))
+        b.iter(|| lines_and_digits(black_box(&text)));
     });
     group.finish();
     criterion.final_summary();

@@ -76,39 +76,43 @@ fn connected() -> PeerState {
         },
         subscriptions,
         transport: "TLS".to_owned(),
-        tunnels: vec![TunnelState {
-            connection_id: 0,
-            peer: "192.0.2.10:40000".parse().unwrap(),
-            active: true,
-            mac: Some("00:50:56:9c:34:89".parse().unwrap()),
-            subscriptions,
-            subscribed: Some(Timestamp(1_600_000_020_000)),
-            connected: Some(Timestamp(1_600_000_010_000)),
-            access_point_groups: vec![AccessPointGroup {
-                // A peer chooses the name; a line break in it must not make a line.
-                name: "floor-1\n".to_owned(),
-                access_points: vec![
-                    "00:3a:7d:00:00:09".parse().unwrap(),
-                    "00:3a:7d:00:00:0a".parse().unwrap(),
-                ],
-            }],
-            queue: QueueState {
-                length: 3,
-                bound: 1024,
-            },
-            parameters: vec![ServiceParameters {
-                services: Services::RSSI_MS,
-                interval_seconds: 5,
-                rssi_threshold_db: 6,
-            }],
-            losses: vec![Losses {
-                kind: "client measurements".to_owned(),
-                replaced: 7,
-                dropped: 2,
-            }],
-            unchanged_measurements: 11,
-            ended: None,
+        tunnels: vec![tunnel(subscriptions)],
+    }
+}
+
+fn tunnel(subscriptions: Services) -> TunnelState {
+    TunnelState {
+        connection_id: 0,
+        peer: "192.0.2.10:40000".parse().unwrap(),
+        active: true,
+        mac: Some("00:50:56:9c:34:89".parse().unwrap()),
+        subscriptions,
+        subscribed: Some(Timestamp(1_600_000_020_000)),
+        connected: Some(Timestamp(1_600_000_010_000)),
+        access_point_groups: vec![AccessPointGroup {
+            // A peer chooses the name; a line break in it must not make a line.
+            name: "floor-1\n".to_owned(),
+            access_points: vec![
+                "00:3a:7d:00:00:09".parse().unwrap(),
+                "00:3a:7d:00:00:0a".parse().unwrap(),
+            ],
         }],
+        queue: QueueState {
+            length: 3,
+            bound: 1024,
+        },
+        parameters: vec![ServiceParameters {
+            services: Services::RSSI_MS,
+            interval_seconds: 5,
+            rssi_threshold_db: 6,
+        }],
+        losses: vec![Losses {
+            kind: "client measurements".to_owned(),
+            replaced: 7,
+            dropped: 2,
+        }],
+        unchanged_measurements: 11,
+        ended: None,
     }
 }
 
@@ -169,7 +173,6 @@ fn statistics() -> ServerCounters {
         authorization_withdrawn: 13,
         reloads: 14,
         failed_reloads: 15,
-        ..ServerCounters::default()
     }
 }
 

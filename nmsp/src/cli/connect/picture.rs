@@ -139,6 +139,7 @@ impl Picture {
     }
 
     /// The floor, if it is known.
+    #[cfg(feature = "tui")]
     pub(super) fn floor(&self) -> Option<&FloorPlan> {
         self.locator.as_ref().map(Locator::plan)
     }
