@@ -16,11 +16,7 @@ pub(crate) fn echo(id: u8, transaction: u8) -> Vec<u8> {
 
 /// Whether a program is installed; says so if it is not.
 pub(crate) fn have(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
-    if !found {
-        println!("skipped: {program} is not installed");
-    }
-    found
+    crate::peers::find_or_skip(program).is_some()
 }
 
 pub(crate) fn nmsp(arguments: &[impl AsRef<OsStr>]) -> Command {

@@ -5,10 +5,11 @@ use std::process::Stdio;
 use nmsp::capture::Direction;
 use nmsp::proto::Exchange;
 use nmsp::session_file::{Entry, SessionReader};
-use nmsp::wire::{Frame, WireProfile, dissector};
+use nmsp::wire::{Frame, WireProfile};
 
 use crate::lab::{Running, at, expect, have, listen, location_server, nmsp, prepare, serve};
 use crate::pcap::{pcap, proxy};
+use crate::tshark;
 
 /// The messages of a session file.
 fn entries(file: &str) -> Vec<Entry> {
@@ -215,7 +216,8 @@ fn our_own_session_is_decrypted_with_the_key_log_of_either_side() {
     let (out, _) = expect(1, &["decode", &capture]);
     assert!(out.contains("TLS: the key log has no "), "{out}");
     if have("tshark") {
-        compare_with_tshark(folder, &capture, &server_keys, &decoded);
+        let names = decoded.iter().map(|line| line["name"].as_str().unwrap());
+        tshark::sees_the_same(folder, &capture, &server_keys, &tshark::counted(names));
     }
 }
 
@@ -233,39 +235,5 @@ fn has_what_was_recorded(decoded: &[serde_json::Value], recorded: &str) {
         let kept: Vec<String> = of.map(|entry| hex::encode(entry.bytes)).collect();
         // What the controller sent after the location server had enough is in the capture only.
         assert_eq!(bytes(direction.name())[..kept.len()], kept);
-    }
-}
-
-fn compare_with_tshark(folder: &std::path::Path, capture: &str, keys: &str, decoded: &[serde_json::Value]) {
-    let script = at(folder, "nmsp.lua");
-    std::fs::write(&script, dissector::lua(WireProfile::built_in())).unwrap();
-    let output = std::process::Command::new("tshark")
-        .args(["-r", capture, "-X", &format!("lua_script:{script}")])
-        .args([
-            "-o",
-            &format!("tls.keylog_file:{keys}"),
-            "-d",
-            "tls.port==16113,nmsp",
-            "-V",
-            "-O",
-            "nmsp",
-        ])
-        .output()
-        .unwrap();
-    let shown = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        !shown.contains("Malformed") && !shown.contains("Lua Error"),
-        "{shown}"
-    );
-    let names = decoded.iter().map(|line| line["name"].as_str().unwrap());
-    let mut counted = std::collections::BTreeMap::<&str, usize>::new();
-    names.for_each(|name| *counted.entry(name).or_default() += 1);
-    for (name, count) in counted {
-        let line = format!("Network Mobility Services Protocol, {name}");
-        let found = shown
-            .lines()
-            .filter(|shown| shown.trim_end() == line || shown.starts_with(&format!("{line},")));
-        assert_eq!(found.count(), count, "{name}: {errors}\n{shown}");
     }
 }

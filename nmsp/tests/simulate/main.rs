@@ -6,6 +6,25 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+#[path = "../../../interop/src/peers.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "written for a library, and each test uses a part of it"
+)]
+mod peers;
+
+#[path = "../decode/pcap.rs"]
+#[allow(
+    dead_code,
+    reason = "the captures of another test, of which this one uses a part"
+)]
+mod pcap;
+#[path = "../decode/tshark.rs"]
+#[allow(dead_code, reason = "made for another test")]
+mod tshark;
+
+mod captured;
 mod refusals;
 mod two_processes;
 

@@ -16,7 +16,7 @@ const CLIENT_ID: u32 = 0;
 /// sections 6.1 and 6.9).
 ///
 /// - `client-registration` has one entry, the controller itself; `mask` and leaves are the services that it offers. Bit n
-///   of the mask is the n-th sub-service of the model. The model does not say so, but masks read from controllers agree.
+///   of the mask is the n-th sub-service of the model. The model does not say so; a mask in a public repository agrees.
 /// - `cmx-connection` has one entry for each address, as its key demands; the counters are over all connections from it.
 /// - `cmx-cloud-info` is that of a controller without a cloud: down, nothing sent, nothing received. `ip-address` and
 ///   `last-request-status` are left out, because no address was looked up and no request was made.
@@ -123,10 +123,11 @@ mod tests {
         assert_eq!(data, expected, "{data:#}");
     }
 
-    /// A mask that was read from a Catalyst 9800 with IOS-XE 17.12 and stands, with the leaves beside it, in the public
-    /// repository umatare5/cisco-ios-xe-wireless-go.
+    /// A mask in a test of the public repository umatare5/cisco-ios-xe-wireless-go, "based on live WNC data"; the leaves are
+    /// those that the same repository marks as seen on IOS-XE 17.12.5, in another file. That they belong together is
+    /// inferred.
     #[test]
-    fn the_mask_of_a_controller_names_the_leaves_that_stood_beside_it() {
+    fn a_published_mask_names_the_leaves_that_were_seen_on_a_controller() {
         let document = services(Services(6_876_135));
         let leaves: Vec<&String> = document.as_object().unwrap().keys().collect();
         let expected = [
