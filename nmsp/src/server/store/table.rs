@@ -78,6 +78,9 @@ pub(in crate::server) struct Table {
     oldest: u32,
     newest: u32,
     evicted: u64,
+    /// The record that changed after the last one the time before. Stations are mostly reported in one order, and looking
+    /// here first saves the way through the index, which is out of the processor's caches when there are many.
+    expected: u32,
     scratch: BytesMut,
 }
 
@@ -93,6 +96,7 @@ impl Table {
             oldest: NONE,
             newest: NONE,
             evicted: 0,
+            expected: NONE,
             scratch: BytesMut::new(),
         }
     }
@@ -117,8 +121,9 @@ impl Table {
                 width: 4,
             });
         }
-        let known = self.index.get(&key).copied();
+        let known = self.place_of(key);
         let number = known.unwrap_or_else(|| self.take_place(key));
+        self.expected = self.next_in_turn(number);
         self.unlink(number);
         self.link_as_newest(number);
         let Some(slot) = self.slots.get_mut(usize_of(number)) else {
@@ -138,6 +143,22 @@ impl Table {
             is_new: known.is_none(),
             changed,
         })
+    }
+
+    fn place_of(&self, key: RecordKey) -> Option<u32> {
+        let expected = self.slots.get(usize_of(self.expected));
+        if expected.is_some_and(|slot| slot.key == key) {
+            return Some(self.expected);
+        }
+        self.index.get(&key).copied()
+    }
+
+    /// The record that changed after this one; after the newest, the oldest.
+    fn next_in_turn(&self, number: u32) -> u32 {
+        match self.slots.get(usize_of(number)).map(|slot| slot.newer) {
+            Some(NONE) | None => self.oldest,
+            Some(newer) => newer,
+        }
     }
 
     fn take_place(&mut self, key: RecordKey) -> u32 {
@@ -180,6 +201,8 @@ impl Table {
             return false;
         };
         self.unlink(number);
+        // A place without a record keeps its key.
+        self.expected = NONE;
         if let Some(slot) = self.slots.get_mut(usize_of(number)) {
             slot.element.clear();
             slot.generation = slot.generation.wrapping_add(1);
@@ -316,6 +339,31 @@ mod tests {
         assert_eq!(table.remove_address(address), 2);
         assert_eq!((table.about(address).count(), table.len()), (0, 1));
         assert!(table.details.is_empty());
+    }
+
+    #[test]
+    fn records_are_found_whatever_the_order_they_change_in() {
+        let mut table = Table::new(3);
+        for order in [
+            [1, 2, 3],
+            [1, 2, 3],
+            [3, 1, 2],
+            [2, 1, 3],
+            [3, 2, 4],
+            [4, 3, 2],
+            [5, 4, 1],
+        ] {
+            for last in order {
+                let (id, _) = put(&mut table, last, &[last]);
+                assert_eq!(table.find(key(last)), Some(id), "{last} of {order:?}");
+            }
+            assert_eq!(table.len(), 3);
+            let kept = table.ids().map(|id| table.slot(id).unwrap().element[0]);
+            assert_eq!(kept.collect::<Vec<_>>(), order, "by the order of the last change");
+        }
+        assert!(table.remove(key(4)));
+        let (id, _) = put(&mut table, 4, b"x");
+        assert_eq!(table.find(key(4)), Some(id), "not the place it had");
     }
 
     fn key(last: u8) -> RecordKey {
