@@ -95,20 +95,21 @@ impl Source {
         })
     }
 
-    /// The next news, with the index of the controller; `None` when all connections are over.
+    /// The next news, with the index of the controller; `None` when all connections are over. Dropping the future loses
+    /// nothing: what takes time goes on by itself.
     pub(super) async fn next(&mut self) -> Option<(usize, News)> {
         loop {
             let FleetEvent { id, event, .. } = self.fleet.next().await?;
             let Some(index) = self.ids.iter().position(|known| *known == id) else {
                 continue;
             };
-            if let Some(news) = self.news(id, event).await {
+            if let Some(news) = self.news(id, event) {
                 return Some((index, news));
             }
         }
     }
 
-    async fn news(&mut self, id: ControllerId, event: ControllerEvent) -> Option<News> {
+    fn news(&mut self, id: ControllerId, event: ControllerEvent) -> Option<News> {
         match event {
             ControllerEvent::Connected(_) => {
                 self.connected_once = true;
@@ -132,10 +133,12 @@ impl Source {
             ControllerEvent::Connection(Event::Notification(frame)) => Some(News::Notification(frame)),
             ControllerEvent::Connection(Event::Request { transaction, .. }) => {
                 let client = self.fleet.handle().client(id)?;
-                let text = "this location server only listens";
-                if let Err(error) = client.refuse(transaction, StatusCode::NOT_SUPPORTED, text).await {
-                    tracing::debug!(%error, "the controller's request was not answered");
-                }
+                tokio::spawn(async move {
+                    let text = "this location server only listens";
+                    if let Err(error) = client.refuse(transaction, StatusCode::NOT_SUPPORTED, text).await {
+                        tracing::debug!(%error, "the controller's request was not answered");
+                    }
+                });
                 None
             }
             ControllerEvent::Disconnected(disconnected) => {
@@ -149,7 +152,8 @@ impl Source {
                 if let Some(health) = self.fleet.handle().health_of(id) {
                     self.finished.insert(id, health);
                 }
-                self.fleet.remove(id).await;
+                let fleet = self.fleet.handle().clone();
+                tokio::spawn(async move { fleet.remove(id).await });
                 Some(News::Ended)
             }
             _ => None,
