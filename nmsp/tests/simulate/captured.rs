@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::Stdio;
 
 use nmsp::wire::{MessageType, WireProfile};
@@ -27,11 +28,10 @@ fn every_party_counts_the_messages_of_a_session_alike() {
     std::fs::write(&config, text).unwrap();
     let (controller, address, admin) = start(config.to_str().unwrap());
     let (through, log) = proxy(address);
-    let [connect, summary, keys, capture] = ["lab/connect.toml", "summary.json", "keys.txt", "session.pcap"]
-        .map(|name| {
-            let path = folder.path().join(name);
-            path.to_str().unwrap().to_owned()
-        });
+    let [connect, summary, keys] = ["lab/connect.toml", "summary.json", "keys.txt"].map(|name| {
+        let path = folder.path().join(name);
+        path.to_str().unwrap().to_owned()
+    });
     let through = through.to_string();
     let options = [
         &["connect", "--config", &connect, "--controller", &through][..],
@@ -71,8 +71,14 @@ fn every_party_counts_the_messages_of_a_session_alike() {
     for (name, count) in sent {
         *both.entry(name).or_default() += count;
     }
+    let capture = folder.path().join("session.pcap");
     std::fs::write(&capture, pcap(&log.lock().unwrap(), 1400, false)).unwrap();
-    let output = run(&["decode", &capture, "--key-log", &keys, "--json"]);
+    is_in_the_capture(&both, capture.to_str().unwrap(), &keys, folder.path());
+}
+
+/// `nmsp decode` and `tshark` find these messages.
+fn is_in_the_capture(messages: &Counts, capture: &str, keys: &str, folder: &Path) {
+    let output = run(&["decode", capture, "--key-log", keys, "--json"]);
     let shown = String::from_utf8(output.stdout).unwrap();
     let lines = shown
         .lines()
@@ -82,9 +88,9 @@ fn every_party_counts_the_messages_of_a_session_alike() {
         .filter(|line| line["id"].is_number())
         .filter_map(|line| line["name"].as_str().map(str::to_owned))
         .collect();
-    assert_eq!(tshark::counted(names.into_iter()), both);
+    assert_eq!(tshark::counted(names.into_iter()), *messages);
     if peers::find_or_skip("tshark").is_some() {
-        tshark::sees_the_same(folder.path(), &capture, &keys, &both);
+        tshark::sees_the_same(folder, capture, keys, messages);
     }
 }
 
