@@ -4,18 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pki_common::MacAddr;
-use pki_common::authlist::SharedAuthList;
 use pki_common::identity::Identity;
-use pki_common::tls::{ClientTls, HandshakeContext, KeyLogFile, PeerVerifier, RefusalRecorder, ServerTls};
-use pki_common::trust_store::ExpectedName;
+use pki_common::tls::{ClientTls, HandshakeContext, KeyLogFile, RefusalRecorder, ServerTls};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::authlist;
-use super::config::trust_store;
+use super::controller_check::{by_list_or_anchors, expecting};
 use super::failure::CliError;
 use crate::client::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_HANDSHAKE_TIMEOUT, with_default_port};
 
@@ -55,35 +52,8 @@ impl ControllerAccess {
             ));
         };
         let identity = Identity::load(certificate, key).map_err(|error| CliError::of(&error))?;
-        let anchors = trust_store("NMSP controllers", &self.trust_anchors)?;
-        let mut peer = match (&self.controller_authlist, anchors) {
-            (Some(path), anchors) => {
-                let verifier = PeerVerifier::authlist(SharedAuthList::new(authlist::load(path, None)?));
-                match anchors {
-                    Some(store) => verifier.with_trust_store(store),
-                    None => verifier,
-                }
-            }
-            (None, Some(store)) => PeerVerifier::trust_store(store),
-            (None, None) => {
-                return Err(CliError::usage(
-                    "nothing to check the controller's certificate with".to_owned(),
-                    "give --trust-anchors or --controller-authlist",
-                ));
-            }
-        };
-        if let Some(name) = &self.expect_name {
-            let name = ExpectedName::server(name).map_err(|_| {
-                CliError::usage(
-                    format!("--expect-name {name:?}"),
-                    "give a DNS name or an IP address",
-                )
-            })?;
-            peer = peer.expecting_name(name);
-        }
-        if let Some(mac) = self.expect_mac {
-            peer = peer.expecting_name(ExpectedName::Mac(mac));
-        }
+        let peer = by_list_or_anchors(self.controller_authlist.as_deref(), &self.trust_anchors)?;
+        let peer = expecting(peer, self.expect_name.as_deref(), self.expect_mac)?;
         Ok(ClientTls::new(peer).with_identity(Arc::new(identity)))
     }
 

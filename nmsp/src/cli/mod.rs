@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod config_check;
 mod connect;
+mod controller_check;
 mod decode;
 mod failure;
 mod identity;
