@@ -77,5 +77,5 @@ pub use certificate::{Certificate, CertificateType};
 pub use escaped::Escaped;
 pub use fingerprint::{Fingerprint, FingerprintParseError};
 pub use key_hash::{HashAlgorithm, KeyHash, KeyHashParseError, NearMiss, NearMissKind};
-pub use ladder::{Alert, Diagnose, Failure, Rung, Side, TlsFault};
+pub use ladder::{Alert, Diagnose, Failure, KnownCause, Rung, Side, TlsFault};
 pub use mac::{MacAddr, MacFormat, MacParseError};

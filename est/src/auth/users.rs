@@ -339,6 +339,7 @@ impl pki_common::Diagnose for UserFileError {
             rung: pki_common::Rung::Local,
             refused_by: None,
             alert: None,
+            known_cause: None,
             cause: self.to_string(),
             remedy: "Correct the file; `est user add` writes well-formed lines.".into(),
         }

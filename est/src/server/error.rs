@@ -63,6 +63,7 @@ impl Diagnose for ServerError {
             rung: Rung::Local,
             refused_by: None,
             alert: None,
+            known_cause: None,
             cause: self.to_string(),
             remedy: remedy.to_owned(),
         }

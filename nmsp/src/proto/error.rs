@@ -161,6 +161,7 @@ impl Diagnose for CloseReason {
             rung,
             refused_by,
             alert: None,
+            known_cause: None,
             cause: self.to_string(),
             remedy: remedy.to_owned(),
         }

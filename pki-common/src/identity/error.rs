@@ -179,6 +179,7 @@ impl Diagnose for IdentityError {
             rung: Rung::Local,
             refused_by: None,
             alert: None,
+            known_cause: None,
             cause: format!("{self}."),
             remedy,
         }

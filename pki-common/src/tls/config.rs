@@ -51,6 +51,7 @@ impl Diagnose for TlsConfigError {
             rung: Rung::Local,
             refused_by: None,
             alert: None,
+            known_cause: None,
             cause: format!("{self}."),
             remedy: remedy.to_owned(),
         }

@@ -82,6 +82,7 @@ impl HandshakeContext {
             rung: Rung::Tls(meaning.fault),
             refused_by: Some(Side::Peer),
             alert: Some(alert),
+            known_cause: None,
             cause: sentence(&meaning.cause),
             remedy: meaning.remedy,
         }
@@ -145,6 +146,7 @@ impl HandshakeContext {
             rung: Rung::Tls(fault),
             refused_by: Some(Side::Local),
             alert: None,
+            known_cause: None,
             cause: sentence(&cause),
             remedy: remedy.to_owned(),
         }
@@ -280,6 +282,7 @@ impl HandshakeContext {
             rung,
             refused_by,
             alert: None,
+            known_cause: None,
             cause: sentence(&cause),
             remedy: remedy.to_owned(),
         }
@@ -392,6 +395,7 @@ fn local_refusal(fault: TlsFault, cause: &str, remedy: &str, error: &Error) -> F
         rung: Rung::Tls(fault),
         refused_by: Some(Side::Local),
         alert: alert_sent_for(error),
+        known_cause: None,
         cause: sentence(cause),
         remedy: remedy.to_owned(),
     }

@@ -398,6 +398,7 @@ impl Diagnose for TrustError {
             alert: Some(Alert(
                 rustls::AlertDescription::from(self.to_certificate_error()).into(),
             )),
+            known_cause: None,
             cause: format!("{self}."),
             remedy: self.remedy(),
         }
@@ -489,6 +490,7 @@ impl Diagnose for TrustStoreError {
             rung: Rung::Local,
             refused_by: None,
             alert: None,
+            known_cause: None,
             cause: format!("{self}."),
             remedy: self.remedy().to_owned(),
         }
