@@ -1,10 +1,12 @@
 //! Real peers and several parts together: the quickstart lab and what its tests need.
 //!
+//! - [`adcs_sim`]: a simulated Microsoft AD CS web enrolment.
 //! - [`quickstart`]: the lab that a newcomer runs first.
 //! - [`floor`]: the floor of the lab and its picture.
 //! - [`trace`]: the log of the running libraries, kept so that the lab can show it.
 //! - [`peers`]: programs that we did not write and test against.
 
+pub mod adcs_sim;
 pub mod floor;
 pub mod peers;
 pub mod quickstart;
