@@ -11,6 +11,7 @@
 //! | [`operation`] | request -> response for each EST operation | none |
 //! | [`request`] | a client's side of PKCS #10: subject, key, request | none |
 //! | [`exchange`] | a client's exchange as a state machine; reading and checking what a server answers | none |
+//! | `adcs` | web enrolment of Microsoft AD CS as a client, and an authority on it (feature `adcs`) | sockets, in `adcs::client` only; one file |
 //! | `server`, `client` | the asynchronous layer on hyper and rustls (feature `tokio`) | sockets |
 //! | `cli` | the `est` command (feature `cli`) | all |
 //!
@@ -29,6 +30,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "adcs")]
+pub mod adcs;
 pub mod auth;
 pub mod ca;
 #[cfg(feature = "cli")]

@@ -38,6 +38,16 @@ pub enum EnrollError {
         /// When it may be worth another try.
         retry_after: Duration,
     },
+    /// The authority behind this server refused, failed or was not to be reached. The failure names no secret and is
+    /// fit to be shown to the requester.
+    #[error("{}", failure.cause)]
+    Upstream {
+        /// What it is: on the rung [`Rung::Upstream`], with the known cause as this server saw it.
+        failure: Box<Failure>,
+        /// When another try may succeed without anybody changing anything (HTTP 503 with `Retry-After`); `None` when the
+        /// same request will fail again.
+        retry_after: Option<Duration>,
+    },
     /// The operator's fault or a defect (HTTP 500). The reason is for the log; a client has no use for it.
     #[error("the certificate authority failed: {reason}")]
     Internal {
@@ -136,6 +146,7 @@ impl Diagnose for PolicyRefusal {
 impl Diagnose for EnrollError {
     fn diagnose(&self) -> Failure {
         let remedy = match self {
+            Self::Upstream { failure, .. } => return (**failure).clone(),
             Self::RejectedByPolicy(_) => "Ask for what the policy allows, or have the policy changed.",
             Self::Unsupported { .. } => "Ask the operator of the authority to do it another way.",
             Self::NoSuchCertificate { .. } => "Check the serial number; `openssl x509 -serial` prints it.",

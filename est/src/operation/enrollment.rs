@@ -5,6 +5,7 @@ use core::fmt;
 use bytes::Bytes;
 use http::header::HeaderName;
 use http::{HeaderValue, StatusCode};
+use pki_common::KnownCause;
 use rustls_pki_types::CertificateDer;
 
 use super::{LabelService, OperationRequest, OperationResponse, Refusal, csr_attributes};
@@ -153,6 +154,17 @@ pub(super) fn refusal_of(error: EnrollError) -> Refusal {
             retry_after,
             cause: reason,
         },
+        EnrollError::Upstream {
+            failure,
+            retry_after: Some(retry_after),
+        } => Refusal::Unavailable {
+            retry_after,
+            cause: failure.cause,
+        },
+        EnrollError::Upstream { failure, .. } if failure.known_cause == Some(KnownCause::RequestDenied) => {
+            Refusal::Policy { cause: failure.cause }
+        }
+        EnrollError::Upstream { failure, .. } => Refusal::Internal { cause: failure.cause },
         EnrollError::Internal { reason } => Refusal::Internal { cause: reason },
     }
 }

@@ -305,14 +305,17 @@ pub(super) fn refusal(id: BodyPartId, error: EnrollError) -> CmcStatusInfo {
         EnrollError::Unsupported { .. } => CmcStatusInfo::no_support(&[id], error.to_string()),
         EnrollError::NoSuchCertificate { .. } => failed(CmcFailInfo::BAD_CERT_ID, error.to_string()),
         EnrollError::AlreadyRevoked { .. } => failed(CmcFailInfo::BAD_REQUEST, error.to_string()),
-        EnrollError::Unavailable { .. } => {
+        EnrollError::Unavailable { .. }
+        | EnrollError::Upstream {
+            retry_after: Some(_), ..
+        } => {
             tracing::warn!(cause = %error, "the certificate authority is unavailable");
             failed(
                 CmcFailInfo::TRY_LATER,
                 "the authority cannot answer at present".to_owned(),
             )
         }
-        EnrollError::Internal { .. } => {
+        EnrollError::Internal { .. } | EnrollError::Upstream { .. } => {
             tracing::error!(cause = %error, "the certificate authority failed");
             failed(
                 CmcFailInfo::INTERNAL_CA_ERROR,
