@@ -112,9 +112,17 @@ pub enum CertsrvError {
         /// What the resolver says.
         cause: String,
     },
-    /// No address of the host accepts a connection.
+    /// The host answers, and accepts no connection.
     #[error("no connection to AD CS at {host}: {cause}")]
     ConnectionRefused {
+        /// Host and port.
+        host: String,
+        /// What the operating system says, per address tried.
+        cause: String,
+    },
+    /// No address of the host can be reached: there is no way to it, or nothing answers.
+    #[error("AD CS at {host} cannot be reached: {cause}")]
+    Unreachable {
         /// Host and port.
         host: String,
         /// What the operating system says, per address tried.
@@ -146,6 +154,8 @@ pub enum CertsrvError {
     SubmissionUnanswered {
         /// What happened to the answer.
         cause: String,
+        /// The time was over, as opposed to the connection.
+        timed_out: bool,
     },
     /// Name or password are wrong, or the account may not do this.
     #[error("AD CS refuses the login of {account} with status {status}")]
@@ -291,6 +301,8 @@ impl CertsrvError {
             Self::LeftAlone { last, .. } => return last.known_cause,
             Self::NameResolution { .. } => KnownCause::NameNotResolved,
             Self::ConnectionRefused { .. } => KnownCause::ConnectionRefused,
+            Self::Unreachable { .. } => KnownCause::ConnectionTimedOut,
+            Self::SubmissionUnanswered { timed_out: true, .. } => KnownCause::AnswerTimedOut,
             Self::TimedOut { step, .. } => match step {
                 Step::Connect => KnownCause::ConnectionTimedOut,
                 Step::Handshake | Step::Answer(_) => KnownCause::AnswerTimedOut,
@@ -317,6 +329,7 @@ impl CertsrvError {
         match self {
             Self::NameResolution { .. }
             | Self::ConnectionRefused { .. }
+            | Self::Unreachable { .. }
             | Self::TimedOut { .. }
             | Self::ConnectionLost { .. }
             | Self::SubmissionUnanswered { .. }

@@ -35,7 +35,7 @@ const MAX_IDLE: Duration = Duration::from_secs(10);
 type Driver = http1::Connection<TokioIo<TlsStream<TcpStream>>, Full<Bytes>>;
 
 /// A connection. It is driven only while somebody uses it.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     connected: Connected,
     sender: http1::SendRequest<Full<Bytes>>,
     /// `None` once it has been taken apart.
@@ -47,13 +47,13 @@ pub(super) struct Connection {
 }
 
 /// An exchange that broke off.
-pub(super) struct Broken {
-    pub(super) error: ClientError,
-    pub(super) progress: Progress,
+pub(crate) struct Broken {
+    pub(crate) error: ClientError,
+    pub(crate) progress: Progress,
 }
 
 impl Connection {
-    pub(super) async fn new(
+    pub(crate) async fn new(
         id: u64,
         stream: TlsStream<TcpStream>,
         bindings: ChannelBindings,
@@ -82,7 +82,7 @@ impl Connection {
     }
 
     /// Sends the request and reads the answer to its end, but no more than `max_body` bytes of it.
-    pub(super) async fn exchange(
+    pub(crate) async fn exchange(
         &mut self,
         request: HttpRequest,
         max_body: usize,
@@ -138,9 +138,10 @@ impl Connection {
         body.truncate(max_body);
     }
 
-    /// Whether it can serve another exchange: the server keeps it open, and has not closed it since.
-    async fn is_usable(&mut self) -> bool {
-        if self.ended || self.idle_since.elapsed() > MAX_IDLE {
+    /// Whether it can serve another exchange: the server keeps it open, and has not closed it since, and it has not
+    /// waited for longer than `max_idle`.
+    pub(crate) async fn is_usable(&mut self, max_idle: Duration) -> bool {
+        if self.ended || self.idle_since.elapsed() > max_idle {
             return false;
         }
         // One look at the socket; the driver notices an end of the stream.
@@ -295,14 +296,14 @@ impl Idle {
         loop {
             let next = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut connection = next?;
-            if connection.is_usable().await {
+            if connection.is_usable(MAX_IDLE).await {
                 return Some(connection);
             }
         }
     }
 
     pub(super) async fn keep(&self, mut connection: Connection) {
-        if !connection.is_usable().await {
+        if !connection.is_usable(MAX_IDLE).await {
             return;
         }
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

@@ -38,7 +38,8 @@
 mod bootstrap;
 mod cmc;
 mod connect;
-mod connection;
+// Web enrolment speaks HTTP over the same connections.
+pub(crate) mod connection;
 mod enroll;
 mod proxy;
 mod retry;

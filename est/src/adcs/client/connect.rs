@@ -1,0 +1,116 @@
+//! From the host name to a TLS connection, each step with its own time-out.
+
+use std::io;
+use std::sync::Arc;
+
+use pki_common::Certificate;
+use pki_common::channel_binding::ChannelBindings;
+use pki_common::tls::HandshakeContext;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::adcs::ntlm::ChannelBindingToken;
+use crate::adcs::{CertsrvError, CertsrvSettings, Page, Step};
+use crate::client::connection::Connection;
+
+/// A connection on which nobody has logged in yet.
+pub(super) struct Connected {
+    pub(super) connection: Connection,
+    pub(super) channel_binding: Option<ChannelBindingToken>,
+}
+
+pub(super) async fn connect(
+    settings: &CertsrvSettings,
+    tls: &Arc<rustls::ClientConfig>,
+    id: u64,
+) -> Result<Connected, CertsrvError> {
+    let timeouts = &settings.timeouts;
+    let url = &settings.url;
+    let stream = timeout(timeouts.connect, reach(url.host(), url.port()))
+        .await
+        .map_err(|_| CertsrvError::TimedOut {
+            step: Step::Connect,
+            time: timeouts.connect,
+        })??;
+    let connector = TlsConnector::from(Arc::clone(tls));
+    let stream = timeout(
+        timeouts.handshake,
+        connector.connect(url.server_name().clone(), stream),
+    )
+    .await
+    .map_err(|_| CertsrvError::TimedOut {
+        step: Step::Handshake,
+        time: timeouts.handshake,
+    })?
+    .map_err(|error| handshake_error(&error))?;
+    let channel_binding = channel_binding(&stream);
+    let connection = Connection::new(id, stream, ChannelBindings::default())
+        .await
+        .map_err(|error| CertsrvError::ConnectionLost {
+            page: Page::Login,
+            cause: error.to_string(),
+        })?;
+    Ok(Connected {
+        connection,
+        channel_binding,
+    })
+}
+
+/// Tries the addresses of the host one after the other.
+async fn reach(host: &str, port: u16) -> Result<TcpStream, CertsrvError> {
+    let unresolved = |cause: String| CertsrvError::NameResolution {
+        host: host.to_owned(),
+        cause,
+    };
+    let addresses = lookup_host((host, port))
+        .await
+        .map_err(|error| unresolved(error.to_string()))?;
+    let mut causes = Vec::new();
+    let mut refused = false;
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                // Without this, small requests wait for delayed acknowledgements. A failure costs only speed.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "TCP_NODELAY cannot be set");
+                }
+                return Ok(stream);
+            }
+            Err(error) => {
+                refused |= error.kind() == io::ErrorKind::ConnectionRefused;
+                causes.push(format!("{address}: {error}"));
+            }
+        }
+    }
+    if causes.is_empty() {
+        return Err(unresolved("it has no address".to_owned()));
+    }
+    let (host, cause) = (format!("{host} port {port}"), causes.join("; "));
+    Err(if refused {
+        CertsrvError::ConnectionRefused { host, cause }
+    } else {
+        CertsrvError::Unreachable { host, cause }
+    })
+}
+
+fn handshake_error(error: &io::Error) -> CertsrvError {
+    if !error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+        return CertsrvError::ConnectionLost {
+            page: Page::Login,
+            cause: format!("in the TLS handshake: {error}"),
+        };
+    }
+    let context = HandshakeContext {
+        peer: "the AD CS server".to_owned(),
+        peer_has_authlist: false,
+    };
+    CertsrvError::Tls(Box::new(context.diagnose_io(error, None)))
+}
+
+fn channel_binding(stream: &TlsStream<TcpStream>) -> Option<ChannelBindingToken> {
+    let certificate = stream.get_ref().1.peer_certificates()?.first()?;
+    let certificate = Certificate::from_der(certificate).ok()?;
+    Some(ChannelBindingToken::of_server(&certificate))
+}
