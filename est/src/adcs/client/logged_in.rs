@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION, REFERER, USER_AGENT, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION, REFERER, USER_AGENT, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use rand_core::{OsRng, RngCore as _};
 use tokio::time::timeout;
@@ -204,7 +206,8 @@ impl LoggedIn {
             target.push_str(asked.query);
         }
         let mut headers = HeaderMap::new();
-        let mut insert = |name: HeaderName, value: &str| header(value).map(|value| headers.insert(name, value));
+        let mut insert =
+            |name: HeaderName, value: &str| header(value).map(|value| headers.insert(name, value));
         insert(HOST, &url.host_header())?;
         insert(USER_AGENT, &settings.user_agent)?;
         insert(ACCEPT, "*/*")?;
@@ -217,7 +220,11 @@ impl LoggedIn {
             headers.insert(AUTHORIZATION, value.clone());
         }
         Ok(HttpRequest {
-            method: if asked.body.is_some() { Method::POST } else { Method::GET },
+            method: if asked.body.is_some() {
+                Method::POST
+            } else {
+                Method::GET
+            },
             target,
             headers,
             body: asked.body.cloned().unwrap_or_default(),
@@ -298,8 +305,12 @@ fn accept_login(
     authentication: &CertsrvAuthentication,
     answer: &Response<Bytes>,
 ) -> Result<(), CertsrvError> {
-    let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-    if answer.status().is_redirection() && location.is_some_and(|location| is_own_folder(settings, location)) {
+    let location = answer
+        .headers()
+        .get(LOCATION)
+        .and_then(|value| value.to_str().ok());
+    if answer.status().is_redirection() && location.is_some_and(|location| is_own_folder(settings, location))
+    {
         return Ok(());
     }
     accept(settings, authentication, Page::Login, answer)
@@ -308,7 +319,10 @@ fn accept_login(
 /// The same folder with its slash, on whatever name and port the server has for itself (F002-19).
 fn is_own_folder(settings: &CertsrvSettings, location: &str) -> bool {
     let path = match location.split_once("://") {
-        Some((_, rest)) => rest.find('/').and_then(|start| rest.get(start..)).unwrap_or_default(),
+        Some((_, rest)) => rest
+            .find('/')
+            .and_then(|start| rest.get(start..))
+            .unwrap_or_default(),
         None => location,
     };
     path.strip_suffix('/')

@@ -99,7 +99,13 @@ impl CertsrvClient {
         let permit = self.permit().await?;
         let authentication = self.shared.settings.authentication.clone();
         let kept = self.take_kept().await;
-        Ok(Session::new(self.clone(), authentication, true, kept, permit))
+        Ok(Session::new(
+            self.clone(),
+            authentication,
+            true,
+            kept,
+            Some(permit),
+        ))
     }
 
     /// Logs in, on a kept connection or a new one.
@@ -131,7 +137,10 @@ impl CertsrvClient {
     pub fn require_template(&self, offered: &[Template]) -> Result<(), CertsrvError> {
         let template = &self.shared.settings.template;
         // Active Directory compares names of templates without case.
-        if offered.iter().any(|found| found.name.eq_ignore_ascii_case(template)) {
+        if offered
+            .iter()
+            .any(|found| found.name.eq_ignore_ascii_case(template))
+        {
             return Ok(());
         }
         Err(CertsrvError::TemplateNotOffered {
@@ -186,7 +195,7 @@ impl CertsrvClient {
 
     /// Logs in as this account on a connection of its own, and asks for the templates it may use: what the vendor's
     /// registration authority does with the name and the password of an EST client (F002-30). By Basic when this
-    /// client uses that, else by NTLM.
+    /// client uses that, else by NTLM. The caller bounds how many there are at the same time.
     ///
     /// # Errors
     /// [`CertsrvError`]; [`CertsrvError::CredentialsRefused`] says that name or password are wrong.
@@ -195,8 +204,8 @@ impl CertsrvClient {
             CertsrvAuthentication::Basic(_) => CertsrvAuthentication::Basic(account.clone()),
             _ => CertsrvAuthentication::Ntlm(account.clone()),
         };
-        let permit = self.permit().await?;
-        Session::new(self.clone(), authentication, false, None, permit)
+        // Not one of the connections of the settings: submissions that hang must not keep logins out.
+        Session::new(self.clone(), authentication, false, None, None)
             .templates()
             .await
     }

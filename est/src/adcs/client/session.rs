@@ -20,7 +20,7 @@ pub struct Session {
     /// The account is the client's own, and its connections may be kept.
     own: bool,
     connection: Option<LoggedIn>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl core::fmt::Debug for Session {
@@ -38,7 +38,7 @@ impl Session {
         authentication: CertsrvAuthentication,
         own: bool,
         connection: Option<LoggedIn>,
-        permit: OwnedSemaphorePermit,
+        permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
         Self {
             client,
@@ -140,7 +140,11 @@ impl Session {
                 "retrieve_cacerts: this chain is that of the CA before its last renewal; let the newest be asked for"
             );
         } else {
-            tracing::info!(url, certificates = chain.certificates.len(), "retrieve_cacerts: the CA's chain is here");
+            tracing::info!(
+                url,
+                certificates = chain.certificates.len(),
+                "retrieve_cacerts: the CA's chain is here"
+            );
         }
         Ok(chain)
     }
@@ -150,7 +154,9 @@ impl Session {
     /// # Errors
     /// [`CertsrvError`]
     pub async fn revocation_list(&mut self, renewal: u32) -> Result<Bytes, CertsrvError> {
-        let body = self.get(Page::RevocationList, &revocation_list_query(renewal)).await?;
+        let body = self
+            .get(Page::RevocationList, &revocation_list_query(renewal))
+            .await?;
         match <x509_cert::crl::CertificateList as der::Decode>::from_der(&body) {
             Ok(_) => Ok(body),
             Err(error) => Err(of_page(Page::RevocationList)(PageError::BadCertificate {
