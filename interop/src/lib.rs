@@ -16,3 +16,8 @@ pub mod trace;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct ReadmeExamples;
+
+/// The example of the simulator's guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/adcs-simulator.md")]
+pub struct SimulatorGuideExamples;

@@ -13,6 +13,7 @@
 use std::env;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 /// The environment variable that lists, separated by commas, the peers whose absence is a failure and not a skip.
 pub const REQUIRE: &str = "INTEROP_REQUIRE";
@@ -24,16 +25,42 @@ pub const REQUIRE: &str = "INTEROP_REQUIRE";
 /// # Panics
 /// When the peer is absent and [`REQUIRE`] lists it: continuous integration must not pass by skipping.
 pub fn find_or_skip(name: &str) -> Option<PathBuf> {
-    if let Some(program) = find(name) {
-        return Some(program);
+    let found = find(name);
+    if found.is_none() {
+        skip(name, "is not in PATH");
     }
+    found
+}
+
+/// Looks for a Python that can import a module and returns the Python.
+///
+/// Without one, prints `skipped: not installed: MODULE` and returns `None`.
+///
+/// # Panics
+/// As [`find_or_skip`].
+pub fn find_python_module_or_skip(module: &str) -> Option<PathBuf> {
+    let imports = |python: &PathBuf| {
+        let mut command = Command::new(python);
+        command
+            .args(["-c", &format!("import {module}")])
+            .stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let found = find("python3").filter(imports);
+    if found.is_none() {
+        skip(module, "is no module of the python3 in PATH");
+    }
+    found
+}
+
+/// Reports a missing peer, or fails because it is demanded.
+fn skip(name: &str, problem: &str) {
     let required = env::var(REQUIRE).unwrap_or_default();
     assert!(
         !required.split(',').any(|peer| peer.trim() == name),
-        "{name} is listed in {REQUIRE} but is not in PATH"
+        "{name} is listed in {REQUIRE} but {problem}"
     );
     report_skip(name);
-    None
 }
 
 /// Looks a program up in `PATH`.

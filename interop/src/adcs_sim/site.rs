@@ -83,7 +83,12 @@ impl Site<'_> {
         let form = fields(request.body);
         let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
         let record = match field("mode").to_ascii_lowercase().as_str() {
-            "newreq" => Some(self.new_request(field("certrequest"), field("certattrib"), request.user)),
+            "newreq" => {
+                // The form of this page in a browser sends the choice itself: O;NAME;…
+                let chosen = field("lbcerttemplate").split(';').nth(1);
+                let template = template_of(field("certattrib")).or(chosen);
+                Some(self.new_request(field("certrequest"), template, request.user))
+            }
             "chkpnd" => field("reqid").parse().ok().and_then(|id| self.requests.find(id)),
             _ => None,
         };
@@ -93,8 +98,7 @@ impl Site<'_> {
         })
     }
 
-    fn new_request(&self, csr: &str, attributes: &str, user: &str) -> RequestRecord {
-        let template = template_of(attributes);
+    fn new_request(&self, csr: &str, template: Option<&str>, user: &str) -> RequestRecord {
         let (csr, verdict) = match read(csr) {
             Ok(csr) => {
                 let verdict = self.verdict(&csr, template);

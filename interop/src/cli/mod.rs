@@ -1,5 +1,6 @@
 //! The command line: one file per command, each with its arguments and its `run`.
 
+mod adcs_sim;
 mod quickstart;
 
 use std::process::ExitCode;
@@ -17,12 +18,14 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Quickstart(quickstart::Arguments),
+    AdcsSim(Box<adcs_sim::Arguments>),
 }
 
 /// Runs the command that stands on the command line.
 pub(crate) async fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Quickstart(arguments) => quickstart::run(arguments).await,
+        Command::AdcsSim(arguments) => adcs_sim::run(*arguments).await,
     }
 }
 

@@ -16,7 +16,11 @@ mod lifetime;
 #[allow(dead_code, reason = "the tests of the server use the rest of it")]
 #[path = "../server/peer.rs"]
 mod peer;
-#[allow(unreachable_pub, reason = "the file is a module of another crate as well")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the file is a module of another crate as well"
+)]
 #[path = "../../../interop/src/peers.rs"]
 mod peers;
 #[path = "../support/mod.rs"]

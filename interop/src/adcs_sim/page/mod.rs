@@ -29,7 +29,7 @@ pub(super) fn request_form(language: Language, templates: &[Template]) -> String
     let mut form = String::from(
         "<Form Name=SubmittedData Action=\"certfnsh.asp\" Method=Post>\n\
          <Input Type=Hidden Name=Mode Value=\"newreq\">\n\
-         <TextArea ID=locTaRequest Name=taRequest Rows=10 Cols=64></TextArea>\n\
+         <TextArea ID=locTaRequest Name=CertRequest Rows=10 Cols=64></TextArea>\n\
          <select name=\"lbCertTemplate\" id=\"lbCertTemplateID\">\n",
     );
     for template in templates {

@@ -1,0 +1,15 @@
+//! The simulator, used by clients that this project did not write: `curl`, `openssl` and PyPI `certsrv`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of a test: a panic is its verdict"
+)]
+
+mod certificates;
+mod command;
+mod faults;
+mod lab;
+mod login;
+mod python_certsrv;
+mod requests;
