@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::io;
 
-use pki_common::{Diagnose, Failure, Rung};
+use pki_common::{Diagnose, Failure, KnownCause, Rung};
 
 use crate::proto::{CloseReason, RequestError};
 use crate::wire::EncodeError;
@@ -44,6 +44,8 @@ pub enum Error {
     TimedOut {
         /// What took too long.
         what: &'static str,
+        /// Where on the ladder that is.
+        rung: Rung,
         /// The limit.
         after: Duration,
     },
@@ -80,6 +82,31 @@ pub enum Error {
 
 impl Diagnose for Error {
     fn diagnose(&self) -> Failure {
+        let failure = self.placed();
+        match self.known_cause() {
+            Some(known_cause) => failure.known_as(known_cause),
+            // What an inner error is known as stays.
+            None => failure,
+        }
+    }
+}
+
+impl Error {
+    /// The stable name of what only this type knows; errors inside name themselves.
+    fn known_cause(&self) -> Option<KnownCause> {
+        match self {
+            Self::NameResolution { .. } => Some(KnownCause::NameNotResolved),
+            Self::Connect { source, .. } | Self::Transport(source) => KnownCause::of_io(source.kind()),
+            Self::TimedOut { rung, .. } => Some(match rung {
+                Rung::NameResolution => KnownCause::NameNotResolved,
+                Rung::Tcp => KnownCause::ConnectionTimedOut,
+                _ => KnownCause::AnswerTimedOut,
+            }),
+            _ => None,
+        }
+    }
+
+    fn placed(&self) -> Failure {
         let failure = |rung, remedy: &str| Failure::new(rung, self.to_string(), remedy);
         match self {
             Self::NameResolution { .. } => {
@@ -99,8 +126,8 @@ impl Diagnose for Error {
                 Rung::Body,
                 "ask for less at a time (fewer stations or groups), or allow longer answers",
             ),
-            Self::TimedOut { .. } => failure(
-                Rung::Tcp,
+            Self::TimedOut { rung, .. } => failure(
+                *rung,
                 "check that the peer is an NMSP peer and not overloaded, or allow more time",
             ),
             Self::Closed(reason) => reason.diagnose(),

@@ -123,6 +123,13 @@ pub enum AccountError {
     ControlCharacter,
 }
 
+impl pki_common::Diagnose for AccountError {
+    fn diagnose(&self) -> pki_common::Failure {
+        let remedy = "Correct the name and the password of the account.";
+        pki_common::Failure::new(pki_common::Rung::Local, format!("{self}."), remedy)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

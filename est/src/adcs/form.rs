@@ -223,6 +223,13 @@ pub enum FormError {
     RequestTooLong,
 }
 
+impl pki_common::Diagnose for FormError {
+    fn diagnose(&self) -> pki_common::Failure {
+        let remedy = "Correct the template and the attributes of the request.";
+        pki_common::Failure::new(pki_common::Rung::Local, format!("{self}."), remedy)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

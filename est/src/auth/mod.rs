@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use digest::{DigestAlgorithm, DigestSecret, DigestVerifier};
-use pki_common::{Diagnose, Failure, Rung};
+use pki_common::{Diagnose, Failure, KnownCause, Rung};
 
 pub use accounts::Accounts;
 pub use basic::{BasicCredentials, BasicError, MAX_BASIC_HEADER, MAX_PASSWORD, MAX_USER_NAME};
@@ -105,7 +105,7 @@ pub struct AuthenticatorUnavailable {
 impl Diagnose for AuthenticatorUnavailable {
     fn diagnose(&self) -> Failure {
         let remedy = "Check the user file, or the directory that passwords are checked with, and try again.";
-        Failure::new(Rung::Upstream, format!("{self}."), remedy)
+        Failure::new(Rung::Upstream, format!("{self}."), remedy).known_as(KnownCause::ServerFailed)
     }
 }
 

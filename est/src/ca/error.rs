@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pki_common::{Diagnose, Failure, Rung};
+use pki_common::{Diagnose, Failure, KnownCause, Rung};
 
 /// Why a [`CertificateAuthority`](super::CertificateAuthority) did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -139,7 +139,7 @@ impl Diagnose for PolicyRefusal {
             PolicyRule::Requester => "Ask in the name of the device itself, or have the policy changed.",
             _ => "Ask for what the policy allows, or have the policy changed.",
         };
-        Failure::new(Rung::Upstream, format!("{self}."), remedy)
+        Failure::new(Rung::Upstream, format!("{self}."), remedy).known_as(KnownCause::RequestDenied)
     }
 }
 
@@ -154,7 +154,12 @@ impl Diagnose for EnrollError {
             Self::Unavailable { .. } => "Try again later; if it lasts, look into the log of the authority.",
             Self::Internal { .. } => "Look into the log of the authority.",
         };
-        Failure::new(Rung::Upstream, self.to_string(), remedy)
+        let failure = Failure::new(Rung::Upstream, self.to_string(), remedy);
+        match self {
+            Self::RejectedByPolicy(_) => failure.known_as(KnownCause::RequestDenied),
+            Self::Unavailable { .. } | Self::Internal { .. } => failure.known_as(KnownCause::ServerFailed),
+            _ => failure,
+        }
     }
 }
 

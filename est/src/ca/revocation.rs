@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use pki_common::{Diagnose, Failure, Rung};
+
 use super::requester::Requester;
 use super::serial::SerialNumber;
 use crate::wire::label::PathLabel;
@@ -97,6 +99,13 @@ impl FromStr for RevocationReason {
      cessationOfOperation, certificateHold, privilegeWithdrawn or aACompromise"
 )]
 pub struct UnknownReason(String);
+
+impl Diagnose for UnknownReason {
+    fn diagnose(&self) -> Failure {
+        let remedy = "Take one of these reasons, letter for letter.";
+        Failure::new(Rung::Local, format!("{self}."), remedy)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pki_common::tls::{ClientTls, PeerVerifier, PresentedChain, TlsConfigError, TlsVersions};
+use pki_common::tls::{ClientTls, PeerVerifier, PresentedChain, TlsVersions};
 use pki_common::trust_store::TrustStore;
 use pki_common::{Certificate, Fingerprint};
 
@@ -49,13 +49,13 @@ impl Bootstrapped {
 }
 
 /// Lets every server in, and shows it nothing: no certificate of our own, no resumption.
-fn provisional(versions: TlsVersions) -> Result<Arc<rustls::ClientConfig>, TlsConfigError> {
+fn provisional(versions: TlsVersions) -> ClientTls {
     let anybody =
         PeerVerifier::dangerous_accept_any_server_for_bootstrap(Arc::new(PresentedChain::default()));
     let mut tls = ClientTls::new(anybody);
     tls.versions = versions;
     tls.alpn = vec![b"http/1.1".to_vec()];
-    tls.rustls_config()
+    tls
 }
 
 impl Client {
@@ -67,7 +67,7 @@ impl Client {
     /// [`ClientError::WeakFingerprint`], [`ClientError::FingerprintDiffers`], [`ClientError::FingerprintRejected`], or what kept the exchange from
     /// happening.
     pub async fn bootstrap(config: ClientConfig, first: FirstContact) -> Result<Bootstrapped, ClientError> {
-        let tls = provisional(config.versions).map_err(|error| ClientError::tls_config(&error))?;
+        let tls = provisional(config.versions);
         let (check, ask) = match first {
             FirstContact::Expect(fingerprint) => (FingerprintCheck::Expect(fingerprint), None),
             FirstContact::Ask(ask) => (FingerprintCheck::Ask, Some(ask)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use core::time::Duration;
 use pki_common::channel_binding::{ChannelBindings, record_handshake};
-use pki_common::tls::diagnose_io;
+use pki_common::tls::{ClientTls, HandshakeContext, RefusalRecorder};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -23,7 +23,7 @@ fn slow(step: Step, time: Duration) -> impl FnOnce(tokio::time::error::Elapsed) 
 /// Connects, through the proxy if there is one, and shakes hands.
 pub(super) async fn connect(
     config: &ClientConfig,
-    tls: &Arc<rustls::ClientConfig>,
+    tls: &ClientTls,
 ) -> Result<(TlsStream<TcpStream>, ChannelBindings), ClientError> {
     let stream = connect_tcp(config).await?;
     shake_hands(stream, &config.url, tls, &config.timeouts).await
@@ -63,6 +63,7 @@ async fn reach(host: String, port: u16) -> Result<TcpStream, ClientError> {
         .await
         .map_err(|error| unresolved(error.to_string()))?;
     let mut causes = Vec::new();
+    let mut kind = None;
     for address in addresses {
         match TcpStream::connect(address).await {
             Ok(stream) => {
@@ -72,14 +73,18 @@ async fn reach(host: String, port: u16) -> Result<TcpStream, ClientError> {
                 }
                 return Ok(stream);
             }
-            Err(error) => causes.push(format!("{address}: {error}")),
+            Err(error) => {
+                kind.get_or_insert(error.kind());
+                causes.push(format!("{address}: {error}"));
+            }
         }
     }
-    if causes.is_empty() {
+    let Some(kind) = kind else {
         return Err(unresolved("it has no address".to_owned()));
-    }
+    };
     Err(ClientError::Tcp {
         host: format!("{host} port {port}"),
+        kind,
         cause: causes.join("; "),
     })
 }
@@ -87,15 +92,23 @@ async fn reach(host: String, port: u16) -> Result<TcpStream, ClientError> {
 async fn shake_hands(
     stream: TcpStream,
     url: &ServerUrl,
-    tls: &Arc<rustls::ClientConfig>,
+    tls: &ClientTls,
     timeouts: &ClientTimeouts,
 ) -> Result<(TlsStream<TcpStream>, ChannelBindings), ClientError> {
-    let connector = TlsConnector::from(Arc::clone(tls));
+    // What a refusal was for does not fit into every error of rustls: a self-signed certificate has an unknown issuer too.
+    let refusal = Arc::new(RefusalRecorder::default());
+    let observed = tls
+        .rustls_config_observed(Arc::<RefusalRecorder>::clone(&refusal))
+        .map_err(|error| ClientError::tls_config(&error))?;
+    let connector = TlsConnector::from(observed);
     let handshake = record_handshake(connector.connect(url.server_name().clone(), stream));
     let (shaken, finished) = timeout(timeouts.handshake, handshake)
         .await
         .map_err(slow(Step::Handshake, timeouts.handshake))?;
-    let stream = shaken.map_err(|error: io::Error| ClientError::Tls(Box::new(diagnose_io(&error))))?;
+    let stream = shaken.map_err(|error: io::Error| {
+        let context = HandshakeContext::default();
+        ClientError::Tls(Box::new(context.diagnose_io(&error, Some(&refusal))))
+    })?;
     let bindings = ChannelBindings::of_client(stream.get_ref().1, &finished);
     Ok((stream, bindings))
 }

@@ -16,6 +16,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use pki_common::KnownCause;
 use pki_common::channel_binding::ChannelBindings;
 use pki_common::tls::diagnose_io;
 use tokio::io::AsyncReadExt as _;
@@ -218,17 +219,26 @@ fn ends_with_connection(head: &Parts) -> bool {
 }
 
 fn is_abrupt_end(error: &hyper::Error) -> bool {
+    matches!(
+        io_kind(error),
+        Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
+    )
+}
+
+/// Whether the connection broke, in contrast to an answer that cannot be read.
+fn is_lost(error: &hyper::Error) -> bool {
+    io_kind(error).and_then(KnownCause::of_io) == Some(KnownCause::ConnectionLost)
+}
+
+fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
     let mut source = core::error::Error::source(error);
     while let Some(cause) = source {
         if let Some(error) = cause.downcast_ref::<io::Error>() {
-            return matches!(
-                error.kind(),
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
-            );
+            return Some(error.kind());
         }
         source = cause.source();
     }
-    false
+    None
 }
 
 fn to_http(request: HttpRequest) -> Result<Request<Full<Bytes>>, ClientError> {
@@ -250,6 +260,7 @@ fn to_http(request: HttpRequest) -> Result<Request<Full<Bytes>>, ClientError> {
 
 fn closed() -> ClientError {
     ClientError::Http {
+        lost: true,
         cause: "the connection ended before the answer did".to_owned(),
     }
 }
@@ -273,7 +284,8 @@ fn http_error(error: &hyper::Error) -> ClientError {
         cause = format!("{cause}: {inner}");
         source = inner.source();
     }
-    ClientError::Http { cause }
+    let lost = error.is_incomplete_message() || error.is_closed() || is_lost(error);
+    ClientError::Http { cause, lost }
 }
 
 /// Connections that wait for the next exchange.

@@ -229,7 +229,7 @@ impl ClientConfig {
 #[derive(Debug, Clone)]
 pub struct Client {
     config: Arc<ClientConfig>,
-    tls: Arc<rustls::ClientConfig>,
+    tls: ClientTls,
     idle: Arc<Idle>,
 }
 
@@ -246,8 +246,8 @@ impl Client {
         tls.alpn = vec![b"http/1.1".to_vec()];
         // Servers without the extended master secret cannot be bound to, and can be talked to without.
         tls.channel_binding = config.proof_of_possession != ProofOfPossession::Never;
-        let tls = tls
-            .rustls_config()
+        // Each connection gets a configuration of its own, whose verification is watched. What is wrong with it shows now.
+        tls.rustls_config()
             .map_err(|error| ClientError::tls_config(&error))?;
         Ok(Self {
             idle: Arc::new(Idle::new(config.max_idle_connections)),

@@ -1,9 +1,9 @@
 //! Carries out what the state machine of an exchange asks for.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use core::sync::atomic::{AtomicU64, Ordering};
+use pki_common::tls::ClientTls;
 use rustls_pki_types::UnixTime;
 use tokio::time::timeout;
 
@@ -23,7 +23,7 @@ pub type AskFingerprint = Box<dyn FnOnce(&[CaFingerprint]) -> Option<usize> + Se
 /// What an exchange runs on.
 pub(super) struct Line<'a> {
     pub(super) config: &'a ClientConfig,
-    pub(super) tls: &'a Arc<rustls::ClientConfig>,
+    pub(super) tls: &'a ClientTls,
     pub(super) idle: &'a Idle,
 }
 

@@ -1,13 +1,14 @@
 //! Why the client got no certificate, each with its rung on the failure ladder.
 
 use core::fmt;
+use std::io;
 use std::time::Duration;
 
 use http::StatusCode;
 #[cfg(feature = "tokio")]
 use pki_common::tls::TlsConfigError;
 use pki_common::trust_store::TrustError;
-use pki_common::{Diagnose, Failure, Rung, Side};
+use pki_common::{Diagnose, Failure, KnownCause, Rung, Side};
 
 use super::difference::Difference;
 use crate::error::{CsrError, WireError};
@@ -80,6 +81,8 @@ pub enum ClientError {
         host: String,
         /// What the operating system says, per address tried.
         cause: String,
+        /// Its kind of error for the first address.
+        kind: io::ErrorKind,
     },
     /// A step took too long.
     #[error("{step} took longer than {} s", time.as_secs_f32())]
@@ -97,6 +100,8 @@ pub enum ClientError {
     Http {
         /// What the HTTP layer says.
         cause: String,
+        /// Whether the connection broke, in contrast to an exchange that is not HTTP.
+        lost: bool,
     },
     /// A kept connection ended when a request for a certificate had left, with no answer to it.
     #[error(
@@ -262,6 +267,39 @@ impl ClientError {
 
 impl Diagnose for ClientError {
     fn diagnose(&self) -> Failure {
+        let failure = self.placed();
+        match self.known_cause() {
+            Some(known_cause) => failure.known_as(known_cause),
+            // What an inner error is known as stays.
+            None => failure,
+        }
+    }
+}
+
+impl ClientError {
+    /// The stable name of what only this type knows; errors inside name themselves.
+    fn known_cause(&self) -> Option<KnownCause> {
+        match self {
+            Self::NameResolution { .. } => Some(KnownCause::NameNotResolved),
+            Self::Tcp { kind, .. } => KnownCause::of_io(*kind),
+            Self::Timeout {
+                step: Step::Connect, ..
+            } => Some(KnownCause::ConnectionTimedOut),
+            Self::Timeout { .. } => Some(KnownCause::AnswerTimedOut),
+            Self::Http { lost: false, .. }
+            | Self::MediaType { .. }
+            | Self::Body(_)
+            | Self::Certificate { .. } => Some(KnownCause::AnswerNotUnderstood),
+            Self::Http { .. } | Self::Unanswered { .. } => Some(KnownCause::ConnectionLost),
+            Self::Proxy { .. } => Some(KnownCause::ProxyRefused),
+            Self::Challenge { .. } => Some(KnownCause::LoginNotOffered),
+            Self::Status { status, .. } => known_status(*status),
+            Self::Anchors { .. } | Self::NoCertificateForKey { .. } => Some(KnownCause::AnswerNotUnderstood),
+            _ => None,
+        }
+    }
+
+    fn placed(&self) -> Failure {
         let failure = |rung, remedy: &str| Failure::new(rung, self.to_string(), remedy);
         match self {
             Self::Url { .. } => failure(Rung::Local, "Give a URL like https://host:port."),
@@ -412,6 +450,17 @@ fn timeout_failure(step: Step, error: &ClientError) -> Failure {
     Failure::new(rung, error.to_string(), remedy)
 }
 
+fn known_status(status: StatusCode) -> Option<KnownCause> {
+    match status.as_u16() {
+        401 | 403 => Some(KnownCause::CredentialsRefused),
+        404 => Some(KnownCause::PageNotFound),
+        408 => Some(KnownCause::AnswerTimedOut),
+        422 => Some(KnownCause::RequestDenied),
+        500..=599 => Some(KnownCause::ServerFailed),
+        _ => None,
+    }
+}
+
 fn status_rung(status: StatusCode) -> Rung {
     if matches!(status.as_u16(), 502..=504) {
         Rung::Upstream
@@ -465,6 +514,7 @@ mod tests {
                 ClientError::Tcp {
                     host: "x:1".into(),
                     cause: "refused".into(),
+                    kind: io::ErrorKind::ConnectionRefused,
                 },
                 Rung::Tcp,
             ),

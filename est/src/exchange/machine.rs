@@ -352,7 +352,7 @@ impl<'a> Exchange<'a> {
             return Ok(self.connect(true));
         }
         match error {
-            ClientError::Http { cause } if progress == Progress::Unanswered && !harmless => {
+            ClientError::Http { cause, .. } if progress == Progress::Unanswered && !harmless => {
                 Err(ClientError::Unanswered { cause })
             }
             error => Err(error),
@@ -460,12 +460,14 @@ impl<'a> Exchange<'a> {
                 });
                 return answer.map(Some).map_err(|error| ClientError::Http {
                     cause: error.to_string(),
+                    lost: false,
                 });
             }
         };
         let Some(text) = text else { return Ok(None) };
         let mut value = HeaderValue::try_from(text.as_str()).map_err(|_| ClientError::Http {
             cause: "the credentials make no valid header".to_owned(),
+            lost: false,
         })?;
         value.set_sensitive(true);
         Ok(Some(value))

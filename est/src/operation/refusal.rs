@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use pki_common::revocation::RevocationReason;
-use pki_common::{Diagnose, Failure, Rung, Side};
+use pki_common::{Diagnose, Failure, KnownCause, Rung, Side};
 
 use super::number::EstErrorNumber;
 use super::path::Operation;
@@ -307,6 +307,24 @@ impl Refusal {
 }
 
 impl Refusal {
+    const fn known_cause(&self) -> Option<KnownCause> {
+        match self {
+            Self::NotFound | Self::NotConfigured(_) => Some(KnownCause::PageNotFound),
+            Self::BodyTimeout { .. } => Some(KnownCause::AnswerTimedOut),
+            Self::BodyBroken { .. } => Some(KnownCause::ConnectionLost),
+            Self::Unauthenticated { .. }
+            | Self::WrongCredentials { .. }
+            | Self::TooManyFailures { .. }
+            | Self::MalformedCredentials(_) => Some(KnownCause::CredentialsRefused),
+            Self::NoClientCertificate => Some(KnownCause::CertificateRequired),
+            Self::RevokedCertificate { .. } => Some(KnownCause::CertificateRevoked),
+            Self::Policy { .. } => Some(KnownCause::RequestDenied),
+            Self::Pending { .. } => Some(KnownCause::RequestPending),
+            Self::Unavailable { .. } | Self::Internal { .. } => Some(KnownCause::ServerFailed),
+            _ => None,
+        }
+    }
+
     const fn rung(&self) -> Rung {
         match self {
             Self::BodyTooLarge { .. }
@@ -367,7 +385,11 @@ impl Diagnose for Refusal {
         if let Self::MalformedCredentials(error) = self {
             return error.diagnose();
         }
-        Failure::new(self.rung(), self.to_string(), self.remedy()).refused_by(Side::Local)
+        let failure = Failure::new(self.rung(), self.to_string(), self.remedy()).refused_by(Side::Local);
+        match self.known_cause() {
+            Some(known_cause) => failure.known_as(known_cause),
+            None => failure,
+        }
     }
 }
 

@@ -69,7 +69,7 @@ fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Event {
 fn lost(progress: Progress) -> Event {
     let cause = "gone".to_owned();
     Event::Lost {
-        error: ClientError::Http { cause },
+        error: ClientError::Http { cause, lost: true },
         progress,
     }
 }

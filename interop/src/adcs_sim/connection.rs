@@ -210,7 +210,7 @@ impl Connection {
     fn answer(
         &self,
         faults: &Faults,
-        head: &hyper::http::request::Parts,
+        head: &http::request::Parts,
         body: Option<&Bytes>,
         place: Option<Place>,
     ) -> (Answer, Option<String>) {
@@ -265,7 +265,7 @@ impl Connection {
         (answer, Some(user))
     }
 
-    fn line(&self, head: &hyper::http::request::Parts, answer: &Answer, user: Option<String>) -> LogLine {
+    fn line(&self, head: &http::request::Parts, answer: &Answer, user: Option<String>) -> LogLine {
         let text = |name| text_of(&head.headers, name).map(str::to_owned);
         LogLine {
             time: OffsetDateTime::UNIX_EPOCH,

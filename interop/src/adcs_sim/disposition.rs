@@ -80,6 +80,13 @@ pub struct UnknownHresult {
     pub text: String,
 }
 
+impl pki_common::Diagnose for UnknownHresult {
+    fn diagnose(&self) -> pki_common::Failure {
+        let remedy = "Write the code in hexadecimal, with 0x before it.";
+        pki_common::Failure::new(pki_common::Rung::Local, format!("{self}."), remedy)
+    }
+}
+
 impl FromStr for Hresult {
     type Err = UnknownHresult;
 

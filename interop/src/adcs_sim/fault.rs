@@ -136,6 +136,13 @@ pub struct UnknownFault {
     pub problem: String,
 }
 
+impl pki_common::Diagnose for UnknownFault {
+    fn diagnose(&self) -> pki_common::Failure {
+        let remedy = "Take one of the faults that --help lists.";
+        pki_common::Failure::new(pki_common::Rung::Local, format!("{self}."), remedy)
+    }
+}
+
 /// Names and values for the help.
 pub const FAULT_NAMES: &str = "delay=[PLACE:]SECONDS, hang[=PLACE], drop[=PLACE], drop-in-answer[=PLACE], \
     server-error[=PLACE], wrong-name[=NAME], self-signed, not-yet-valid, expired, unknown-ca, missing-intermediate, \

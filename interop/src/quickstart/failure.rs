@@ -22,6 +22,12 @@ impl StepFailed {
     }
 }
 
+impl Diagnose for StepFailed {
+    fn diagnose(&self) -> Failure {
+        self.failure.clone()
+    }
+}
+
 impl fmt::Display for StepFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "step \"{}\" failed\n{}", self.step, self.failure)

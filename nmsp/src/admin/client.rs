@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
 use hyper::header::{ACCEPT, HOST};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use pki_common::{Diagnose, Escaped, Failure, Rung};
+use pki_common::{Diagnose, Escaped, Failure, KnownCause, Rung};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -84,6 +84,23 @@ pub enum AdminClientError {
     },
 }
 
+impl AdminClientError {
+    fn known_cause(&self) -> Option<KnownCause> {
+        match self {
+            Self::NameResolution { .. } => Some(KnownCause::NameNotResolved),
+            Self::Connect { source, .. } => KnownCause::of_io(source.kind()),
+            Self::TimedOut { .. } => Some(KnownCause::AnswerTimedOut),
+            Self::Status { status, .. } => match status.as_u16() {
+                404 => Some(KnownCause::PageNotFound),
+                500..=599 => Some(KnownCause::ServerFailed),
+                _ => None,
+            },
+            Self::Http { .. } | Self::NoState { .. } => Some(KnownCause::AnswerNotUnderstood),
+            Self::TooLong { .. } => None,
+        }
+    }
+}
+
 impl Diagnose for AdminClientError {
     fn diagnose(&self) -> Failure {
         let (rung, remedy) = match self {
@@ -113,7 +130,11 @@ impl Diagnose for AdminClientError {
                 "check that --admin names the admin listener of a controller of this version",
             ),
         };
-        Failure::new(rung, self.to_string(), remedy)
+        let failure = Failure::new(rung, self.to_string(), remedy);
+        match self.known_cause() {
+            Some(known_cause) => failure.known_as(known_cause),
+            None => failure,
+        }
     }
 }
 

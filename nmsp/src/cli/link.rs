@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pki_common::MacAddr;
 use pki_common::identity::Identity;
 use pki_common::tls::{ClientTls, HandshakeContext, KeyLogFile, RefusalRecorder, ServerTls};
+use pki_common::{MacAddr, Rung, TlsFault};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -74,10 +74,16 @@ impl ControllerAccess {
             address: address.clone(),
             source,
         };
-        let late = |what, after| crate::Error::TimedOut { what, after };
+        let late = |what, rung, after| crate::Error::TimedOut { what, rung, after };
         let stream = timeout(DEFAULT_CONNECT_TIMEOUT, TcpStream::connect(&address))
             .await
-            .map_err(|_| late("the TCP connection to the controller", DEFAULT_CONNECT_TIMEOUT))?
+            .map_err(|_| {
+                late(
+                    "the TCP connection to the controller",
+                    Rung::Tcp,
+                    DEFAULT_CONNECT_TIMEOUT,
+                )
+            })?
             .map_err(unreachable)?;
         let peer = stream.peer_addr().map_err(crate::Error::Transport)?;
         let host = address
@@ -91,7 +97,13 @@ impl ControllerAccess {
         let handshake = TlsConnector::from(config).connect(name, stream);
         let stream = timeout(DEFAULT_HANDSHAKE_TIMEOUT, handshake)
             .await
-            .map_err(|_| late("the handshake with the controller", DEFAULT_HANDSHAKE_TIMEOUT))?
+            .map_err(|_| {
+                late(
+                    "the handshake with the controller",
+                    Rung::Tls(TlsFault::Protocol),
+                    DEFAULT_HANDSHAKE_TIMEOUT,
+                )
+            })?
             .map_err(|error| refusals.explain(&error))?;
         Ok((Link { stream, refusals }, peer.to_string()))
     }
@@ -140,6 +152,7 @@ pub(super) async fn accept(
         .await
         .map_err(|_| crate::Error::TimedOut {
             what: "the handshake with the location server",
+            rung: Rung::Tls(TlsFault::Protocol),
             after,
         })?
         .map_err(|error| refusals.explain(&error))?;

@@ -8,6 +8,7 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 use pki_common::tls::{HandshakeContext, RefusalRecorder};
+use pki_common::{Rung, TlsFault};
 
 use super::host::{host_of, with_default_port};
 use super::identity::ControllerIdentity;
@@ -42,6 +43,7 @@ pub(super) async fn establish(controller: &str, config: &ClientConfig) -> Result
     let addresses: Vec<SocketAddr> = resolved
         .map_err(|_| Error::TimedOut {
             what: "the resolution of the controller's name",
+            rung: Rung::NameResolution,
             after: limit,
         })?
         .map_err(unresolved)?
@@ -52,6 +54,7 @@ pub(super) async fn establish(controller: &str, config: &ClientConfig) -> Result
     let handshake = secure(&controller, address, link, config);
     timeout(limit, handshake).await.map_err(|_| Error::TimedOut {
         what: "the handshake with the controller",
+        rung: Rung::Tls(TlsFault::Protocol),
         after: limit,
     })?
 }

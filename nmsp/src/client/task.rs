@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use pki_common::Rung;
 use pki_common::tls::HandshakeContext;
 
 use super::answers::{Answers, Reply};
@@ -219,9 +220,9 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
             } => self.answers.take(transaction, &frame, last),
             Event::RequestTimedOut { transaction } => {
                 let after = self.driver.connection.config().request_timeout;
-                let what = "the controller's response";
+                let (what, rung) = ("the controller's response", Rung::Body);
                 self.answers
-                    .finish(transaction, Err(Error::TimedOut { what, after }));
+                    .finish(transaction, Err(Error::TimedOut { what, rung, after }));
             }
             Event::Closed(reason) => return Some(reason),
             event => self.backlog.push(event),

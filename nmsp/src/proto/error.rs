@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pki_common::{Diagnose, Failure, Rung, Side, TlsFault};
+use pki_common::{Diagnose, Failure, KnownCause, Rung, Side, TlsFault};
 
 use crate::wire::numbers::DisconnectReason;
 use crate::wire::{DecodeError, EncodeError, MessageType, Text};
@@ -56,7 +56,8 @@ impl Diagnose for ProtocolError {
                 cause,
                 "check which of the two peers is the controller, and that both use the same wire profile",
             )
-            .refused_by(Side::Local),
+            .refused_by(Side::Local)
+            .known_as(KnownCause::AnswerNotUnderstood),
             Self::Version { .. } => {
                 Failure::new(Rung::Body, cause, "update the peer").refused_by(Side::Local)
             }
@@ -65,7 +66,8 @@ impl Diagnose for ProtocolError {
                 cause,
                 "see the peer's log for why it ended in the middle of a message, then connect again",
             )
-            .refused_by(Side::Local),
+            .refused_by(Side::Local)
+            .known_as(KnownCause::ConnectionLost),
         }
     }
 }
@@ -127,6 +129,11 @@ impl CloseReason {
 
 impl Diagnose for CloseReason {
     fn diagnose(&self) -> Failure {
+        let known_cause = match self {
+            Self::CapabilityTimedOut(_) => Some(KnownCause::AnswerTimedOut),
+            Self::Idle(_) | Self::EchoUnanswered(_) | Self::ClosedByPeer => Some(KnownCause::ConnectionLost),
+            _ => None,
+        };
         let (rung, refused_by, remedy) = match self {
             Self::Protocol(error) => return error.diagnose(),
             Self::CapabilityTimedOut(_) => (
@@ -161,7 +168,7 @@ impl Diagnose for CloseReason {
             rung,
             refused_by,
             alert: None,
-            known_cause: None,
+            known_cause,
             cause: self.to_string(),
             remedy: remedy.to_owned(),
         }
@@ -186,7 +193,14 @@ fn diagnose_goodbye(reason: DisconnectReason, goodbye: &CloseReason) -> Failure 
         DisconnectReason::OVERLOADED => (Rung::Body, "connect again later, or send less"),
         _ => (Rung::Body, "connect again"),
     };
-    Failure::new(rung, goodbye.to_string(), remedy).refused_by(Side::Peer)
+    let failure = Failure::new(rung, goodbye.to_string(), remedy).refused_by(Side::Peer);
+    match reason {
+        DisconnectReason::NOT_AUTHORIZED => failure.known_as(KnownCause::AuthlistRefused),
+        DisconnectReason::PROTOCOL_ERROR => failure.known_as(KnownCause::AnswerNotUnderstood),
+        DisconnectReason::IDLE => failure.known_as(KnownCause::ConnectionLost),
+        DisconnectReason::OVERLOADED => failure.known_as(KnownCause::ServerFailed),
+        _ => failure,
+    }
 }
 
 /// Why a request was not sent.

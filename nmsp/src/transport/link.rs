@@ -13,6 +13,7 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 use tokio_rustls::{TlsConnector, TlsStream};
 
+use pki_common::Rung;
 use pki_common::tls::RefusalRecorder;
 
 use super::SecureStream;
@@ -59,6 +60,7 @@ impl Link {
             .await
             .map_err(|_| Error::TimedOut {
                 what: "the TCP connection to the controller",
+                rung: Rung::Tcp,
                 after: limit,
             })?
             .map_err(|source| Error::Connect {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use pki_common::{Diagnose, Failure, Rung, Side};
+use pki_common::{Diagnose, Failure, KnownCause, Rung, Side};
 
 use super::numbers::TlvType;
 
@@ -47,7 +47,9 @@ impl Diagnose for DecodeError {
             }
             _ => "check that both peers use the same wire profile (`nmsp profile` prints this side's)",
         };
-        Failure::new(Rung::Body, self.to_string(), remedy).refused_by(Side::Local)
+        Failure::new(Rung::Body, self.to_string(), remedy)
+            .refused_by(Side::Local)
+            .known_as(KnownCause::AnswerNotUnderstood)
     }
 }
 

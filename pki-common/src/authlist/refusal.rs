@@ -3,7 +3,7 @@
 use crate::authlist::AuthListType;
 use crate::certificate::CertificateType;
 use crate::key_hash::KeyHash;
-use crate::ladder::{Alert, Diagnose, Failure, Rung, Side, TlsFault};
+use crate::ladder::{Alert, Diagnose, Failure, KnownCause, Rung, Side, TlsFault};
 use crate::mac::MacAddr;
 
 /// An authlist's refusal. The vendor's four classes (D-03) are kept apart, and a certificate without a MAC
@@ -114,5 +114,6 @@ impl Diagnose for AuthListRefusal {
         Failure::new(Rung::Tls(TlsFault::AuthList), format!("{self}."), remedy)
             .refused_by(Side::Local)
             .with_alert(Alert::CERTIFICATE_UNKNOWN)
+            .known_as(KnownCause::AuthlistRefused)
     }
 }

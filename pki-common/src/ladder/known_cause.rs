@@ -1,9 +1,10 @@
 //! The causes that several programs recognise, each by one stable name.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
-use super::{Failure, Rung, TlsFault};
+use super::{Diagnose, Failure, Rung, TlsFault};
 
 macro_rules! known_causes {
     ($($(#[$doc:meta])* $cause:ident = $name:literal, $rung:expr, $remedy:literal;)*) => {
@@ -131,6 +132,24 @@ known_causes! {
 }
 
 impl KnownCause {
+    /// What an error of the operating system on a connection is known as.
+    #[must_use]
+    pub const fn of_io(kind: io::ErrorKind) -> Option<Self> {
+        match kind {
+            io::ErrorKind::ConnectionRefused => Some(Self::ConnectionRefused),
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof => Some(Self::ConnectionLost),
+            io::ErrorKind::TimedOut
+            | io::ErrorKind::WouldBlock
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown => Some(Self::ConnectionTimedOut),
+            _ => None,
+        }
+    }
+
     /// A failure of this cause with its own rung and remedy; `cause` is the sentence that tells the case.
     pub fn failure(self, cause: impl Into<String>) -> Failure {
         Failure::new(self.rung(), cause, self.remedy()).known_as(self)
@@ -160,6 +179,13 @@ impl FromStr for KnownCause {
 pub struct UnknownCause {
     /// The text.
     pub found: String,
+}
+
+impl Diagnose for UnknownCause {
+    fn diagnose(&self) -> Failure {
+        let remedy = "Use a name that the documentation of the failure ladder lists, letter for letter.";
+        Failure::new(Rung::Local, format!("{self}."), remedy)
+    }
 }
 
 #[cfg(test)]

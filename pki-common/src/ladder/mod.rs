@@ -16,7 +16,7 @@ mod known_cause;
 use std::fmt;
 
 pub use alert::Alert;
-pub use known_cause::KnownCause;
+pub use known_cause::{KnownCause, UnknownCause};
 
 use crate::Escaped;
 

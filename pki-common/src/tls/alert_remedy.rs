@@ -4,11 +4,12 @@
 //! not admit us, and the device's own log says "no certificate returned" (F001-28).
 
 use super::diagnose::HandshakeContext;
-use crate::ladder::{Alert, TlsFault};
+use crate::ladder::{Alert, KnownCause, TlsFault};
 
 /// Rung, cause and remedy of an alert that the peer sent.
 pub(super) struct AlertMeaning {
     pub(super) fault: TlsFault,
+    pub(super) known_cause: Option<KnownCause>,
     pub(super) cause: String,
     pub(super) remedy: String,
 }
@@ -27,8 +28,27 @@ pub(super) fn meaning_of_received(alert: Alert, context: &HandshakeContext) -> A
     };
     AlertMeaning {
         fault,
+        known_cause: known_cause(alert, context.peer_has_authlist),
         cause: fill(cause),
         remedy: fill(remedy),
+    }
+}
+
+/// The stable name of what an alert means; `None` where it can mean several things.
+fn known_cause(alert: Alert, peer_has_authlist: bool) -> Option<KnownCause> {
+    match alert {
+        Alert::CERTIFICATE_UNKNOWN if peer_has_authlist => Some(KnownCause::AuthlistRefused),
+        Alert::ACCESS_DENIED => Some(KnownCause::AuthlistRefused),
+        Alert::UNKNOWN_CA => Some(KnownCause::IssuerNotTrusted),
+        Alert::CERTIFICATE_EXPIRED => Some(KnownCause::Expired),
+        Alert::CERTIFICATE_REVOKED => Some(KnownCause::CertificateRevoked),
+        Alert::CERTIFICATE_REQUIRED | Alert::NO_CERTIFICATE => Some(KnownCause::CertificateRequired),
+        Alert::HANDSHAKE_FAILURE | Alert::PROTOCOL_VERSION | Alert::INSUFFICIENT_SECURITY => {
+            Some(KnownCause::TlsNotCommon)
+        }
+        Alert::UNRECOGNIZED_NAME => Some(KnownCause::NameMismatch),
+        Alert::USER_CANCELED | Alert::CLOSE_NOTIFY => Some(KnownCause::ConnectionLost),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerInco
 use super::alert_remedy::meaning_of_received;
 use super::{Refusal, RefusalRecorder};
 use crate::authlist::AuthListRefusal;
-use crate::ladder::{Alert, Diagnose as _, Failure, Rung, Side, TlsFault};
+use crate::ladder::{Alert, Diagnose as _, Failure, KnownCause, Rung, Side, TlsFault};
 use crate::trust_store::{ExpectedName, TrustError};
 
 /// What the caller knows about a connection, for better sentences.
@@ -82,7 +82,7 @@ impl HandshakeContext {
             rung: Rung::Tls(meaning.fault),
             refused_by: Some(Side::Peer),
             alert: Some(alert),
-            known_cause: None,
+            known_cause: meaning.known_cause,
             cause: sentence(&meaning.cause),
             remedy: meaning.remedy,
         }
@@ -142,11 +142,19 @@ impl HandshakeContext {
                 "Look at the peer's certificate with `openssl x509 -text` and issue it again.",
             ),
         };
+        let known_cause = match reason {
+            CertificateError::UnknownIssuer => Some(KnownCause::IssuerNotTrusted),
+            CertificateError::NotValidForName => Some(KnownCause::NameMismatch),
+            CertificateError::Revoked => Some(KnownCause::CertificateRevoked),
+            CertificateError::Expired => Some(KnownCause::Expired),
+            CertificateError::NotValidYet => Some(KnownCause::NotYetValid),
+            _ => None,
+        };
         Failure {
             rung: Rung::Tls(fault),
             refused_by: Some(Side::Local),
             alert: None,
-            known_cause: None,
+            known_cause,
             cause: sentence(&cause),
             remedy: remedy.to_owned(),
         }
@@ -204,7 +212,10 @@ impl HandshakeContext {
                 "Record the handshake, for example with Wireshark, and report it.",
             ),
         };
-        local_refusal(fault, &cause, remedy, error)
+        Failure {
+            known_cause: known_handshake_failure(error),
+            ..local_refusal(fault, &cause, remedy, error)
+        }
     }
 
     fn incompatible(&self, reason: &PeerIncompatible, error: &Error) -> Failure {
@@ -228,7 +239,7 @@ impl HandshakeContext {
                 "Compare the cipher suites of both sides; devices that know only RSA key exchange or CBC suites need another transport.",
             ),
         };
-        local_refusal(TlsFault::Protocol, &cause, remedy, error)
+        local_refusal(TlsFault::Protocol, &cause, remedy, error).known_as(KnownCause::TlsNotCommon)
     }
 
     fn explain_io(&self, error: &io::Error) -> Failure {
@@ -282,7 +293,7 @@ impl HandshakeContext {
             rung,
             refused_by,
             alert: None,
-            known_cause: None,
+            known_cause: KnownCause::of_io(error.kind()),
             cause: sentence(&cause),
             remedy: remedy.to_owned(),
         }
@@ -387,6 +398,16 @@ fn tls_error_in(error: &io::Error) -> Option<&Error> {
             return tls_error_in(inner);
         }
         source = source.source()?;
+    }
+}
+
+fn known_handshake_failure(error: &Error) -> Option<KnownCause> {
+    match error {
+        Error::NoCertificatesPresented => Some(KnownCause::CertificateRequired),
+        Error::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        ) => Some(KnownCause::NotTls),
+        _ => None,
     }
 }
 

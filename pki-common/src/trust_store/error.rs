@@ -8,7 +8,7 @@ use rustls_pki_types::UnixTime;
 
 use super::name::ExpectedName;
 use crate::clock::{distance, human_duration, rfc3339};
-use crate::ladder::{Alert, Diagnose, Failure, Rung, Side, TlsFault};
+use crate::ladder::{Alert, Diagnose, Failure, KnownCause, Rung, Side, TlsFault};
 use crate::pinning::{PinChange, PinStoreError};
 use crate::revocation::RevocationReason;
 use crate::{Fingerprint, KeyHash};
@@ -322,6 +322,18 @@ impl TrustError {
         }
     }
 
+    const fn known_cause(&self) -> Option<KnownCause> {
+        match self {
+            Self::NotYetValid { .. } => Some(KnownCause::NotYetValid),
+            Self::Expired { .. } => Some(KnownCause::Expired),
+            Self::UnknownIssuer { .. } => Some(KnownCause::IssuerNotTrusted),
+            Self::SelfSignedNotTrusted { .. } => Some(KnownCause::SelfSigned),
+            Self::WrongName { .. } => Some(KnownCause::NameMismatch),
+            Self::Revoked { .. } => Some(KnownCause::CertificateRevoked),
+            _ => None,
+        }
+    }
+
     fn remedy(&self) -> String {
         match self {
             Self::NotYetValid { .. } => {
@@ -398,7 +410,7 @@ impl Diagnose for TrustError {
             alert: Some(Alert(
                 rustls::AlertDescription::from(self.to_certificate_error()).into(),
             )),
-            known_cause: None,
+            known_cause: self.known_cause(),
             cause: format!("{self}."),
             remedy: self.remedy(),
         }

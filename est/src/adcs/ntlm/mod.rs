@@ -117,3 +117,16 @@ pub enum NtlmError {
     #[error("the NTLM challenge offers no Unicode")]
     NoUnicode,
 }
+
+impl pki_common::Diagnose for NtlmError {
+    fn diagnose(&self) -> pki_common::Failure {
+        let remedy =
+            "Check that the server is IIS with Windows authentication; a proxy in between breaks NTLM.";
+        pki_common::Failure {
+            remedy: remedy.to_owned(),
+            ..pki_common::KnownCause::AnswerNotUnderstood
+                .failure(format!("{self}."))
+                .refused_by(pki_common::Side::Local)
+        }
+    }
+}

@@ -72,3 +72,11 @@ pub enum PageError {
     #[error("the page does not say how often the certificate authority was renewed (nRenewals)")]
     NoRenewals,
 }
+
+impl pki_common::Diagnose for PageError {
+    fn diagnose(&self) -> pki_common::Failure {
+        pki_common::KnownCause::AnswerNotUnderstood
+            .failure(format!("{self}."))
+            .refused_by(pki_common::Side::Local)
+    }
+}

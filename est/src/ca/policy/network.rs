@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use pki_common::{Diagnose, Failure, Rung};
+
 /// A range of IP addresses as `192.0.2.0/24` or `2001:db8::/32` writes it; an address alone is a range of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IpNetwork {
@@ -15,6 +17,13 @@ pub struct IpNetwork {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no range of IP addresses; write it like 192.0.2.0/24 or 2001:db8::/32")]
 pub struct IpNetworkError(String);
+
+impl Diagnose for IpNetworkError {
+    fn diagnose(&self) -> Failure {
+        let remedy = "Give an address and the length of its prefix, with the bits behind the prefix zero.";
+        Failure::new(Rung::Local, format!("{self}."), remedy)
+    }
+}
 
 impl IpNetwork {
     /// Whether the address is in the range. An address of the other version is not.

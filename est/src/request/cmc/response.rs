@@ -4,7 +4,7 @@ use const_oid::AssociatedOid as _;
 use der::Decode as _;
 use pki_common::signature::SignaturePolicy;
 use pki_common::trust_store::{TrustError, TrustStore, Usage};
-use pki_common::{Certificate, Diagnose, Escaped, Failure, Rung};
+use pki_common::{Certificate, Diagnose, Escaped, Failure, KnownCause, Rung};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage};
 
@@ -140,7 +140,13 @@ impl Diagnose for CmcAnswerError {
             Self::Pending { .. } => (Rung::Upstream, "Ask again after the time that the server names."),
             Self::NoCertificate => (Rung::Body, "Ask the operator of the server."),
         };
-        Failure::new(rung, self.to_string(), remedy)
+        let failure = Failure::new(rung, self.to_string(), remedy);
+        match self {
+            Self::Refused { .. } => failure.known_as(KnownCause::RequestDenied),
+            Self::Pending { .. } => failure.known_as(KnownCause::RequestPending),
+            Self::NoCertificate => failure.known_as(KnownCause::AnswerNotUnderstood),
+            _ => failure,
+        }
     }
 }
 

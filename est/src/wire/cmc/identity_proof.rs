@@ -4,6 +4,7 @@
 use const_oid::ObjectIdentifier;
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
+use pki_common::{Diagnose, Failure, KnownCause, Rung, Side};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
@@ -34,6 +35,20 @@ pub enum IdentityProofError {
     /// Another secret, or another message.
     #[error("the proof does not fit the secret and the message")]
     Wrong,
+}
+
+impl Diagnose for IdentityProofError {
+    fn diagnose(&self) -> Failure {
+        match self {
+            Self::Algorithm(_) => Failure::new(
+                Rung::Body,
+                format!("{self}."),
+                "Make the proof with SHA-256 and HMAC-SHA256.",
+            ),
+            Self::Wrong => KnownCause::CredentialsRefused.failure(format!("{self}.")),
+        }
+        .refused_by(Side::Local)
+    }
 }
 
 /// Makes the value of an `identityProofV2` over the reqSequence (its whole encoding), with SHA-256 and HMAC-SHA256.

@@ -274,6 +274,7 @@ mod tests {
             Error::Transport(io()),
             Error::TimedOut {
                 what: "x",
+                rung: Rung::Tcp,
                 after: Duration::ZERO,
             },
             Error::Closed(CloseReason::EchoUnanswered(3)),

@@ -6,7 +6,7 @@ use openssl::ssl::{self, ErrorCode, SslAlert};
 use rustls::AlertDescription;
 
 use pki_common::tls::{HandshakeContext, RefusalRecorder};
-use pki_common::{Alert, Failure, Rung, Side, TlsFault};
+use pki_common::{Alert, Failure, KnownCause, Rung, Side, TlsFault};
 
 use super::judge::Verdict;
 use crate::transport::FatalAlert;
@@ -27,6 +27,7 @@ struct Meaning {
     reasons: &'static [i32],
     /// The alert that OpenSSL sends.
     sent: Option<Alert>,
+    known_cause: Option<KnownCause>,
     cause: &'static str,
     remedy: &'static str,
 }
@@ -37,6 +38,7 @@ static MEANINGS: [Meaning; 6] = [
         // PEER_DID_NOT_RETURN_A_CERTIFICATE
         reasons: &[199],
         sent: Some(Alert::HANDSHAKE_FAILURE),
+        known_cause: Some(KnownCause::CertificateRequired),
         cause: "{peer} sent no certificate, but one is required",
         remedy: "Configure a certificate and private key on the peer.",
     },
@@ -44,6 +46,7 @@ static MEANINGS: [Meaning; 6] = [
         // NO_SHARED_CIPHER
         reasons: &[193],
         sent: Some(Alert::HANDSHAKE_FAILURE),
+        known_cause: Some(KnownCause::TlsNotCommon),
         cause: "{peer} and we have no cipher suite in common",
         remedy: "Add a cipher suite of the peer to `ciphers` of the legacy transport; `openssl ciphers -s -v \
                  'ALL:@SECLEVEL=0'` lists what the installed OpenSSL has.",
@@ -52,6 +55,7 @@ static MEANINGS: [Meaning; 6] = [
         // UNSUPPORTED_PROTOCOL, VERSION_TOO_LOW, VERSION_TOO_HIGH, NO_PROTOCOLS_AVAILABLE
         reasons: &[258, 396, 166, 191],
         sent: Some(Alert::PROTOCOL_VERSION),
+        known_cause: Some(KnownCause::TlsNotCommon),
         cause: "{peer} and we have no version of TLS in common",
         remedy: "Widen the versions of the legacy transport, or use the normal transport for TLS 1.3.",
     },
@@ -59,6 +63,7 @@ static MEANINGS: [Meaning; 6] = [
         // WRONG_VERSION_NUMBER, WRONG_SSL_VERSION, HTTP_REQUEST, HTTPS_PROXY_REQUEST, UNKNOWN_PROTOCOL
         reasons: &[267, 266, 156, 155, 252],
         sent: None,
+        known_cause: Some(KnownCause::NotTls),
         cause: "{peer} does not speak TLS: its bytes are no TLS record",
         remedy: "Check the port and that TLS is on at the peer; plain HTTP and other protocols end here.",
     },
@@ -66,6 +71,7 @@ static MEANINGS: [Meaning; 6] = [
         // BAD_SIGNATURE, DIGEST_CHECK_FAILED
         reasons: &[123, 149],
         sent: Some(Alert::DECRYPT_ERROR),
+        known_cause: None,
         cause: "a signature or checksum of {peer} in the handshake does not verify",
         remedy: "Check that the peer's certificate and its private key belong together, and for a device in between \
                  that changes the traffic.",
@@ -74,6 +80,7 @@ static MEANINGS: [Meaning; 6] = [
         // DECRYPTION_FAILED, DECRYPTION_FAILED_OR_BAD_RECORD_MAC
         reasons: &[147, 281],
         sent: Some(Alert::BAD_RECORD_MAC),
+        known_cause: None,
         cause: "a record of {peer} could not be decrypted",
         remedy: "Check for a device in between that changes the traffic.",
     },
@@ -82,6 +89,7 @@ static MEANINGS: [Meaning; 6] = [
 static OTHER: Meaning = Meaning {
     reasons: &[],
     sent: None,
+    known_cause: None,
     cause: "the handshake with {peer} failed in OpenSSL ({reason})",
     remedy: "Record the handshake, for example with Wireshark, and read the log of the peer at this time.",
 };
@@ -89,6 +97,7 @@ static OTHER: Meaning = Meaning {
 static UNJUDGED: Meaning = Meaning {
     reasons: &[],
     sent: None,
+    known_cause: None,
     cause: "the handshake with {peer} ended without its certificate having been judged",
     remedy: "Take suites without certificates out of `ciphers` of the legacy transport.",
 };
@@ -100,6 +109,7 @@ static RECEIVED: [(Alert, Meaning); 2] = [
         Meaning {
             reasons: &[],
             sent: None,
+            known_cause: Some(KnownCause::TlsNotCommon),
             cause: "{peer} found no common cipher suite or version, or requires a certificate we did not send",
             remedy: "Check that our certificate is configured, and compare versions and `ciphers` of the legacy \
                      transport with those of the peer.",
@@ -110,6 +120,7 @@ static RECEIVED: [(Alert, Meaning); 2] = [
         Meaning {
             reasons: &[],
             sent: None,
+            known_cause: Some(KnownCause::TlsNotCommon),
             cause: "{peer} speaks none of the TLS versions of the legacy transport",
             remedy: "Widen the versions of the legacy transport, or use the normal transport.",
         },
@@ -191,11 +202,15 @@ impl LegacyTlsError {
         } else {
             TlsFault::Protocol
         };
-        Failure::new(
+        let failure = Failure::new(
             Rung::Tls(fault),
             format!("{first}{}.", letters.as_str()),
             meaning.remedy,
-        )
+        );
+        match meaning.known_cause {
+            Some(known_cause) => failure.known_as(known_cause),
+            None => failure,
+        }
     }
 }
 
