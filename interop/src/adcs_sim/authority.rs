@@ -103,8 +103,8 @@ impl Authority {
     }
 
     /// Renews until it has happened so many times.
-    pub(super) fn renew_up_to(&self, renewals: usize) -> Result<(), SimulatorError> {
-        while self.renewals() < renewals {
+    pub(super) fn renew_up_to(&self, renewals: u32) -> Result<(), SimulatorError> {
+        for _ in self.renewals()..usize::try_from(renewals).unwrap_or(0) {
             self.renew()?;
         }
         Ok(())

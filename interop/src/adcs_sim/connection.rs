@@ -46,7 +46,7 @@ pub const MAX_BODY: usize = 256 * 1024;
 /// How long a handshake may take.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
 
-/// How long a connection may be idle, as with IIS.
+/// How long a connection may be idle, as with IIS, and how long a body may take.
 const IDLE_TIME: Duration = Duration::from_secs(120);
 
 /// How long to wait before accepting again when the operating system has no descriptor left.
@@ -181,10 +181,10 @@ async fn respond(
     let lab = &connection.lab;
     let moment = lab.moment();
     let (head, body) = request.into_parts();
-    let body = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => Some(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => None,
-        Err(_broken) => return Err(Dropped),
+    let body = match timeout(IDLE_TIME, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(body)) => Some(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => None,
+        Ok(Err(_)) | Err(_) => return Err(Dropped),
     };
     let place = place_of(head.uri.path());
     let (answer, user) = connection.answer(&moment.faults, &head, body.as_ref(), place);

@@ -59,7 +59,7 @@ pub enum Fault {
     Denied(Hresult),
     /// `error[=CODE]`: every request fails; by default with 0x8009310b.
     Error(Hresult),
-    /// `renewed[=N]`: the authority was renewed with new keys this many times; `Renewal=0` gets the first certificate.
+    /// `renewed[=N]`: the authority was renewed with new keys this many times, at most [`MAX_RENEWALS`]; `Renewal=0` gets the first certificate.
     /// A renewal is not undone when the fault is taken away.
     Renewed(u32),
     /// `no-ntlm`: neither NTLM nor Negotiate is offered.
@@ -333,12 +333,13 @@ impl Faults {
         offsets.sum()
     }
 
+    /// At most [`MAX_RENEWALS`].
     pub(super) fn renewals(&self) -> u32 {
         let renewals = self.0.iter().filter_map(|fault| match fault {
             Fault::Renewed(number) => Some(*number),
             _ => None,
         });
-        renewals.max().unwrap_or(0)
+        renewals.max().unwrap_or(0).min(MAX_RENEWALS)
     }
 }
 

@@ -98,7 +98,7 @@ impl Simulator {
             .map_err(|error| SimulatorError::Authority(error.to_string()))?;
         let authority = Authority::new(&settings.domain, Arc::clone(&provider))?;
         let faults = Faults(settings.faults.clone());
-        authority.renew_up_to(usize::try_from(faults.renewals()).unwrap_or(usize::MAX))?;
+        authority.renew_up_to(faults.renewals())?;
         let tls = web_certificate::server_config(
             &authority,
             &settings.host_names,
@@ -188,8 +188,7 @@ impl Simulator {
     pub fn set_faults(&self, faults: impl IntoIterator<Item = Fault>) -> Result<(), SimulatorError> {
         let lab = &self.lab;
         let faults = Faults(faults.into_iter().collect());
-        lab.authority
-            .renew_up_to(usize::try_from(faults.renewals()).unwrap_or(usize::MAX))?;
+        lab.authority.renew_up_to(faults.renewals())?;
         let tls = web_certificate::server_config(
             &lab.authority,
             &lab.settings.host_names,

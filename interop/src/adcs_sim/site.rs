@@ -67,8 +67,9 @@ impl Site<'_> {
             Place::CaCertificates => Answer::page(page::ca_certificates(language, self.authority.renewals())),
             Place::PendingRequests => {
                 let mut own = self.requests.all();
+                let account = self.account(request.user);
                 own.retain(|record| {
-                    record.requester == request.user && record.disposition == Disposition::UnderSubmission
+                    record.requester == account && record.disposition == Disposition::UnderSubmission
                 });
                 Answer::page(page::pending_requests(language, &own))
             }
@@ -108,11 +109,18 @@ impl Site<'_> {
             Err(_) => (None, Verdict::Fail(Hresult::BAD_SIGNATURE)),
         };
         let request = NewRequest {
-            requester: user.to_owned(),
+            requester: self.account(user),
             template: template.unwrap_or_default().to_owned(),
             csr,
         };
         self.requests.add(request, verdict, self.authority)
+    }
+
+    /// The account behind a name as it was given: `MICHAMEN\ciscora` for `ciscora` and `ciscora@michamen.com` as well.
+    fn account(&self, given: &str) -> String {
+        let (_, name) = given.split_once('\\').unwrap_or(("", given));
+        let (name, _) = name.split_once('@').unwrap_or((name, ""));
+        format!("{}\\{}", self.settings.domain, name.to_lowercase())
     }
 
     /// Faults first, then the template, then the rules.

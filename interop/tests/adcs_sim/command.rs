@@ -72,6 +72,19 @@ fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// A file that a thread of the simulator writes, once it has so many lines.
+fn read_lines(path: &Path, lines: usize) -> String {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let text = fs::read_to_string(path).unwrap();
+        if text.lines().count() >= lines {
+            return text;
+        }
+        assert!(Instant::now() < end, "{text}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// A request by curl, with the user of the file.
 fn submit(curl: &Path, folder: &Path, url: &str, name: &str) -> String {
     let file = folder.join("request.pem");
@@ -143,20 +156,15 @@ fn requests_are_approved_and_denied_from_another_terminal() {
     assert!(told(&control(folder, &["faults", "expired", "hang=certsrv"])).contains("expired hang=certsrv"));
     assert_eq!(control(folder, &["faults", "nonsense"]).status.code(), Some(1));
 
-    // It is written by a thread of its own.
-    let end = Instant::now() + PATIENCE;
-    while fs::read_to_string(&log).unwrap().lines().count() < 12 && Instant::now() < end {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let lines = fs::read_to_string(&log).unwrap();
-    let (header, lines): (Vec<&str>, Vec<&str>) = lines.lines().partition(|line| line.starts_with('#'));
+    let written = read_lines(&log, 12);
+    let (header, lines): (Vec<&str>, Vec<&str>) = written.lines().partition(|line| line.starts_with('#'));
     assert_eq!(header.len(), 4);
     assert!(
         header[3].starts_with("#Fields: date time s-ip cs-method cs-uri-stem"),
         "{header:?}"
     );
     assert_eq!(lines.len(), 8, "two for each request: {lines:?}");
-    assert!(!fs::read_to_string(&log).unwrap().contains("se:cret"));
+    assert!(!written.contains("se:cret"));
 }
 
 #[test]
@@ -253,5 +261,60 @@ fn the_guide_and_the_help_leave_nothing_out() {
     {
         assert!(guide.contains(name), "{name} is not in the guide");
         assert!(help.contains(name), "{name} is not in the help");
+    }
+}
+
+/// The commands of the guide, with another port.
+#[test]
+fn the_guide_leads_from_a_request_to_its_certificate() {
+    if ["curl", "openssl"]
+        .into_iter()
+        .any(|peer| find_or_skip(peer).is_none())
+    {
+        return;
+    }
+    let guide = include_str!("../../../docs/adcs-simulator.md");
+    let folder = tempfile::tempdir().unwrap();
+    let lab = folder.path().join("lab");
+    let log = lab.join("iis.log");
+    fs::create_dir(&lab).unwrap();
+    let running = Running::start(&lab, &["--log", log.to_str().unwrap()]);
+    let host = running.url.trim_end_matches("/certsrv");
+    let blocks: Vec<&str> = guide
+        .split("```sh\n")
+        .skip(1)
+        .map(|block| block.split("```").next().unwrap())
+        .collect();
+    let run = |contains: &str| {
+        let block = blocks
+            .iter()
+            .find(|block| block.contains(contains))
+            .expect("the guide has it");
+        let script = format!("set -e\n{}", block.replace("https://localhost:8443", host));
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{script}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(run("CiscoRA 1.0").contains("Object Moved"));
+    assert!(run("Mode=newreq").contains("-----END CERTIFICATE-----"));
+    let written = read_lines(&log, 8);
+    let port = host.rsplit(':').next().unwrap();
+    let shown = guide
+        .split("```text\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    for line in shown.replace(" 8443 ", &format!(" {port} ")).lines() {
+        assert!(written.contains(line), "{line} is not in\n{written}");
     }
 }

@@ -218,3 +218,32 @@ async fn a_certificate_of_the_authority_logs_its_user_in() {
         ]
     );
 }
+
+/// NTLM may be spoken under the name Negotiate; what is no NTLM in it, such as Kerberos, is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn negotiate_carries_ntlm_and_nothing_else() {
+    let Some(lab) = Lab::with_faults(&[]).await else {
+        return;
+    };
+    let ask = |token: &str| {
+        let header = format!("Authorization: Negotiate {token}");
+        lab.anonymous(&["--head", "--header", &header], "/certsrv/")
+            .text()
+    };
+    // A NEGOTIATE with the flags of curl.
+    let head = ask("TlRMTVNTUAABAAAABoIIAAAAAAAAAAAAAAAAAAAAAAA=");
+    assert!(
+        head.contains("Www-Authenticate: Negotiate TlRMTVNTUAAC"),
+        "{head}"
+    );
+    // The beginning of a SPNEGO token.
+    let head = ask("YIIBhgYGKwYBBQUC");
+    assert!(head.contains("Www-Authenticate: Negotiate\r\n"), "{head}");
+    assert_eq!(
+        columns(&lab.simulator.log()),
+        [
+            "HEAD /certsrv/ - - 401 1 2148074254",
+            "HEAD /certsrv/ - - 401 1 2148074248",
+        ]
+    );
+}
