@@ -9,7 +9,7 @@
 //!
 //! - [`wire`]: bytes to types and back. No I/O, no allocation to decode.
 //! - [`proto`]: the connection as a state machine. No I/O, no clock.
-//! - [`server`] and [`client`] (feature `tokio`, default): over TCP and TLS.
+//! - [`server`] and [`client`] (feature `tokio`, default): over TCP and TLS; [`credentials`]: their files.
 //! - `simulation` (feature `simulation`): a floor of stations and access points for tests and demonstrations.
 //! - [`show`] (feature `tokio`): the state of a controller, and the texts that `nmsp show` prints.
 //! - `admin` (feature `admin`): that state over HTTP: RESTCONF, metrics, health.
@@ -32,6 +32,8 @@ pub mod capture;
 pub mod cli;
 #[cfg(feature = "tokio")]
 pub mod client;
+#[cfg(feature = "tokio")]
+pub mod credentials;
 #[cfg(feature = "tokio")]
 mod driver;
 #[cfg(feature = "tokio")]

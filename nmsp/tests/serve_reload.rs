@@ -28,6 +28,7 @@ struct Controller {
     process: Child,
     folder: tempfile::TempDir,
     address: String,
+    admin: Option<String>,
     identity: Arc<Identity>,
     location_server: Arc<Identity>,
 }
@@ -60,15 +61,19 @@ impl Controller {
             .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let address = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        let mut output = BufReader::new(process.stdout.as_mut().unwrap());
+        let mut line = |wanted: &str| {
+            let mut line = String::new();
+            output.read_line(&mut line).unwrap();
+            line.trim().strip_prefix(wanted).unwrap().to_owned()
+        };
+        let address = line("listening on ");
+        let admin = more.contains("[admin]").then(|| line("admin listener on "));
         Self {
             process,
             folder,
             address,
+            admin,
             identity: own,
             location_server,
         }
@@ -103,6 +108,72 @@ impl Controller {
             .unwrap();
         assert!(sent.success());
     }
+}
+
+/// What `nmsp show notification interval` prints.
+fn intervals(controller: &Controller) -> String {
+    let shown = Command::new(env!("CARGO_BIN_EXE_nmsp"))
+        .args(["show", "notification", "interval", "--admin"])
+        .arg(controller.admin.as_ref().unwrap())
+        .output()
+        .unwrap();
+    String::from_utf8(shown.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn the_configuration_file_is_read_again_and_what_needs_a_restart_is_said() {
+    let controller = Controller::start("[admin]\nlisten = \"127.0.0.1:0\"");
+    let mut client = controller.connect().await.unwrap();
+    drop(controller.connect().await.unwrap());
+    let file = controller.path("serve.toml");
+    let first = std::fs::read_to_string(&file).unwrap();
+    let before = intervals(&controller);
+    let more = "[limits]\nmax-connections = 1\nmax-stations = 10\n[notification.intervals]\nclients = 7\n";
+    replace_by_rename(&file, &format!("{first}{more}"));
+    controller
+        .log_has("limits.max-connections: not given → 1: in force now")
+        .await;
+    controller
+        .log_has("limits.max-stations: not given → 10: in force after a restart")
+        .await;
+    controller
+        .log_has("notification.intervals.clients: not given → 7")
+        .await;
+    let after = intervals(&controller);
+    assert_ne!(after, before);
+    assert!(after.contains('7'), "{after}");
+    // The live tunnel stays, and is the only one that may be.
+    client.subscribe(nmsp::wire::Services::RSSI_MS).await.unwrap();
+    assert!(controller.connect().await.is_err());
+
+    // A broken file is named with line and key; nothing of it is taken over.
+    let line = first.lines().count() + 5;
+    std::fs::write(
+        &file,
+        format!(
+            "{first}{}",
+            more.replace("= 7", "= 181").replace("= 1\n", "= 9\n")
+        ),
+    )
+    .unwrap();
+    controller
+        .log_has(&format!(
+            "serve.toml line {line}, [notification.intervals] clients: an interval of 181 s"
+        ))
+        .await;
+    assert_eq!(intervals(&controller), after);
+    assert!(controller.connect().await.is_err());
+
+    // The authlist does not wait for somebody to mend the file.
+    std::fs::write(controller.path("authlist.toml"), authlist(&controller.identity)).unwrap();
+    is_told_to_go(&mut client).await;
+
+    // What the file does not say any more has its default again.
+    std::fs::write(&file, &first).unwrap();
+    controller
+        .log_has("limits.max-connections: 1 → not given: in force now")
+        .await;
+    assert_eq!(intervals(&controller), before);
 }
 
 fn authlist(admitted: &Identity) -> String {

@@ -1,5 +1,6 @@
 //! The configuration file of `nmsp serve`.
 
+use core::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,23 +8,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
+use toml::Spanned;
 
-use pki_common::MacAddr;
 use pki_common::authlist::AuthListFormat;
 use pki_common::trust_store::TrustStore;
+use pki_common::{Diagnose, MacAddr};
 
 use super::failure::CliError;
 use super::legacy::LegacyTable;
 use super::read_text;
 use crate::admin::AdminConfig;
+use crate::credentials::{CredentialError, CredentialFiles};
+use crate::proto::ConnectionConfig;
 use crate::proto::policy::{NotificationClass, NotificationPolicy, PolicyError};
-use crate::server::{CredentialError, CredentialFiles, ServerConfig, StationStore};
+use crate::server::{Limits, ServerConfig, ServerHandle, StationStore};
 use crate::wire::Text;
+use crate::wire::numbers::UnknownName;
 
 /// Everything in the file; paths are relative to the file's folder.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct ServeConfig {
+    #[serde(skip)]
+    source: Source,
     #[serde(default = "default_listen")]
     pub(super) listen: SocketAddr,
     certificate: PathBuf,
@@ -50,6 +57,25 @@ pub(super) struct ServeConfig {
     admin: Option<AdminTable>,
 }
 
+/// Where it was read.
+#[derive(Debug, Default)]
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    /// "FILE line N" of a value.
+    fn place<T>(&self, value: &Spanned<T>) -> String {
+        let before = self.text.get(..value.span().start).unwrap_or_default();
+        format!(
+            "{} line {}",
+            self.path.display(),
+            before.matches('\n').count() + 1
+        )
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct AdminTable {
@@ -62,26 +88,26 @@ struct AdminTable {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct AuthListFile {
     file: PathBuf,
-    format: Option<String>,
+    format: Option<Spanned<String>>,
 }
 
 /// What is not given keeps its default.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct LimitsTable {
-    max_connections: Option<usize>,
-    max_connections_per_address: Option<usize>,
-    max_new_connections_per_second: Option<u32>,
-    max_handshakes: Option<usize>,
-    handshake_timeout_seconds: Option<u64>,
-    idle_timeout_seconds: Option<u64>,
+    max_connections: Option<NonZeroUsize>,
+    max_connections_per_address: Option<NonZeroUsize>,
+    max_new_connections_per_second: Option<NonZeroU32>,
+    max_handshakes: Option<NonZeroUsize>,
+    handshake_timeout_seconds: Option<NonZeroU64>,
+    idle_timeout_seconds: Option<NonZeroU64>,
     shutdown_timeout_seconds: Option<u64>,
-    max_message_length: Option<usize>,
-    max_messages_per_second: Option<u32>,
-    max_requests: Option<usize>,
-    queue_length: Option<usize>,
-    queue_bytes: Option<usize>,
-    max_stations: Option<usize>,
+    max_message_length: Option<NonZeroUsize>,
+    max_messages_per_second: Option<NonZeroU32>,
+    max_requests: Option<NonZeroUsize>,
+    queue_length: Option<NonZeroUsize>,
+    queue_bytes: Option<NonZeroUsize>,
+    max_stations: Option<NonZeroUsize>,
 }
 
 /// By class; a class that is not named keeps its default.
@@ -90,10 +116,10 @@ struct LimitsTable {
 struct NotificationTable {
     /// In seconds.
     #[serde(default)]
-    intervals: BTreeMap<String, u64>,
+    intervals: BTreeMap<String, Spanned<u64>>,
     /// In dB.
     #[serde(default)]
-    thresholds: BTreeMap<String, u64>,
+    thresholds: BTreeMap<String, Spanned<u64>>,
 }
 
 const fn yes() -> bool {
@@ -106,7 +132,8 @@ fn default_listen() -> SocketAddr {
 
 impl ServeConfig {
     pub(super) fn load(path: &Path) -> Result<Self, CliError> {
-        let mut config: Self = toml::from_str(&read_text(path)?).map_err(|error| {
+        let text = read_text(path)?;
+        let mut config: Self = toml::from_str(&text).map_err(|error| {
             let cause = format!("{}: {}", path.display(), error.to_string().trim_end());
             CliError::usage(cause, "correct the line, or compare with `nmsp serve --help`")
         })?;
@@ -116,18 +143,22 @@ impl ServeConfig {
         for path in own.into_iter().chain(authlist).chain(&mut config.trust_anchors) {
             *path = folder.join(&*path);
         }
+        config.source = Source {
+            path: path.to_owned(),
+            text,
+        };
         Ok(config)
     }
 
     /// Everything that is wrong with what the file names, not only the first of it.
     pub(super) fn problems(&self) -> Vec<CliError> {
-        let policy = self.notification.policy().err();
+        let policy = self.policy().err();
         let files = match self.credentials() {
             Ok(files) => files,
             Err(error) => return policy.into_iter().chain([error]).collect(),
         };
         let identity = files.identity().err().map(of_credentials);
-        let peers = files.location_servers().err().map(of_credentials);
+        let peers = files.peers().err().map(of_credentials);
         [identity, peers, policy].into_iter().flatten().collect()
     }
 
@@ -136,9 +167,11 @@ impl ServeConfig {
         let authlist = match &self.authlist {
             None => None,
             Some(authlist) => {
-                let read = |name: &String| {
-                    name.parse::<AuthListFormat>()
-                        .map_err(|error| CliError::of(&error))
+                let read = |name: &Spanned<String>| {
+                    name.get_ref().parse::<AuthListFormat>().map_err(|error| {
+                        let cause = format!("{}, [authlist] format: {error}", self.source.place(name));
+                        CliError::usage(cause, &error.diagnose().remedy)
+                    })
                 };
                 let format = authlist.format.as_ref().map(read).transpose()?;
                 Some((authlist.file.clone(), format))
@@ -155,9 +188,72 @@ impl ServeConfig {
     pub(super) fn server_config(&self) -> Result<ServerConfig, CliError> {
         let (identity, location_servers) = self.credentials()?.load().map_err(of_credentials)?;
         let mut config = ServerConfig::new(identity, location_servers);
-        config.notification_policy = self.notification.policy()?;
-        self.limits.apply(&mut config);
+        config.notification_policy = self.policy()?;
+        self.limits.apply(&mut config.limits, &mut config.connection);
         Ok(config)
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.source.path
+    }
+
+    /// The text of the file.
+    pub(super) fn text(&self) -> &str {
+        &self.source.text
+    }
+
+    /// Has a running controller use what can be changed while it runs, instead of what `before` says.
+    ///
+    /// # Errors
+    /// If a value is not possible; nothing changes then.
+    pub(super) fn replace_live(&self, before: &Self, handle: &ServerHandle) -> Result<(), CliError> {
+        let policy = self.policy()?;
+        let (usual, mut limits) = (ConnectionConfig::default(), Limits::default());
+        // What the file no longer says has its default again.
+        let mut connection = ConnectionConfig {
+            idle_timeout: usual.idle_timeout,
+            max_message_length: usual.max_message_length,
+            max_peer_requests: usual.max_peer_requests,
+            ..(*handle.connection_config()).clone()
+        };
+        self.limits.apply(&mut limits, &mut connection);
+        handle.set_connection_config(connection)?;
+        handle.set_limits(limits);
+        if policy != *handle.notification_policy() {
+            handle.set_notification_policy(policy);
+        }
+        if self.access_point_groups != before.access_point_groups {
+            for access_point in before.access_point_groups.values().flatten() {
+                handle.store().set_access_point_group(*access_point, None);
+            }
+            self.set_access_point_groups(handle.store());
+        }
+        Ok(())
+    }
+
+    /// When stations are reported again.
+    fn policy(&self) -> Result<NotificationPolicy, CliError> {
+        type Set = fn(&mut NotificationPolicy, NotificationClass, u64) -> Result<(), PolicyError>;
+        let mut policy = NotificationPolicy::default();
+        let table = &self.notification;
+        let tables: [(&str, &BTreeMap<String, Spanned<u64>>, Set); 2] = [
+            ("intervals", &table.intervals, NotificationPolicy::set_interval),
+            ("thresholds", &table.thresholds, NotificationPolicy::set_threshold),
+        ];
+        for (table, values, set) in tables {
+            for (name, value) in values {
+                let refuse = |error: &dyn Diagnose| {
+                    let failure = error.diagnose();
+                    let place = self.source.place(value);
+                    let cause = format!("{place}, [notification.{table}] {name}: {}", failure.cause);
+                    CliError::usage(cause, &failure.remedy)
+                };
+                let class: NotificationClass = name.parse().map_err(|error: UnknownName| refuse(&error))?;
+                set(&mut policy, class, *value.get_ref()).map_err(|error| refuse(&error))?;
+            }
+        }
+        Ok(policy)
     }
 
     /// Tells the store which access point is in which group.
@@ -182,14 +278,13 @@ impl ServeConfig {
 }
 
 impl LimitsTable {
-    fn apply(&self, config: &mut ServerConfig) {
-        fn set<T>(to: &mut T, from: Option<T>) {
+    fn apply(&self, limits: &mut Limits, connection: &mut ConnectionConfig) {
+        fn set<T>(to: &mut T, from: Option<impl Into<T>>) {
             if let Some(value) = from {
-                *to = value;
+                *to = value.into();
             }
         }
-        let seconds = |from: Option<u64>| from.map(Duration::from_secs);
-        let (limits, connection) = (&mut config.limits, &mut config.connection);
+        let seconds = |from: Option<NonZeroU64>| from.map(|seconds| Duration::from_secs(seconds.get()));
         set(&mut limits.max_connections, self.max_connections);
         set(
             &mut limits.max_connections_per_address,
@@ -206,7 +301,7 @@ impl LimitsTable {
         );
         set(
             &mut limits.shutdown_timeout,
-            seconds(self.shutdown_timeout_seconds),
+            self.shutdown_timeout_seconds.map(Duration::from_secs),
         );
         set(&mut limits.max_messages_per_second, self.max_messages_per_second);
         set(&mut limits.queue_length, self.queue_length);
@@ -215,27 +310,6 @@ impl LimitsTable {
         set(&mut connection.idle_timeout, seconds(self.idle_timeout_seconds));
         set(&mut connection.max_message_length, self.max_message_length);
         set(&mut connection.max_peer_requests, self.max_requests);
-    }
-}
-
-impl NotificationTable {
-    fn policy(&self) -> Result<NotificationPolicy, CliError> {
-        type Set = fn(&mut NotificationPolicy, NotificationClass, u64) -> Result<(), PolicyError>;
-        let mut policy = NotificationPolicy::default();
-        let tables: [(&str, &BTreeMap<String, u64>, Set); 2] = [
-            ("intervals", &self.intervals, NotificationPolicy::set_interval),
-            ("thresholds", &self.thresholds, NotificationPolicy::set_threshold),
-        ];
-        for (table, values, set) in tables {
-            for (name, value) in values {
-                let class = name.parse().map_err(|error| CliError::of(&error))?;
-                set(&mut policy, class, *value).map_err(|error| {
-                    let cause = format!("[notification.{table}] {name}: {error}");
-                    CliError::usage(cause, &pki_common::Diagnose::diagnose(&error).remedy)
-                })?;
-            }
-        }
-        Ok(policy)
     }
 }
 

@@ -37,8 +37,18 @@ pub(super) struct LegacyChoice<'a> {
 
 #[cfg(feature = "openssl")]
 mod with_openssl {
+    use core::time::Duration;
+    use std::net::SocketAddr;
+
+    use tokio::sync::mpsc;
+    use tokio::time::sleep;
+
     use super::{CliError, ClientConfig, LegacyChoice, LegacyTable, Server};
+    use crate::server::{Incoming, LegacyListener};
     use crate::transport::openssl::{LegacyTransport, LegacyVersion};
+
+    /// How long accepting pauses when the operating system cannot give another socket.
+    const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
     impl LegacyTable {
         /// Listens; what to say about it on standard output.
@@ -47,6 +57,34 @@ mod with_openssl {
             let what = transport.to_string();
             let address = server.dangerous_listen_legacy(self.listen, transport).await?;
             Ok(format!("listening on {address} for old devices ({what})\n"))
+        }
+
+        /// Listens for a command that greets its peers itself: the task that accepts them, and what to say about it.
+        pub(in crate::cli) async fn accept_into(
+            &self,
+            arrivals: mpsc::Sender<(Incoming, SocketAddr)>,
+        ) -> Result<(impl Future<Output = ()> + Send + use<>, String), CliError> {
+            let transport = self.transport()?;
+            let what = transport.to_string();
+            let (mut listener, address) = LegacyListener::bind(self.listen, transport).await?;
+            let accepting = async move {
+                loop {
+                    match listener.accept().await {
+                        // A listener that waits would hold up the datagrams of those that came before.
+                        Ok(arrived) => arrivals.try_send(arrived).unwrap_or_else(|error| {
+                            tracing::warn!("an old device was turned away: {error}");
+                        }),
+                        Err(error) => {
+                            tracing::warn!(%error, "cannot accept a connection");
+                            sleep(ACCEPT_PAUSE).await;
+                        }
+                    }
+                }
+            };
+            Ok((
+                accepting,
+                format!("listening on {address} for old devices ({what})\n"),
+            ))
         }
 
         fn transport(&self) -> Result<LegacyTransport, CliError> {
@@ -106,7 +144,12 @@ mod with_openssl {
 
 #[cfg(not(feature = "openssl"))]
 mod without_openssl {
+    use std::net::SocketAddr;
+
+    use tokio::sync::mpsc;
+
     use super::{CliError, ClientConfig, LegacyChoice, LegacyTable, Server};
+    use crate::server::Incoming;
 
     const REMEDY: &str =
         "install OpenSSL's headers (libssl-dev) and build with `cargo build -p nmsp --features cli,openssl`";
@@ -118,6 +161,14 @@ mod without_openssl {
     impl LegacyTable {
         #[expect(clippy::unused_async, reason = "the other build awaits")]
         pub(in crate::cli) async fn listen(&self, _server: &mut Server) -> Result<String, CliError> {
+            Err(not_built("dangerous-legacy-transport"))
+        }
+
+        #[expect(clippy::unused_async, reason = "the other build awaits")]
+        pub(in crate::cli) async fn accept_into(
+            &self,
+            _arrivals: mpsc::Sender<(Incoming, SocketAddr)>,
+        ) -> Result<(core::future::Ready<()>, String), CliError> {
             Err(not_built("dangerous-legacy-transport"))
         }
     }

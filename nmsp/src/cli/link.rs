@@ -1,20 +1,32 @@
 //! A connection to one peer whose messages the command handles itself: TCP, TLS, and whom to believe.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use pki_common::identity::Identity;
-use pki_common::tls::{ClientTls, HandshakeContext, KeyLogFile, RefusalRecorder, ServerTls};
+use pki_common::tls::{ClientTls, KeyLogFile, RefusalRecorder, ServerTls};
 use pki_common::{MacAddr, Rung, TlsFault};
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::TlsAcceptor;
 
+use super::config::ServeConfig;
 use super::controller_check::{by_list_or_anchors, expecting};
 use super::failure::CliError;
-use crate::client::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_HANDSHAKE_TIMEOUT, with_default_port};
+use super::legacy::LegacyChoice;
+use crate::client::{ClientConfig, DEFAULT_HANDSHAKE_TIMEOUT, dial};
+use crate::server::Incoming;
+#[cfg(feature = "openssl")]
+use crate::transport::openssl;
+use crate::transport::{Refusals, SecureStream};
+use crate::wire::WireProfile;
+
+/// How many old devices may wait to be greeted; more are turned away.
+const WAITING_ARRIVALS: usize = 32;
 
 /// How to reach a controller, and how to know it.
 #[derive(Debug, clap::Args)]
@@ -41,6 +53,16 @@ pub(super) struct ControllerAccess {
     /// The MAC address that must stand at the end of the common name of the controller's certificate.
     #[arg(long, value_name = "MAC")]
     expect_mac: Option<MacAddr>,
+    /// Speaks TLS 1.0 to 1.2 with static RSA, for old controllers; see docs/nmsp.md. Whoever records the traffic can read it
+    /// when they get the controller's key. Needs a build with the feature openssl.
+    #[arg(long, requires = "controller", conflicts_with = "dangerous_dtls")]
+    dangerous_legacy_tls: bool,
+    /// The same over DTLS 1.2 and UDP.
+    #[arg(long, requires = "controller")]
+    dangerous_dtls: bool,
+    /// Cipher suites for --dangerous-legacy-tls or --dangerous-dtls, as `openssl ciphers` writes them.
+    #[arg(long, value_name = "LIST", requires = "controller")]
+    dangerous_legacy_ciphers: Option<String>,
 }
 
 impl ControllerAccess {
@@ -61,51 +83,28 @@ impl ControllerAccess {
     pub(super) async fn connect(
         &self,
         secrets_to: Option<&std::path::Path>,
+        profile: &Arc<WireProfile>,
     ) -> Result<(Link<impl Stream + use<>>, String), CliError> {
         let Some(controller) = &self.controller else {
             return Err(CliError::usage("no controller".to_owned(), "give --controller"));
         };
-        let mut tls = self.tls()?;
+        let mut config = ClientConfig::new(self.tls()?);
         if let Some(path) = secrets_to {
-            tls = tls.dangerous_key_log(key_log(path)?);
+            config.tls = config.tls.dangerous_key_log(key_log(path)?);
         }
-        let address = with_default_port(controller);
-        let unreachable = |source| crate::Error::Connect {
-            address: address.clone(),
-            source,
+        config.connection.profile = Arc::clone(profile);
+        let legacy = LegacyChoice {
+            tls: self.dangerous_legacy_tls,
+            dtls: self.dangerous_dtls,
+            ciphers: self.dangerous_legacy_ciphers.as_deref(),
         };
-        let late = |what, rung, after| crate::Error::TimedOut { what, rung, after };
-        let stream = timeout(DEFAULT_CONNECT_TIMEOUT, TcpStream::connect(&address))
-            .await
-            .map_err(|_| {
-                late(
-                    "the TCP connection to the controller",
-                    Rung::Tcp,
-                    DEFAULT_CONNECT_TIMEOUT,
-                )
-            })?
-            .map_err(unreachable)?;
-        let peer = stream.peer_addr().map_err(crate::Error::Transport)?;
-        let host = address
-            .rsplit_once(':')
-            .map_or(address.as_str(), |(host, _)| host);
-        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
-            .unwrap_or_else(|_| ServerName::from(peer.ip()));
-        let refusals = Refusals::of("the controller");
-        let observer = Arc::<RefusalRecorder>::clone(&refusals.recorder);
-        let config = tls.rustls_config_observed(observer).map_err(crate::Error::from)?;
-        let handshake = TlsConnector::from(config).connect(name, stream);
-        let stream = timeout(DEFAULT_HANDSHAKE_TIMEOUT, handshake)
-            .await
-            .map_err(|_| {
-                late(
-                    "the handshake with the controller",
-                    Rung::Tls(TlsFault::Protocol),
-                    DEFAULT_HANDSHAKE_TIMEOUT,
-                )
-            })?
-            .map_err(|error| refusals.explain(&error))?;
-        Ok((Link { stream, refusals }, peer.to_string()))
+        legacy.apply(&mut config)?;
+        let (secured, address) = dial(controller, &config).await?;
+        let link = Link {
+            stream: secured.stream,
+            refusals: secured.refusals,
+        };
+        Ok((link, address.to_string()))
     }
 }
 
@@ -120,43 +119,109 @@ pub(super) struct Link<S> {
     pub(super) refusals: Refusals,
 }
 
-/// Explains errors of a stream. In TLS 1.3 a refusal of our certificate arrives after the handshake.
-pub(super) struct Refusals {
-    context: HandshakeContext,
-    recorder: Arc<RefusalRecorder>,
+impl<S> Link<S> {
+    pub(super) fn explain(&self, error: &std::io::Error) -> CliError {
+        CliError::failed(self.refusals.explain(error))
+    }
 }
 
-impl Refusals {
-    fn of(peer: &'static str) -> Self {
-        Self {
-            context: HandshakeContext::with_authlist(peer),
-            recorder: Arc::new(RefusalRecorder::default()),
+/// Where location servers come in: the address of a configuration, and its listeners for old devices.
+pub(super) struct Arrivals {
+    listener: TcpListener,
+    others: mpsc::Receiver<(Incoming, SocketAddr)>,
+    /// They carry datagrams as well, so they last as long as this.
+    _listeners: JoinSet<()>,
+}
+
+impl Arrivals {
+    /// Listens; what to say about it on standard output.
+    pub(super) async fn bind(config: &ServeConfig) -> Result<(Self, String), CliError> {
+        let unbound = |source| crate::Error::Bind {
+            address: config.listen.to_string(),
+            source,
+        };
+        let listener = TcpListener::bind(config.listen).await.map_err(unbound)?;
+        let address = listener.local_addr().map_err(crate::Error::Transport)?;
+        let mut announcement = format!("listening on {address}\n");
+        let (sender, others) = mpsc::channel(WAITING_ARRIVALS);
+        let mut listeners = JoinSet::new();
+        for table in &config.dangerous_legacy_transport {
+            let (accepting, about) = table.accept_into(sender.clone()).await?;
+            listeners.spawn(accepting);
+            announcement.push_str(&about);
         }
+        let arrivals = Self {
+            listener,
+            others,
+            _listeners: listeners,
+        };
+        Ok((arrivals, announcement))
     }
 
-    pub(super) fn explain(&self, error: &std::io::Error) -> CliError {
-        CliError::failed(self.context.diagnose_io(error, Some(&self.recorder)))
+    pub(super) async fn next(&mut self) -> std::io::Result<(Incoming, SocketAddr)> {
+        tokio::select! {
+            accepted = self.listener.accept() => {
+                accepted.map(|(stream, peer)| (Incoming::Tls(stream), peer))
+            }
+            Some(arrived) = self.others.recv() => Ok(arrived),
+        }
     }
 }
 
 /// Greets a location server.
 pub(super) async fn accept(
     tls: &ServerTls,
-    stream: TcpStream,
+    incoming: Incoming,
+    profile: Arc<WireProfile>,
 ) -> Result<Link<impl Stream + use<>>, CliError> {
     let refusals = Refusals::of("the location server");
-    let observer = Arc::<RefusalRecorder>::clone(&refusals.recorder);
-    let config = tls.rustls_config_observed(observer).map_err(crate::Error::from)?;
     let after = DEFAULT_HANDSHAKE_TIMEOUT;
-    let stream = timeout(after, TlsAcceptor::from(config).accept(stream))
+    let stream = timeout(after, greet(tls, incoming, profile, &refusals))
         .await
         .map_err(|_| crate::Error::TimedOut {
             what: "the handshake with the location server",
             rung: Rung::Tls(TlsFault::Protocol),
             after,
-        })?
-        .map_err(|error| refusals.explain(&error))?;
+        })??;
     Ok(Link { stream, refusals })
+}
+
+#[cfg_attr(
+    not(feature = "openssl"),
+    expect(unused_variables, reason = "only old devices need to know where messages end")
+)]
+async fn greet(
+    tls: &ServerTls,
+    incoming: Incoming,
+    profile: Arc<WireProfile>,
+    refusals: &Refusals,
+) -> Result<SecureStream<TcpStream>, CliError> {
+    let explained = |error: &std::io::Error| CliError::failed(refusals.explain(error));
+    let observer = Arc::<RefusalRecorder>::clone(refusals.recorder());
+    match incoming {
+        Incoming::Tls(stream) => {
+            let config = tls.rustls_config_observed(observer).map_err(crate::Error::from)?;
+            let accepted = TlsAcceptor::from(config).accept(stream).await;
+            accepted
+                .map(|stream| SecureStream::Tls(stream.into()))
+                .map_err(|error| explained(&error))
+        }
+        #[cfg(feature = "openssl")]
+        Incoming::Legacy(stream, transport) => {
+            let session = openssl::Session::server(&transport, tls, observer)?;
+            let accepted = openssl::handshake(session, stream).await;
+            accepted
+                .map(SecureStream::Legacy)
+                .map_err(|(error, _stream)| explained(&error))
+        }
+        #[cfg(feature = "openssl")]
+        Incoming::Dtls(incoming, transport) => {
+            let accepted = openssl::accept_dtls(&transport, tls, observer, incoming).await;
+            accepted
+                .map(|session| SecureStream::Dtls(Box::new(openssl::DtlsStream::new(session, profile))))
+                .map_err(|error| explained(&error))
+        }
+    }
 }
 
 /// Opens the file of `--dangerous-key-log`.

@@ -193,7 +193,7 @@ fn told(arguments: &Arguments, path: &Path, recorded: Option<u64>, lost: u64) ->
 async fn live(arguments: &Arguments, profile: &Arc<WireProfile>) -> Result<(), CliError> {
     let (link, peer) = arguments
         .controller
-        .connect(arguments.dangerous_key_log.as_deref())
+        .connect(arguments.dangerous_key_log.as_deref(), profile)
         .await?;
     let started = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -232,7 +232,7 @@ async fn live(arguments: &Arguments, profile: &Arc<WireProfile>) -> Result<(), C
     match outcome {
         Ok(()) => Ok(()),
         Err(Ended::Output(error)) => Err(CliError::Output(error)),
-        Err(Ended::Stream(error)) => Err(link.refusals.explain(&error)),
+        Err(Ended::Stream(error)) => Err(CliError::failed(link.refusals.explain(&error))),
         Err(Ended::Protocol(error)) => Err((*error).into()),
     }
 }

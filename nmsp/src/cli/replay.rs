@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::config::ServeConfig;
 use super::failure::CliError;
-use super::link::{self, ControllerAccess, Link, Stream};
+use super::link::{self, Arrivals, ControllerAccess, Link, Stream};
 use super::print;
 use crate::capture::Direction;
 use crate::session_file::{Next, Replay, SessionReader};
@@ -68,14 +67,14 @@ fn speed(text: &str) -> Result<f64, String> {
 pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     let arguments = Arc::new(arguments);
     // A file that cannot be read is told before anybody connects.
-    arguments.open()?;
+    let (_, profile) = arguments.open()?;
     let played = match &arguments.config {
-        Some(config) => to_location_servers(&arguments, &ServeConfig::load(config)?).await?,
+        Some(config) => to_location_servers(&arguments, &ServeConfig::load(config)?, &profile).await?,
         None => {
             let mut played = Vec::new();
             for _ in 0..arguments.repeat {
                 let key_log = arguments.dangerous_key_log.as_deref();
-                let (link, _) = arguments.controller.connect(key_log).await?;
+                let (link, _) = arguments.controller.connect(key_log, &profile).await?;
                 played.push(play(link, &arguments, Direction::ToController).await?);
             }
             played
@@ -88,27 +87,23 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
 async fn to_location_servers(
     arguments: &Arc<Arguments>,
     config: &ServeConfig,
+    profile: &Arc<WireProfile>,
 ) -> Result<Vec<Played>, CliError> {
     let mut tls = config.server_config()?.tls;
     if let Some(path) = &arguments.dangerous_key_log {
         tls = tls.dangerous_key_log(link::key_log(path)?);
     }
-    let unbound = |source| crate::Error::Bind {
-        address: config.listen.to_string(),
-        source,
-    };
-    let listener = TcpListener::bind(config.listen).await.map_err(unbound)?;
-    let address = listener.local_addr().map_err(crate::Error::Transport)?;
-    print(&format!("listening on {address}\n"))?;
+    let (mut arrivals, announcement) = Arrivals::bind(config).await?;
+    print(&announcement)?;
     let (mut tasks, mut played) = (tokio::task::JoinSet::new(), Vec::new());
     let wanted = usize::try_from(arguments.repeat).unwrap_or(usize::MAX);
     while played.len() < wanted {
         tokio::select! {
-            accepted = listener.accept(), if tasks.len() < MAX_PEERS => {
-                let (stream, peer) = accepted.map_err(crate::Error::Transport)?;
-                let (tls, arguments) = (tls.clone(), Arc::clone(arguments));
+            arrived = arrivals.next(), if tasks.len() < MAX_PEERS => {
+                let (incoming, peer) = arrived.map_err(crate::Error::Transport)?;
+                let (tls, arguments, profile) = (tls.clone(), Arc::clone(arguments), Arc::clone(profile));
                 tasks.spawn(async move {
-                    let link = link::accept(&tls, stream).await.map_err(|error| (peer, error))?;
+                    let link = link::accept(&tls, incoming, profile).await.map_err(|error| (peer, error))?;
                     let played = play(link, &arguments, Direction::ToLocationServer).await;
                     played.map_err(|error| (peer, error))
                 });
@@ -242,7 +237,7 @@ impl<S: Stream> Player<S> {
             self.link.stream.write_all(bytes).await?;
             self.link.stream.flush().await
         };
-        sent.await.map_err(|error| self.link.refusals.explain(&error))
+        sent.await.map_err(|error| self.link.explain(&error))
     }
 
     async fn listen_until(&mut self, due: Instant) -> Result<(), CliError> {
@@ -273,7 +268,7 @@ impl<S: Stream> Player<S> {
             Ok(_) => {}
             // A peer that goes away without a TLS goodbye; messages carry their length, so nothing is cut unseen.
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => self.gone = true,
-            Err(error) => return Err(self.link.refusals.explain(&error)),
+            Err(error) => return Err(self.link.explain(&error)),
         }
         let mut anchored = false;
         loop {

@@ -17,7 +17,7 @@ use crate::wire::message::Measurement;
     certificate = \"certificate.pem\"\n  \
     key = \"key.pem\"\n  \
     trust-anchors = [\"anchors/\"]      # for certificates that are not self-signed\n  \
-    reload-on-change = true           # these files and the authlist; SIGHUP does it, too\n\n  \
+    reload-on-change = true           # this file and those it names; SIGHUP does it, too\n\n  \
     [authlist]\n  \
     file = \"authlist.toml\"\n  \
     format = \"toml\"                   # recognised if not given\n\n  \
@@ -85,8 +85,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     let address = server.local_addr().map_err(crate::Error::Transport)?;
     let handle = server.handle();
     config.set_access_point_groups(handle.store());
-    let reloading = reload::watch(handle.clone(), config.credentials()?, config.reload_on_change)?;
     let admin = admin(&config, &handle).await?;
+    let reloading = reload::watch(handle.clone(), config)?;
     print(&format!("listening on {address}\n{legacy}{}", admin.announcement))?;
     let running = tokio::spawn(server.run());
     let publishing = publish(handle.publisher(), &arguments);

@@ -40,6 +40,8 @@ use crate::transport::ControllerStream;
 use crate::wire::Services;
 use crate::wire::message::{Capability, ServiceSubscribeRequest, SubscribeOutcome};
 use connect::Established;
+#[cfg(feature = "cli")]
+pub(crate) use connect::dial;
 use requests::{COMMAND_QUEUE_LENGTH, Ended};
 use task::Session;
 

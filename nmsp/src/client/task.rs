@@ -210,6 +210,9 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
                 response,
                 ..
             } => {
+                if let Some(explanation) = &response.explanation {
+                    tracing::warn!(status = %response.status, %explanation, "the controller says of the subscription");
+                }
                 let answer = OwnedMessage::ServiceSubscribeResponse(response);
                 self.answers.finish(transaction, Ok(answer));
             }

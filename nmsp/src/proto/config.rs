@@ -48,6 +48,9 @@ pub struct ConnectionConfig {
     pub profile: Arc<WireProfile>,
     /// The longest message taken from the peer, in bytes with the header. Default: [`DEFAULT_MAX_MESSAGE_LENGTH`].
     pub max_message_length: usize,
+    /// The longest message sent to the peer, in bytes with the header; a longer one is an error. Default: as long as its
+    /// length field can say. Over DTLS it is at most 16,384.
+    pub max_sent_length: usize,
     /// What the controller offers, or the location server can use. Default: [`Services::MEASUREMENTS`].
     pub services: Services,
     /// Location server: time between echo requests. Default: [`DEFAULT_ECHO_INTERVAL`].
@@ -80,6 +83,7 @@ impl Default for ConnectionConfig {
         Self {
             profile: Arc::clone(WireProfile::built_in()),
             max_message_length: DEFAULT_MAX_MESSAGE_LENGTH,
+            max_sent_length: usize::MAX,
             services: Services::MEASUREMENTS,
             echo_interval: DEFAULT_ECHO_INTERVAL,
             missed_echo_limit: DEFAULT_MISSED_ECHO_LIMIT,

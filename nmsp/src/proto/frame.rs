@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::wire::elements::Part;
 use crate::wire::frame::{Frame, Header, OwnedFrame};
-use crate::wire::message::{MeasurementNotification, UnknownOwned};
+use crate::wire::message::{MeasurementNotification, StationMeasurementRef, UnknownOwned};
 use crate::wire::numbers::StatusCode;
 use crate::wire::schema::ElementValue;
 use crate::wire::tlv::{Elements, Tlv};
@@ -102,6 +102,13 @@ impl MessageFrame {
             )),
             _ => None,
         }
+    }
+
+    /// Each station of a Measurement Notification; of any other message none.
+    pub fn measured_stations(&self) -> impl Iterator<Item = StationMeasurementRef<'_>> {
+        self.measurement()
+            .into_iter()
+            .flat_map(|measurement| measurement.stations())
     }
 
     /// Which part of an answer in several messages this is; `None` if it is the whole.

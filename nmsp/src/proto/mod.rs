@@ -59,7 +59,7 @@ pub use error::{CloseReason, ProtocolError, RequestError};
 pub use event::Event;
 pub use frame::MessageFrame;
 pub use requests::Exchange;
-pub use subscription::{MAX_INTERVAL_SECONDS, Subscription};
+pub use subscription::Subscription;
 
 /// What stands for "never" when a configured time is longer than the clock can say.
 const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);

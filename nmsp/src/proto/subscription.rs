@@ -6,10 +6,6 @@ use crate::wire::message::{ServiceSubscribeRequest, ServiceSubscribeResponse};
 use crate::wire::numbers::SubscribeStatus;
 use crate::wire::{Text, message::SubscribeOutcome};
 
-/// The longest interval between two notifications about the same station, in seconds (`nmsp notification interval` takes
-/// 1 to 180).
-pub const MAX_INTERVAL_SECONDS: u16 = 180;
-
 /// What one location server has subscribed at one controller; both sides hold the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -24,7 +20,7 @@ pub struct Subscription {
 
 impl Subscription {
     /// What a controller that offers `offered` makes of a request: services that it does not offer are left out, groups are
-    /// named once, intervals are at most [`MAX_INTERVAL_SECONDS`].
+    /// named once. The parameters have been checked.
     pub(super) fn grant(request: ServiceSubscribeRequest, offered: Services) -> (Self, SubscribeOutcome) {
         let outcome = SubscribeOutcome::of(request.services, offered);
         let mut granted = Self {
@@ -34,9 +30,6 @@ impl Subscription {
         };
         granted.access_point_groups.sort_unstable();
         granted.access_point_groups.dedup();
-        for parameters in &mut granted.parameters {
-            parameters.interval_seconds = parameters.interval_seconds.min(MAX_INTERVAL_SECONDS);
-        }
         granted.keep(outcome.accepted);
         (granted, outcome)
     }
@@ -90,12 +83,12 @@ mod tests {
     }
 
     #[test]
-    fn grants_what_is_offered_with_intervals_that_controllers_have() {
+    fn grants_what_is_offered_and_names_each_group_once() {
         let request = ServiceSubscribeRequest {
             services: Services::RSSI_MS | Services::WIPS,
             access_point_groups: vec!["north".into(), "east".into(), "north".into()],
             parameters: vec![
-                parameters(Services::RSSI_MS | Services::WIPS, 600),
+                parameters(Services::RSSI_MS | Services::WIPS, 180),
                 parameters(Services::WIPS, 5),
             ],
         };

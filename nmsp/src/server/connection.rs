@@ -40,10 +40,13 @@ fn establish<'a>(
     slot: &'a Slot,
     trace: &'a ConnectionTrace,
 ) -> Box<Session<'a>> {
-    let connection = Connection::new(shared.connection.clone(), Role::Controller, now());
+    let mut config = (**shared.connection.load()).clone();
+    config.max_sent_length = config.max_sent_length.min(stream.longest_message());
+    let connection = Connection::new(config, Role::Controller, now());
+    let limits = shared.limits.load();
     let bounds = QueueBounds {
-        entries: shared.limits.queue_length,
-        bytes: shared.limits.queue_bytes,
+        entries: limits.queue_length,
+        bytes: limits.queue_bytes,
     };
     let subscriber = Arc::new(Subscriber::new(bounds, Arc::clone(&shared.counters)));
     let ending = Arc::new(Ending::default());

@@ -13,9 +13,9 @@ use super::{ACCEPT_PAUSE, Server, Shared, admit};
 use crate::error::Error;
 use crate::transport::openssl::{Carrier, DtlsListener, LegacyTransport};
 
-/// A listener that waits for the server to run.
+/// A listener that waits to be used.
 #[derive(Debug)]
-pub(super) struct LegacyListener {
+pub(crate) struct LegacyListener {
     listener: Listener,
     transport: Arc<LegacyTransport>,
 }
@@ -41,16 +41,40 @@ impl Listener {
             }
         }
     }
+}
 
-    async fn accept(&mut self, transport: &Arc<LegacyTransport>) -> io::Result<(Incoming, SocketAddr)> {
-        match self {
-            Self::Tcp(listener) => {
+impl LegacyListener {
+    /// Listens, and says so in the log; with the address it listens on.
+    ///
+    /// # Errors
+    /// If the address is not free, or the installed OpenSSL has none of the cipher suites.
+    pub(crate) async fn bind(
+        address: impl ToSocketAddrs + core::fmt::Debug,
+        transport: LegacyTransport,
+    ) -> Result<(Self, SocketAddr), Error> {
+        transport.check()?;
+        let (listener, bound) = Listener::bind(&address, transport.carrier())
+            .await
+            .map_err(|source| Error::Bind {
+                address: format!("{address:?}"),
+                source,
+            })?;
+        transport.warn(&format!("the controller at {bound}"));
+        let transport = Arc::new(transport);
+        Ok((Self { listener, transport }, bound))
+    }
+
+    /// The next peer. Over UDP it also carries the datagrams of those that came before.
+    pub(crate) async fn accept(&mut self) -> io::Result<(Incoming, SocketAddr)> {
+        let transport = Arc::clone(&self.transport);
+        match &mut self.listener {
+            Listener::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                Ok((Incoming::Legacy(stream, Arc::clone(transport)), peer))
+                Ok((Incoming::Legacy(stream, transport), peer))
             }
-            Self::Udp(listener) => {
+            Listener::Udp(listener) => {
                 let (incoming, peer) = listener.accept().await?;
-                Ok((Incoming::Dtls(incoming, Arc::clone(transport)), peer))
+                Ok((Incoming::Dtls(incoming, transport), peer))
             }
         }
     }
@@ -70,18 +94,8 @@ impl Server {
         address: impl ToSocketAddrs + core::fmt::Debug,
         transport: LegacyTransport,
     ) -> Result<SocketAddr, Error> {
-        transport.check()?;
-        let (listener, bound) = Listener::bind(&address, transport.carrier())
-            .await
-            .map_err(|source| Error::Bind {
-                address: format!("{address:?}"),
-                source,
-            })?;
-        transport.warn(&format!("the controller at {bound}"));
-        self.legacy.push(LegacyListener {
-            listener,
-            transport: Arc::new(transport),
-        });
+        let (listener, bound) = LegacyListener::bind(address, transport).await?;
+        self.legacy.push(listener);
         Ok(bound)
     }
 }
@@ -96,13 +110,9 @@ pub(super) fn start(shared: &Arc<Shared>, listeners: Vec<LegacyListener>) -> Joi
     running
 }
 
-async fn accept(shared: Arc<Shared>, legacy: LegacyListener) {
-    let LegacyListener {
-        mut listener,
-        transport,
-    } = legacy;
+async fn accept(shared: Arc<Shared>, mut listener: LegacyListener) {
     loop {
-        match listener.accept(&transport).await {
+        match listener.accept().await {
             // Whoever comes during the shutdown is turned away.
             Ok(_) if shared.shutdown.is_cancelled() => {}
             Ok((incoming, peer)) => admit(&shared, incoming, peer),

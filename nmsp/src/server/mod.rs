@@ -73,7 +73,6 @@ pub use counters::{AaaStats, ServerCounters, SslStats};
 pub use peers::PeerStatus;
 pub use publisher::Publisher;
 pub use registry::{ConnectionStatus, REMEMBERED_PEERS, Transport};
-pub use reload::{CredentialError, CredentialFiles};
 pub use requests::{RequestHandler, Requester};
 pub use store::{MAX_ATTACKS, RecordId, RecordKind, StationStore, StationUpdate};
 pub use subscriber::Loss;
@@ -88,7 +87,9 @@ use crate::wire::numbers::DisconnectReason;
 use counters::Counters;
 use ending::Order;
 use guard::Guard;
-use handshake::Incoming;
+pub(crate) use handshake::Incoming;
+#[cfg(feature = "openssl")]
+pub(crate) use legacy::LegacyListener;
 use registry::Registry;
 
 /// How long accepting pauses when the operating system cannot give another socket.
@@ -97,8 +98,8 @@ const ACCEPT_PAUSE: core::time::Duration = core::time::Duration::from_millis(100
 /// What the tasks of a server share.
 #[derive(Debug)]
 struct Shared {
-    limits: Limits,
-    connection: ConnectionConfig,
+    limits: ArcSwap<Limits>,
+    connection: ArcSwap<ConnectionConfig>,
     tls: ArcSwap<ServerTls>,
     counters: Arc<Counters>,
     registry: Registry,
@@ -118,7 +119,7 @@ pub struct Server {
     listener: TcpListener,
     shared: Arc<Shared>,
     #[cfg(feature = "openssl")]
-    legacy: Vec<legacy::LegacyListener>,
+    legacy: Vec<LegacyListener>,
 }
 
 impl Server {
@@ -145,8 +146,8 @@ impl Server {
             ),
             policy: ArcSwap::from_pointee(config.notification_policy),
             request_handler: config.request_handler,
-            limits: config.limits,
-            connection: config.connection,
+            limits: ArcSwap::from_pointee(config.limits),
+            connection: ArcSwap::from_pointee(config.connection),
             tls: ArcSwap::from_pointee(config.tls),
             counters: Arc::default(),
             registry,
@@ -203,10 +204,8 @@ impl Server {
         }
         drop(listener);
         shared.tasks.close();
-        if timeout(shared.limits.shutdown_timeout, shared.tasks.wait())
-            .await
-            .is_err()
-        {
+        let patience = shared.limits.load().shutdown_timeout;
+        if timeout(patience, shared.tasks.wait()).await.is_err() {
             tracing::warn!(
                 connections = shared.tasks.len(),
                 "connections left behind by the shutdown"
@@ -218,7 +217,7 @@ impl Server {
 /// Starts the task of one connection, or turns the peer away if there are too many already.
 fn admit(shared: &Arc<Shared>, incoming: Incoming, peer: SocketAddr) {
     shared.counters.accept_attempt();
-    match shared.registry.reserve(peer, &shared.limits, now()) {
+    match shared.registry.reserve(peer, &shared.limits.load(), now()) {
         Ok(slot) => {
             shared
                 .tasks
@@ -298,18 +297,45 @@ impl ServerHandle {
 
     /// What every connection is told at its start: profile, services, times.
     #[must_use]
-    pub fn connection_config(&self) -> &ConnectionConfig {
-        &self.shared.connection
+    pub fn connection_config(&self) -> Arc<ConnectionConfig> {
+        self.shared.connection.load_full()
+    }
+
+    /// Another configuration for connections from now on; live ones keep theirs.
+    ///
+    /// # Errors
+    /// If the wire profile is not the one that the server was bound with: its store is encoded under that one.
+    pub fn set_connection_config(&self, config: ConnectionConfig) -> Result<(), Error> {
+        if !Arc::ptr_eq(&config.profile, self.shared.store.profile()) {
+            return Err(Error::Configuration {
+                cause: "another wire profile for a running controller".to_owned(),
+                remedy: "bind another server with it".to_owned(),
+            });
+        }
+        self.shared.connection.store(Arc::new(config));
+        Ok(())
     }
 
     /// What peers may use up.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.shared.limits
+    pub fn limits(&self) -> Arc<Limits> {
+        self.shared.limits.load_full()
     }
 
-    /// Sends a notification of the application as it is to every location server that subscribed one of its services: what
-    /// the store has no record for, or what must not be replaced by a newer one. What waits in queues is bounded by
+    /// Other limits from now on. Connections that are there stay, also if they are more than may be; the rate of messages
+    /// holds for them, too. The bounds of a queue hold for new connections. [`Limits::max_stations`] is not taken over: the
+    /// store keeps its size.
+    pub fn set_limits(&self, limits: Limits) {
+        let max_stations = self.limits().max_stations;
+        self.shared.limits.store(Arc::new(Limits {
+            max_stations,
+            ..limits
+        }));
+    }
+
+    /// Sends a notification of the application to every location server that subscribed one of its services, without the
+    /// records of services that it has not subscribed: what the store has no record for, or what must not be replaced by a
+    /// newer one. What waits in queues is bounded by
     /// [`Limits::queue_bytes`]; AP groups and the notification policy do not apply.
     ///
     /// Returns for how many location servers it was queued.
@@ -318,14 +344,15 @@ impl ServerHandle {
     /// If the message is no notification of a service, or does not fit a message.
     pub fn notify(&self, message: &OwnedMessage) -> Result<usize, Error> {
         let store = &self.shared.store;
-        let encoded = notify::encode(message, store.profile(), store.longest_body())?;
-        let subscribers = self.shared.registry.subscribers().load();
-        let wanting = subscribers
-            .iter()
-            .filter(|subscriber| !(subscriber.services() & encoded.services).is_empty());
-        Ok(wanting
-            .map(|subscriber| subscriber.push_message(encoded.clone()))
-            .count())
+        let mut portions = notify::Portions::new(message, store.profile(), store.longest_body())?;
+        let mut count = 0;
+        for subscriber in self.shared.registry.subscribers().load().iter() {
+            if let Some(portion) = portions.of(subscriber.services())? {
+                subscriber.push_message(portion);
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 
     /// When stations are reported again.
@@ -381,7 +408,7 @@ impl ServerHandle {
     pub async fn ended(&self) {
         self.shared.shutdown.cancelled().await;
         // Connections left behind are no reason to wait longer than the server itself does.
-        let drained = timeout(self.shared.limits.shutdown_timeout, self.shared.tasks.wait());
+        let drained = timeout(self.limits().shutdown_timeout, self.shared.tasks.wait());
         drained.await.unwrap_or_default();
     }
 

@@ -4,13 +4,108 @@ use bytes::BytesMut;
 
 use crate::error::Error;
 use crate::proto::Exchange;
+use crate::proto::policy::is_associated;
+use crate::wire::message::Measurement;
 use crate::wire::message::bodies::{InformationNotification, SpectrumNotification, StatisticsNotification};
-use crate::wire::{OwnedMessage, Service, Services, WireProfile, Writer};
+use crate::wire::{OwnedMessage, Service, Services, StationClass, WireProfile, Writer};
 
 use super::subscriber::EncodedNotification;
 
+/// A notification as its subscribers get it: each without the records of services that it has not subscribed. Every
+/// selection of services is encoded once.
+#[derive(Debug)]
+pub(super) struct Portions<'a> {
+    message: &'a OwnedMessage,
+    profile: &'a WireProfile,
+    longest_body: usize,
+    services: Services,
+    made: Vec<EncodedNotification>,
+}
+
+impl<'a> Portions<'a> {
+    /// # Errors
+    /// If the message is no notification of a service, or too long for one message.
+    pub(super) fn new(
+        message: &'a OwnedMessage,
+        profile: &'a WireProfile,
+        longest_body: usize,
+    ) -> Result<Self, Error> {
+        let whole = encode(message, profile, longest_body)?;
+        Ok(Self {
+            message,
+            profile,
+            longest_body,
+            services: whole.services,
+            made: vec![whole],
+        })
+    }
+
+    /// What goes to a subscriber of these services; `None` if nothing does.
+    pub(super) fn of(&mut self, subscribed: Services) -> Result<Option<EncodedNotification>, Error> {
+        let wanted = subscribed & self.services;
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        if let Some(made) = self.made.iter().find(|made| made.services == wanted) {
+            return Ok(Some(made.clone()));
+        }
+        let mut message = self.message.clone();
+        keep(&mut message, wanted);
+        let mut portion = encode(&message, self.profile, self.longest_body)?;
+        portion.services = wanted;
+        self.made.push(portion.clone());
+        Ok(Some(portion))
+    }
+}
+
+/// Takes out the records of other services. What belongs to no service with a name stays.
+fn keep(message: &mut OwnedMessage, services: Services) {
+    let has = |service| services.contains(service);
+    match message {
+        OwnedMessage::MeasurementNotification(body) => body.stations.retain(|station| {
+            let of_station = services_of(station);
+            of_station.is_empty() || !(of_station & services).is_empty()
+        }),
+        OwnedMessage::InformationNotification(body) => {
+            clear_unless(has(Service::InfoMs), &mut body.clients);
+            clear_unless(has(Service::InfoRfid), &mut body.tags);
+            clear_unless(has(Service::InfoRogue), &mut body.rogue_access_points);
+            clear_unless(has(Service::InfoRogue), &mut body.rogue_clients);
+            clear_unless(has(Service::InfoHs) || has(Service::Fmchs), &mut body.handovers);
+        }
+        OwnedMessage::StatisticsNotification(body) => {
+            clear_unless(has(Service::StatsMs), &mut body.clients);
+            clear_unless(has(Service::StatsRfid), &mut body.tags);
+            clear_unless(has(Service::StatsRogue), &mut body.rogues);
+        }
+        OwnedMessage::SpectrumNotification(body) => {
+            clear_unless(has(Service::SpectrumInterferer), &mut body.interferers);
+            clear_unless(has(Service::SpectrumAirQuality), &mut body.air_quality);
+            clear_unless(has(Service::SpectrumAggregateInterferer), &mut body.aggregates);
+        }
+        _ => {}
+    }
+}
+
+fn clear_unless<T>(wanted: bool, records: &mut Vec<T>) {
+    if !wanted {
+        records.clear();
+    }
+}
+
+/// The services of which one brings the measurements of a station.
+fn services_of(station: &Measurement) -> Services {
+    let measuring = Service::measuring(station.class).map_or(Services::NONE, Services::from);
+    let associated = station.class == StationClass::CLIENT && station.state.is_some_and(is_associated);
+    if associated {
+        measuring | Services::RSSI_MS_ASSOCIATED_ONLY
+    } else {
+        measuring
+    }
+}
+
 /// Encodes a notification, and says who is to get it.
-pub(super) fn encode(
+fn encode(
     message: &OwnedMessage,
     profile: &WireProfile,
     longest_body: usize,
@@ -52,8 +147,8 @@ fn of_contents(message: &OwnedMessage, family: Services) -> Services {
         OwnedMessage::MeasurementNotification(body) => body
             .stations
             .iter()
-            .filter_map(|station| Service::measuring(station.class))
-            .collect(),
+            .map(services_of)
+            .fold(Services::NONE, |all, some| all | some),
         OwnedMessage::InformationNotification(InformationNotification {
             clients,
             tags,

@@ -18,7 +18,6 @@ use super::subscriber::{Subscriber, Terms};
 use super::throttle::Throttle;
 use super::trace::ConnectionTrace;
 use crate::driver::{Driver, Expected, now};
-use crate::proto::policy::check_parameters;
 use crate::proto::{CloseReason, Connection, Event, MessageFrame, RequestError, Subscription};
 use crate::wire::numbers::{DisconnectReason, StatusCode};
 use crate::wire::{MessageType, Services};
@@ -67,7 +66,7 @@ impl<'a> Session<'a> {
         };
         Self {
             driver: Driver::new(stream, connection, Expected::Little),
-            throttle: Throttle::new(shared.limits.max_messages_per_second, now()),
+            throttle: Throttle::new(shared.limits.load().max_messages_per_second, now()),
             paused_until: None,
             answering: None,
             body: BytesMut::new(),
@@ -189,6 +188,8 @@ impl<'a> Session<'a> {
     fn charge(&mut self) {
         let present = now();
         let received = self.driver.connection.counters().received_messages();
+        self.throttle
+            .set_rate(self.shared.limits.load().max_messages_per_second);
         if let Some(pause) = self.throttle.charge(received, present)
             && self.paused_until.is_none()
         {
@@ -287,9 +288,6 @@ impl<'a> Session<'a> {
 
     fn subscription_changed(&self, subscription: Subscription, rejected: Services) {
         tracing::info!(services = %subscription.services, %rejected, "subscription changed");
-        if let Err(error) = check_parameters(&subscription.parameters) {
-            tracing::warn!(%error, "a parameter of the subscription is out of range: the nearest value holds");
-        }
         let mut terms = (*self.subscriber.terms()).clone();
         terms.since = (!subscription.services.is_empty()).then(SystemTime::now);
         terms.subscription = subscription;
@@ -311,7 +309,7 @@ impl<'a> Session<'a> {
         }
         match reply {
             Reply::Records(answer) => self.answering = Some((transaction, answer)),
-            Reply::Refusal(status, text) => self.refuse(transaction, status, text),
+            Reply::Refusal(status, text) => self.refuse(transaction, status, &text),
             Reply::Message(message) => {
                 let sent = self.driver.connection.respond(now(), transaction, &message);
                 self.note_failure(transaction, sent);

@@ -16,13 +16,18 @@ pub(super) struct Throttle {
 impl Throttle {
     /// A full bucket. A rate of 0 is taken as 1.
     pub(super) fn new(per_second: u32, now: Instant) -> Self {
-        let per_second = f64::from(per_second.max(1));
+        let per_second = rate(per_second);
         Self {
             per_second,
             tokens: per_second,
             filled: now,
             charged: 0,
         }
+    }
+
+    /// Another rate from now on.
+    pub(super) fn set_rate(&mut self, per_second: u32) {
+        self.per_second = rate(per_second);
     }
 
     /// Charges what was received since the last call, given the number of all messages so far. Returns how long not to
@@ -36,6 +41,10 @@ impl Throttle {
         self.tokens -= f64::from(new);
         (self.tokens < 0.0).then(|| Duration::from_secs_f64(-self.tokens / self.per_second))
     }
+}
+
+fn rate(per_second: u32) -> f64 {
+    f64::from(per_second.max(1))
 }
 
 #[cfg(test)]
@@ -64,5 +73,12 @@ mod tests {
                 "at {milliseconds} ms, {received} messages"
             );
         }
+        throttle.set_rate(1);
+        let pause = throttle.charge(29, at(6000)).unwrap_or_default();
+        assert_eq!(
+            pause.as_millis(),
+            2000,
+            "the new rate holds for the old debt, too"
+        );
     }
 }

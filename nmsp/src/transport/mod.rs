@@ -4,6 +4,7 @@
 mod link;
 #[cfg(feature = "openssl")]
 pub mod openssl;
+mod refusals;
 mod secure_stream;
 
 use std::io;
@@ -12,6 +13,7 @@ use pki_common::tls::{HandshakeContext, RefusalRecorder, alert_sent_for};
 use pki_common::{Alert, Failure};
 
 pub(crate) use link::{ControllerStream, Link, SecureError};
+pub(crate) use refusals::Refusals;
 pub(crate) use secure_stream::SecureStream;
 
 /// A fatal alert that ended a handshake.

@@ -41,6 +41,17 @@ impl<S> SecureStream<S> {
     }
 }
 
+impl<S> SecureStream<S> {
+    /// The longest message that it carries, with the header.
+    pub(crate) const fn longest_message(&self) -> usize {
+        match self {
+            #[cfg(feature = "openssl")]
+            Self::Dtls(_) => super::openssl::LONGEST_DTLS_MESSAGE,
+            _ => usize::MAX,
+        }
+    }
+}
+
 /// Hands a call to whichever stream it is.
 macro_rules! each {
     ($self:ident, $stream:ident => $call:expr) => {

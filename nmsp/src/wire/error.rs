@@ -117,6 +117,16 @@ pub enum EncodeError {
         /// The width of the length field in bytes.
         width: u8,
     },
+    /// A message is longer than the connection carries.
+    #[error("{message} of {length} bytes: this connection carries at most {limit} bytes in one message")]
+    TooLongToSend {
+        /// The message.
+        message: &'static str,
+        /// Its length in bytes, with the header.
+        length: usize,
+        /// What the connection carries.
+        limit: usize,
+    },
     /// The profile gives this message or TLV no number.
     #[error("the wire profile has no number for {0}")]
     NotInProfile(&'static str),
@@ -148,6 +158,9 @@ impl Diagnose for EncodeError {
         let remedy = match self {
             Self::TooLong { .. } => {
                 "put fewer readings or stations into one message, or widen the length field in the wire profile"
+            }
+            Self::TooLongToSend { .. } => {
+                "put fewer stations or readings into one message, or connect over TCP: a message over DTLS is one record"
             }
             Self::NotInProfile(_) => "give it a number in the wire profile, or do not send it",
             Self::OutOfRange { .. } => "use a smaller value, or widen the field in the wire profile",

@@ -98,6 +98,87 @@ async fn serve_and_connect_speak_the_old_transports() {
     }
 }
 
+/// Starts `nmsp` with these words.
+fn nmsp(words: &[&str]) -> Program {
+    Program::start(Path::new(NMSP), words)
+}
+
+/// Where it listens for old devices, by what it says.
+async fn legacy_address(program: &Program) -> String {
+    program.says(" for old devices").await;
+    let text = program.text();
+    let (before, _) = text.split_once(" for old devices").unwrap();
+    before.rsplit_once("listening on ").unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn record_and_replay_speak_the_old_transports() {
+    for (table, option) in [
+        ("ciphers = \"AES128-SHA\"\n", "--dangerous-legacy-tls"),
+        ("dtls = true\n", "--dangerous-dtls"),
+    ] {
+        let folder = folder(table);
+        let of = |name: &str| path(folder.path(), name);
+        let (config, stations, session) = (of("serve.toml"), of("stations.jsonl"), of("session.jsonl"));
+        let (certificate, key, list) = (
+            of("location-server.pem"),
+            of("location-server.key"),
+            of("controllers.toml"),
+        );
+        let credentials = [
+            "--certificate",
+            &certificate,
+            "--key",
+            &key,
+            "--controller-authlist",
+            &list,
+            option,
+        ];
+        let serve = nmsp(&[
+            "serve",
+            "--config",
+            &config,
+            "--measurements",
+            &stations,
+            "--repeat",
+        ]);
+        let address = legacy_address(&serve).await;
+        let secrets = of("secrets");
+        let mut words = vec![
+            "record",
+            "--out",
+            &session,
+            "--controller",
+            &address,
+            "--count",
+            "8",
+        ];
+        words.extend(["--dangerous-key-log", &secrets]);
+        words.extend(credentials);
+        let (content, text) = nmsp(&words).ended().await;
+        assert!(content && text.contains("messages recorded"), "{option}: {text}");
+        let secrets = std::fs::read_to_string(secrets).unwrap();
+        let words_of_line: Vec<&str> = secrets.trim().split(' ').collect();
+        assert_eq!(words_of_line[0], "CLIENT_RANDOM", "{option}: {secrets}");
+        assert_eq!((words_of_line[1].len(), words_of_line[2].len()), (64, 96));
+
+        // The location server's side to the live controller.
+        let mut words = vec!["replay", &session, "--speed", "1000", "--controller", &address];
+        words.extend(credentials);
+        let (content, text) = nmsp(&words).ended().await;
+        assert!(content && text.contains("messages sent"), "{option}: {text}");
+        drop(serve);
+
+        // The controller's side to a live location server.
+        let replay = nmsp(&["replay", &session, "--config", &config]);
+        let address = legacy_address(&replay).await;
+        let mut words = vec!["connect", "--controller", &address, "--count", "1", "--json"];
+        words.extend(credentials);
+        let (content, text) = nmsp(&words).ended().await;
+        assert!(content && text.contains("02:00:00:00:00:01"), "{option}: {text}");
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_spoken_is_refused_at_the_start() {
     for (table, cause) in [

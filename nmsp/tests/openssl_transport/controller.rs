@@ -1,12 +1,16 @@
 //! The controller's side before `openssl s_client`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nmsp::server::Transport;
 use nmsp::transport::openssl::LegacyTransport;
 use pki_common::MacAddr;
 use pki_common::identity::{Identity, SelfSigned};
+use pki_common::revocation::{RevocationCheck, RevocationLists};
+use pki_common::tls::{ClientAuthentication, PeerVerifier};
+use pki_common::trust_store::TrustStore;
 use rustls::pki_types::UnixTime;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -91,6 +95,29 @@ async fn of_an_unknown_authority(openssl: &Path, folder: &Path) -> Files {
     }
 }
 
+/// Certificates that are not valid, or that no authlist here has, and the alert for each.
+pub(crate) async fn refused(openssl: &Path, folder: &Path) -> Vec<(&'static str, Files, u8)> {
+    let files = |identity: &Identity, name| Files::of(identity, folder, name);
+    vec![
+        (
+            "the right MAC address with another key",
+            files(&rsa_identity(LOCATION_SERVER), "hash"),
+            46,
+        ),
+        (
+            "a MAC address without an entry",
+            files(&rsa_identity([2, 9, 9, 9, 9, 9]), "mac"),
+            46,
+        ),
+        ("a certificate that has expired", files(&expired(), "expired"), 45),
+        (
+            "an unknown authority",
+            of_an_unknown_authority(openssl, folder).await,
+            48,
+        ),
+    ]
+}
+
 fn expired() -> Identity {
     Identity::self_signed(SelfSigned {
         backdate: Duration::from_secs(7200),
@@ -116,32 +143,20 @@ async fn every_refusal_reaches_s_client_as_its_alert_and_harms_nobody_else() {
         return;
     };
     let (lab, folder) = (lab().await, tempfile::tempdir().unwrap());
-    let files = |identity: &Identity, name| Some(Files::of(identity, folder.path(), name));
-    let unknown_authority = of_an_unknown_authority(&openssl, folder.path()).await;
-    let table = [
-        (
-            "the right MAC address with another key",
-            files(&rsa_identity(LOCATION_SERVER), "hash"),
-            46,
-            (0, 1),
-        ),
-        (
-            "a MAC address without an entry",
-            files(&rsa_identity([2, 9, 9, 9, 9, 9]), "mac"),
-            46,
-            (0, 1),
-        ),
-        (
-            "a certificate that has expired",
-            files(&expired(), "expired"),
-            45,
-            (1, 0),
-        ),
-        ("an unknown authority", Some(unknown_authority), 48, (1, 0)),
-        ("no certificate", None, 40, (0, 0)),
-    ];
+    let mut table: Vec<_> = refused(&openssl, folder.path())
+        .await
+        .into_iter()
+        .map(|(what, files, alert)| (what, Some(files), alert))
+        .collect();
+    table.push(("no certificate", None, 40));
     let mut failed = 0;
-    for (what, files, alert, (invalid, not_admitted)) in &table {
+    for (what, files, alert) in &table {
+        // The authlist is asked about valid certificates only.
+        let (invalid, not_admitted) = match alert {
+            45 | 48 => (1, 0),
+            46 => (0, 1),
+            _ => (0, 0),
+        };
         for (version, _) in VERSIONS {
             let before = refusals(&lab);
             let client = s_client(&openssl, &lab, version, files.as_ref());
@@ -166,6 +181,80 @@ async fn every_refusal_reaches_s_client_as_its_alert_and_harms_nobody_else() {
         }
     }
     lab.stop().await;
+}
+
+/// An authority with a certificate for a location server and a list that revokes it.
+async fn revoking_authority(openssl: &Path, folder: &Path) -> Files {
+    std::fs::write(
+        folder.join("ca.cnf"),
+        "[ca]\ndefault_ca=own\n[own]\ndir=.\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\n\
+         default_days=30\ndefault_crl_days=30\npolicy=any\nx509_extensions=leaf\n\
+         [any]\ncommonName=supplied\n[leaf]\nbasicConstraints=CA:FALSE\n",
+    )
+    .unwrap();
+    std::fs::write(folder.join("index.txt"), "").unwrap();
+    std::fs::write(folder.join("serial"), "0a\n").unwrap();
+    let name = "Device-0050569c3489";
+    for arguments in [
+        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=CA",
+        &format!("req -newkey rsa:2048 -nodes -keyout leaf.key -out leaf.csr -subj /CN={name}"),
+        "ca -batch -notext -config ca.cnf -cert ca.pem -keyfile ca.key -in leaf.csr -out leaf.pem",
+        "ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -revoke leaf.pem",
+        "ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -gencrl -out ca.crl",
+    ] {
+        run(openssl, folder, arguments).await;
+    }
+    Files {
+        certificate: folder.join("leaf.pem"),
+        key: folder.join("leaf.key"),
+    }
+}
+
+/// As over rustls but for the alert: OpenSSL's safe interface cannot say 44.
+#[tokio::test]
+async fn a_revoked_certificate_is_refused_over_tls_and_dtls() {
+    let Some(openssl) = find_or_skip("openssl") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let files = revoking_authority(&openssl, folder.path()).await;
+    let anchors = || Arc::new(TrustStore::from_paths("test", [folder.path().join("ca.pem")]).unwrap());
+    let lists = || RevocationLists::from_paths("test", [folder.path().join("ca.crl")]).unwrap();
+    for (revocation, version) in [
+        (false, "-tls1_2"),
+        (true, "-tls1"),
+        (true, "-tls1_2"),
+        (true, "-dtls1_2"),
+    ] {
+        let transport = if version == "-dtls1_2" {
+            LegacyTransport::dangerous_dtls()
+        } else {
+            LegacyTransport::dangerous_tls()
+        };
+        let lab = LegacyLab::start(transport, |config| {
+            let mut verifier = PeerVerifier::trust_store(anchors());
+            if revocation {
+                verifier = verifier.with_revocation(RevocationCheck::by(lists()));
+            }
+            config.tls.client_authentication = ClientAuthentication::Required(verifier);
+        })
+        .await;
+        let client = s_client(&openssl, &lab, version, Some(&files));
+        if revocation {
+            let (content, text) = client.ended().await;
+            assert!(
+                !content && text.contains("SSL alert number 42\n"),
+                "{version}: {text}"
+            );
+            assert_eq!(refusals(&lab), (1, 0), "{version}");
+        } else {
+            until("it is admitted as long as nobody asks for the list", || {
+                lab.handle.status().iter().any(|status| status.active)
+            })
+            .await;
+        }
+        lab.stop().await;
+    }
 }
 
 #[tokio::test]

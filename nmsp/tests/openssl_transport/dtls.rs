@@ -1,5 +1,6 @@
 //! DTLS 1.2, the connectionless form.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +9,13 @@ use std::time::Duration;
 use nmsp::proto::Event;
 use nmsp::server::Transport;
 use nmsp::transport::openssl::LegacyTransport;
+use nmsp::wire::message::bodies::StationRequest;
+use nmsp::wire::numbers::StatusCode;
 use nmsp::wire::{MessageType, Services, StationClass};
 use pki_common::{Alert, Diagnose as _, MacAddr, Rung, Side, TlsFault};
 use tokio::net::UdpSocket;
 
+use crate::controller::refused;
 use crate::lab::{LegacyLab, connect};
 use crate::peers::find_or_skip;
 use crate::program::{Files, Program};
@@ -45,6 +49,101 @@ async fn measurements_arrive_and_the_status_says_dtls() {
         lab.handle.status().iter().all(|status| !status.active)
     })
     .await;
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn measurements_arrive_over_ipv6() {
+    if let Err(error) = std::net::UdpSocket::bind("[::1]:0") {
+        // Past the test harness, which keeps what a passing test prints to itself.
+        drop(writeln!(
+            std::io::stderr(),
+            "skipped: this machine has no ::1 ({error})"
+        ));
+        return;
+    }
+    let dtls = LegacyTransport::dangerous_dtls;
+    let lab = LegacyLab::start_at("[::1]:0", dtls(), |_| {}).await;
+    assert!(lab.legacy.is_ipv6());
+    let mut client = connect(lab.legacy, lab.client_config(Some(dtls())))
+        .await
+        .unwrap();
+    assert_eq!(client.controller(), lab.legacy);
+    client.subscribe(Services::MEASUREMENTS).await.unwrap();
+    lab.handle.publish(&measurement(1, StationClass::CLIENT)).unwrap();
+    let event = tokio::time::timeout(PATIENCE, client.next())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(matches!(event, Some(Event::Notification(_))), "{event:?}");
+    assert!(lab.handle.status()[0].peer.is_ipv6());
+    client.close().await.unwrap();
+    lab.stop().await;
+}
+
+/// A message is one record, and nothing longer than a record can be sent. TLS over TCP carries the same messages.
+#[tokio::test]
+async fn a_message_longer_than_a_record_is_an_error_on_either_side_and_the_association_lives() {
+    let lab = lab().await;
+    let dtls = LegacyTransport::dangerous_dtls();
+    let client = connect(lab.legacy, lab.client_config(Some(dtls.clone())))
+        .await
+        .unwrap();
+    client.subscribe(Services::WIPS).await.unwrap();
+    let request = |stations: u16| StationRequest {
+        services: Services::RSSI_MS,
+        stations: (0..stations)
+            .map(|number| {
+                let [high, low] = number.to_be_bytes();
+                MacAddr::from([2, 0, 0, 0, high, low])
+            })
+            .collect(),
+        access_point_groups: Vec::new(),
+    };
+    let error = client.measurements(request(3000)).await.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("Measurement Request") && text.contains("at most 16384 bytes"),
+        "{text}"
+    );
+    assert!(error.diagnose().remedy.contains("connect over TCP"));
+    let answer = client.measurements(request(10)).await.unwrap();
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    client.close().await.unwrap();
+
+    let tcp = connect(lab.address, lab.client_config(None)).await.unwrap();
+    let answer = tcp.measurements(request(3000)).await.unwrap();
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    tcp.close().await.unwrap();
+    lab.the_next_one_is_unharmed(dtls).await;
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn every_refusal_reaches_s_client_as_its_alert_over_dtls() {
+    let Some(openssl) = find_or_skip("openssl") else {
+        return;
+    };
+    let (lab, folder) = (lab().await, tempfile::tempdir().unwrap());
+    let address = lab.legacy.to_string();
+    for (what, files, alert) in refused(&openssl, folder.path()).await {
+        let mut arguments = vec![
+            "s_client",
+            "-connect",
+            &address,
+            "-dtls1_2",
+            "-cipher",
+            "AES128-SHA:@SECLEVEL=0",
+        ];
+        arguments.extend(files.arguments());
+        let (content, text) = Program::start(&openssl, &arguments).ended().await;
+        assert!(
+            !content && text.contains(&format!("SSL alert number {alert}\n")),
+            "{what}: {text}"
+        );
+    }
+    lab.the_next_one_is_unharmed(LegacyTransport::dangerous_dtls())
+        .await;
     lab.stop().await;
 }
 

@@ -39,15 +39,21 @@ pub(crate) struct LegacyLab {
 
 impl LegacyLab {
     pub(crate) async fn start(transport: LegacyTransport, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::start_at("127.0.0.1:0", transport, change).await
+    }
+
+    /// Both listeners at this address.
+    pub(crate) async fn start_at(
+        address: &str,
+        transport: LegacyTransport,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> Self {
         let (controller, location_server) = (rsa_identity(CONTROLLER), rsa_identity(LOCATION_SERVER));
         let authlist = authlist_of(&location_server);
         let mut config = ServerConfig::new(Arc::clone(&controller), PeerVerifier::authlist(authlist.clone()));
         change(&mut config);
-        let mut server = Server::bind("127.0.0.1:0", config).await.unwrap();
-        let legacy = server
-            .dangerous_listen_legacy("127.0.0.1:0", transport)
-            .await
-            .unwrap();
+        let mut server = Server::bind(address, config).await.unwrap();
+        let legacy = server.dangerous_listen_legacy(address, transport).await.unwrap();
         let (address, handle) = (server.local_addr().unwrap(), server.handle());
         let task = tokio::spawn(server.run());
         Self {

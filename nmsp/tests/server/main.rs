@@ -15,4 +15,5 @@ mod peer;
 mod policy;
 mod reload;
 mod requests;
+mod services;
 mod slow_subscriber;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use nmsp::proto::{CloseReason, Connection, ConnectionConfig, Event, Role};
-use nmsp::wire::message::{Measurement, ServiceSubscribeRequest};
+use nmsp::wire::message::{Measurement, ServiceSubscribeRequest, ServiceSubscribeResponse};
 use nmsp::wire::{OwnedMessage, Services};
 use pki_common::tls::TlsVersions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -35,14 +35,25 @@ impl Peer {
     }
 
     pub(crate) async fn subscribe(&mut self, request: &ServiceSubscribeRequest) {
+        let response = self.subscribe_for_response(request).await;
+        assert_eq!(response.rejected.unwrap_or_default(), Services::NONE);
+    }
+
+    /// Subscribes; what the controller says to it.
+    pub(crate) async fn subscribe_for_response(
+        &mut self,
+        request: &ServiceSubscribeRequest,
+    ) -> ServiceSubscribeResponse {
         let asked = self.connection.subscribe(Instant::now(), request).unwrap();
         loop {
             if let Event::Subscribed {
-                transaction, outcome, ..
+                transaction,
+                response,
+                ..
             } = self.next().await
             {
-                assert_eq!((transaction, outcome.rejected), (asked, Services::NONE));
-                return;
+                assert_eq!(transaction, asked);
+                return response;
             }
         }
     }
@@ -90,6 +101,18 @@ impl Peer {
         match self.notification().await {
             (sequence, OwnedMessage::MeasurementNotification(body)) => (sequence, body.stations),
             (_, message) => panic!("{message:?}"),
+        }
+    }
+
+    /// Every notification until the controller ends the connection.
+    pub(crate) async fn rest(&mut self) -> Vec<OwnedMessage> {
+        let mut messages = Vec::new();
+        loop {
+            match self.next().await {
+                Event::Notification(frame) => messages.push(frame.to_owned()),
+                Event::Closed(_) => return messages,
+                event => panic!("{event:?}"),
+            }
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use nmsp::credentials::CredentialFiles;
 use nmsp::proto::CloseReason;
-use nmsp::server::CredentialFiles;
 use nmsp::wire::Services;
 use nmsp::wire::numbers::DisconnectReason;
 use pki_common::Diagnose as _;

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
+use nmsp::proto::policy::{MAX_INTERVAL_SECONDS, MAX_THRESHOLD_DB, MIN_INTERVAL_SECONDS};
 use nmsp::proto::{
     DEFAULT_CAPABILITY_TIMEOUT, DEFAULT_ECHO_INTERVAL, DEFAULT_IDLE_TIMEOUT, DEFAULT_MAX_PEER_REQUESTS,
     DEFAULT_MAX_PENDING_REQUESTS, DEFAULT_MAX_SUBSCRIPTION_ENTRIES, DEFAULT_MISSED_ECHO_LIMIT,
-    DEFAULT_REQUEST_TIMEOUT, Exchange, LOWEST_PROTOCOL_VERSION, MAX_INTERVAL_SECONDS, PROTOCOL_VERSION,
+    DEFAULT_REQUEST_TIMEOUT, Exchange, LOWEST_PROTOCOL_VERSION, PROTOCOL_VERSION,
 };
 use nmsp::wire::{DEFAULT_MAX_MESSAGE_LENGTH, MessageType, Services};
 
@@ -109,7 +110,9 @@ fn limits_and_times_are_those_of_the_code() {
     compare("Limits and times", &expected);
     for sentence in [
         format!("There is one version: {PROTOCOL_VERSION}."),
-        format!("An interval above {MAX_INTERVAL_SECONDS} s becomes {MAX_INTERVAL_SECONDS} s."),
+        format!(
+            "An interval other than 0 and {MIN_INTERVAL_SECONDS} to {MAX_INTERVAL_SECONDS} s, or a threshold above {MAX_THRESHOLD_DB} dB, is refused"
+        ),
     ] {
         assert!(DOCUMENT.contains(&sentence), "{sentence}");
     }

@@ -138,7 +138,7 @@ impl Session {
                     access_point_groups: (0..groups).map(|n| format!("group {n}").into()).collect(),
                     parameters: vec![ServiceParameters {
                         services: Services(services.rotate_left(3)),
-                        interval_seconds: 200,
+                        interval_seconds: 180,
                         rssi_threshold_db: groups,
                     }],
                 };

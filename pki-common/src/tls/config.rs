@@ -205,6 +205,12 @@ impl ServerTls {
         }
     }
 
+    /// Where the secrets of every connection go, for transports of one's own.
+    #[must_use]
+    pub fn key_log(&self) -> Option<&Arc<dyn KeyLog>> {
+        self.key_log.as_ref()
+    }
+
     /// Gives the secrets of every connection to `key_log`, for example `rustls::KeyLogFile` for Wireshark.
     /// Whoever reads them can read the traffic.
     #[must_use]
@@ -354,6 +360,12 @@ impl ClientTls {
             Some(shared) => Some(shared.load()),
             None => self.identity.clone(),
         }
+    }
+
+    /// Where the secrets of every connection go, for transports of one's own.
+    #[must_use]
+    pub fn key_log(&self) -> Option<&Arc<dyn KeyLog>> {
+        self.key_log.as_ref()
     }
 
     /// Gives the secrets of every connection to `key_log`, for example `rustls::KeyLogFile` for Wireshark.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::pending::{Admission, Effect};
+use super::super::policy::check_parameters;
 use super::super::{
     CloseReason, Event, Exchange, LOWEST_PROTOCOL_VERSION, MessageFrame, ProtocolError, Subscription, after,
 };
@@ -138,17 +139,11 @@ impl Connection {
         request: ServiceSubscribeRequest,
     ) -> Result<(), EncodeError> {
         let message = MessageType::ServiceSubscribeResponse;
-        let (entries, limit) = (
-            request.access_point_groups.len() + request.parameters.len(),
-            self.config.max_subscription_entries,
-        );
-        if entries > limit {
+        if let Err(cause) = self.check_subscription(&request) {
             let mut response = self
                 .subscription
                 .response(SubscribeStatus::REJECTED, request.services);
-            let text =
-                format!("{entries} groups and parameters, at most {limit} are taken; nothing has changed");
-            response.explanation = Some(text.into());
+            response.explanation = Some(format!("{cause}; nothing has changed").into());
             return self.send_subscribed(transaction, message, &response);
         }
         let (subscription, outcome) = Subscription::grant(request, self.config.services);
@@ -157,6 +152,20 @@ impl Connection {
         self.subscription = subscription;
         self.subscription_changed(outcome.rejected);
         Ok(())
+    }
+
+    /// What makes a controller reject a subscription as a whole.
+    fn check_subscription(&self, request: &ServiceSubscribeRequest) -> Result<(), String> {
+        let (entries, limit) = (
+            request.access_point_groups.len() + request.parameters.len(),
+            self.config.max_subscription_entries,
+        );
+        if entries > limit {
+            return Err(format!(
+                "{entries} groups and parameters, at most {limit} are taken"
+            ));
+        }
+        check_parameters(&request.parameters).map_err(|error| error.to_string())
     }
 
     fn handle_unsubscribe(&mut self, transaction: u32, services: Services) -> Result<(), EncodeError> {

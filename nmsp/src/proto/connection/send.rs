@@ -357,6 +357,15 @@ impl Connection {
             .ok_or(EncodeError::NotInProfile(message.name()))?;
         let start = self.outgoing.len();
         encode_message(Header::new(id, transaction), profile, &mut self.outgoing, body)?;
+        let (length, limit) = (self.outgoing.len() - start, self.config.max_sent_length);
+        if length > limit {
+            self.outgoing.truncate(start);
+            return Err(EncodeError::TooLongToSend {
+                message: message.name(),
+                length,
+                limit,
+            });
+        }
         self.counters.sent(message, self.outgoing.len() - start);
         Ok(())
     }

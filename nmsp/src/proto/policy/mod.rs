@@ -155,7 +155,7 @@ impl NotificationPolicy {
     }
 
     /// The rule for a service of one subscriber: what its subscription says about that service, the class's own rule for
-    /// what it leaves open. A later parameter wins over an earlier one.
+    /// what it leaves open. A later parameter wins over an earlier one. They were [checked](check_parameters).
     #[must_use]
     pub fn rule_for(
         &self,
@@ -170,12 +170,10 @@ impl NotificationPolicy {
         let mut rule = self.rule(class);
         if let Some(own) = own {
             if own.interval_seconds != 0 {
-                rule.interval_seconds = own
-                    .interval_seconds
-                    .clamp(MIN_INTERVAL_SECONDS, MAX_INTERVAL_SECONDS);
+                rule.interval_seconds = own.interval_seconds;
             }
             if class.has_signal_strength() {
-                rule.rssi_threshold_db = own.rssi_threshold_db.min(MAX_THRESHOLD_DB);
+                rule.rssi_threshold_db = own.rssi_threshold_db;
             }
         }
         rule

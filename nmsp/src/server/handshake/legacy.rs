@@ -32,7 +32,7 @@ pub(super) async fn handshake(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    let limit = shared.limits.handshake_timeout;
+    let limit = shared.limits.load().handshake_timeout;
     let (stream, progress) = WatchedStream::new(stream, Arc::clone(trace));
     match timeout(limit, progress.watch(openssl::handshake(session, stream))).await {
         Ok(Ok(mut stream)) => {
@@ -65,11 +65,14 @@ pub(super) async fn handshake_dtls(
     trace: &Arc<ConnectionTrace>,
 ) -> Option<DtlsStream> {
     let observer = Arc::<ConnectionTrace>::clone(trace);
-    let limit = shared.limits.handshake_timeout;
+    let limit = shared.limits.load().handshake_timeout;
     match timeout(limit, openssl::accept_dtls(transport, tls, observer, incoming)).await {
         Ok(Ok(session)) => {
             tracing::info!(negotiated = %session.negotiated(), "DTLS");
-            Some(DtlsStream::new(session, Arc::clone(&shared.connection.profile)))
+            Some(DtlsStream::new(
+                session,
+                Arc::clone(&shared.connection.load().profile),
+            ))
         }
         Ok(Err(error)) => {
             shared.counters.accept_failed(false);

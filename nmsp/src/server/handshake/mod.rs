@@ -24,7 +24,7 @@ pub(super) type PeerStream = SecureStream<watched::WatchedStream>;
 
 /// A peer that has connected and not proven who it is.
 #[derive(Debug)]
-pub(super) enum Incoming {
+pub(crate) enum Incoming {
     /// To be greeted with TLS 1.2 or 1.3.
     Tls(TcpStream),
     /// To be greeted as an old device.

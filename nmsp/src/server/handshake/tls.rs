@@ -33,7 +33,7 @@ pub(super) async fn handshake(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    let limit = shared.limits.handshake_timeout;
+    let limit = shared.limits.load().handshake_timeout;
     match timeout(
         limit,
         accept(TlsAcceptor::from(config), stream, Arc::clone(trace)),

@@ -18,7 +18,10 @@ pub use handler::{RequestHandler, Requester};
 
 pub(super) use answer::{Answer, in_forms};
 
+use std::borrow::Cow;
+
 use super::store::{RecordKind, StationStore};
+use crate::proto::policy::check_parameters;
 use crate::wire::message::bodies::{
     DeviceRequest, IdsGetRequest, LocationRequest, LocationResponse, SpectrumRequest, StationRequest,
     StatusResponse,
@@ -44,7 +47,7 @@ pub(super) enum Reply {
     /// With records of the store, in as many messages as they need.
     Records(Answer),
     /// Not: this is why.
-    Refusal(StatusCode, &'static str),
+    Refusal(StatusCode, Cow<'static, str>),
 }
 
 /// Answers a request; also says what it changes in the subscription.
@@ -93,7 +96,13 @@ fn reply_otherwise(
     };
     let asked = handler.and_then(|handler| handler.answer(from, request));
     match request {
-        M::LocationSubscribe(wanted) => (located(), Some(Change::Locations(wanted.clone()))),
+        M::LocationSubscribe(wanted) => match check_parameters(wanted.parameters.as_slice()) {
+            Ok(()) => (located(), Some(Change::Locations(wanted.clone()))),
+            Err(error) => (
+                Reply::Refusal(StatusCode::MALFORMED, error.to_string().into()),
+                None,
+            ),
+        },
         M::LocationUnsubscribe(unwanted) => (located(), Some(Change::NoLocations(unwanted.clone()))),
         M::ApMonitorSubscription(wanted) => {
             let status = asked.unwrap_or(StatusResponse {
@@ -123,7 +132,8 @@ fn reply_otherwise(
 }
 
 const fn nobody_does_it() -> Reply {
-    Reply::Refusal(StatusCode::NOT_SUPPORTED, "this controller does not do this")
+    let text = Cow::Borrowed("this controller does not do this");
+    Reply::Refusal(StatusCode::NOT_SUPPORTED, text)
 }
 
 /// A request for measurements, information or statistics: the kinds that this notification reports, of the services asked

@@ -3,8 +3,8 @@
 //! first and then the authlist, on every connection and with no session resumption, by the same code; counters, log and
 //! the ladder of failures are the same.
 //!
-//! DTLS carries one message in one record and one datagram. A message that is longer than a record (16,384 bytes) is not
-//! sent and the log says so; a record that is not whole messages is dropped; lost messages stay lost. A peer is remembered
+//! DTLS carries one message in one record and one datagram. A message that is longer than a record (16,384 bytes) is
+//! refused before it is sent, with an error that says so; a record that is not whole messages is dropped; lost messages stay lost. A peer is remembered
 //! only after it has returned a cookie, and bounded from then on by the limits of the other transports.
 //!
 //! It is off unless somebody asks for it, and says so in the log, because it is weak:
@@ -30,7 +30,7 @@ mod session;
 mod stream;
 
 pub use config::{Carrier, DEFAULT_CIPHERS, LegacyTransport, LegacyVersion};
-pub(crate) use dtls::{DatagramSocket, DtlsIncoming, DtlsListener, DtlsStream};
+pub(crate) use dtls::{DatagramSocket, DtlsIncoming, DtlsListener, DtlsStream, LONGEST_DTLS_MESSAGE};
 pub(crate) use failure::LegacyTlsError;
 pub(crate) use session::Session;
 pub(crate) use stream::{LegacyStream, accept_dtls, handshake};

@@ -8,6 +8,7 @@ use openssl::ssl::{
     Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode, SslVerifyMode,
 };
 use openssl::x509::X509;
+use rustls::KeyLog;
 use rustls::pki_types::ServerName;
 
 use pki_common::identity::Identity;
@@ -47,7 +48,10 @@ impl Session {
         };
         let verifier = verifier.clone().observed_by(observer);
         let identity = tls.current_identity();
-        Self::new(transport, Some(&identity), verifier, Peer::Client, prepare)
+        Self::new(transport, Some(&identity), verifier, Peer::Client, |context| {
+            give_secrets(context, tls.key_log());
+            prepare(context);
+        })
     }
 
     /// The controller's side over TCP.
@@ -93,7 +97,7 @@ impl Session {
             identity.as_deref(),
             verifier,
             Peer::Server(name),
-            |_| {},
+            |context| give_secrets(context, tls.key_log()),
         )
     }
 
@@ -141,6 +145,28 @@ impl Session {
         );
         Ok(Self { ssl, judge })
     }
+}
+
+/// Gives the secrets of the session to a key log, if there is one.
+fn give_secrets(context: &mut SslContextBuilder, key_log: Option<&Arc<dyn KeyLog>>) {
+    let Some(key_log) = key_log.map(Arc::clone) else {
+        return;
+    };
+    context.set_keylog_callback(move |_, line| {
+        let mut words = line.split(' ');
+        if let (Some(label), Some(Some(random)), Some(Some(secret))) = (
+            words.next(),
+            words.next().map(from_hex),
+            words.next().map(from_hex),
+        ) {
+            key_log.log(label, &random, &secret);
+        }
+    });
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = |at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+    (0..text.len()).step_by(2).map(digits).collect()
 }
 
 pub(super) fn context(transport: &LegacyTransport) -> Result<SslContextBuilder, Error> {

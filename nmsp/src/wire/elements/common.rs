@@ -73,7 +73,7 @@ records! {
             /// The time between two notifications about the same station; 0 leaves it to the controller.
             interval_seconds: u16, "interval", "s, 0 or 1 to 180";
             /// A station is reported again only if its signal strength moved by this much; 0 always.
-            rssi_threshold_db: u8, "RSSI threshold", "dB";
+            rssi_threshold_db: u8, "RSSI threshold", "dB, 0 to 127";
         }
     }
 

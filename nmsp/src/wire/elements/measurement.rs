@@ -24,7 +24,7 @@ wire_flags! {
 }
 
 /// What one antenna of one access point heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessPointReading {
     /// The access point's MAC address.
     pub access_point: MacAddr,

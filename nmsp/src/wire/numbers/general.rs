@@ -17,7 +17,7 @@ wire_number! {
         ACCEPTED = 0, "accepted";
         /// Some services are subscribed, the others are listed as rejected.
         PARTLY_ACCEPTED = 1, "partly accepted";
-        /// None of the services that were asked for is offered.
+        /// None of the services that were asked for is offered, or the request as a whole is refused; the explanation says why.
         REJECTED = 2, "rejected";
     }
 

@@ -124,3 +124,42 @@ fn the_map_keeps_the_proportions_of_the_floor() {
     assert_eq!(map::fitted(area, 40.0, 16.0), Rect::new(0, 2, 100, 20));
     assert_eq!(map::fitted(area, 10.0, 40.0), Rect::new(0, 2, 20, 40));
 }
+
+/// Not a test: what the one below runs on a terminal.
+#[test]
+#[ignore = "needs a terminal, and panics"]
+fn a_view_that_panics() {
+    let mut tui = Tui::open().unwrap();
+    tui.draw(&Picture::new(1, None, Instant::now()), &[], Instant::now())
+        .unwrap();
+    panic!("the view broke");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_terminal_is_given_back_before_a_panic_is_printed() {
+    let own = std::env::current_exe().unwrap();
+    let ran = std::process::Command::new("python3")
+        .args(["-c", include_str!("../../../../tests/support/pty.py"), "none"])
+        .arg(own)
+        .args(["--ignored", "--exact", "--nocapture"])
+        .arg("cli::connect::tui::tests::a_view_that_panics")
+        .output();
+    let Ok(ran) = ran else {
+        // Past the test harness, which keeps what a passing test prints to itself.
+        drop(std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"skipped: not installed: python3\n",
+        ));
+        return;
+    };
+    let ended: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    for what in ["same_settings", "left_screen", "cursor_shown"] {
+        assert_eq!(ended[what], true, "{what}: {ended}");
+    }
+    assert_ne!(ended["status"], 0, "{ended}");
+    let after = ended["after_screen"].as_str().unwrap();
+    let output = ended["output"].as_str().unwrap();
+    assert!(output.contains("the view broke"), "{ended}");
+    assert!(after.contains("test result: FAILED"), "{ended}");
+}

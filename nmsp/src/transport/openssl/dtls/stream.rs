@@ -12,8 +12,8 @@ use super::socket::DatagramSocket;
 use crate::transport::openssl::LegacyStream;
 use crate::wire::{Frame, WireProfile};
 
-/// The most that a record of TLS carries (RFC 6347 section 4.1).
-const MAX_RECORD: usize = 16_384;
+/// The most that a record of TLS carries (RFC 6347 section 4.1): a longer message cannot be sent.
+pub(crate) const LONGEST_DTLS_MESSAGE: usize = 16_384;
 
 /// While this much waits to be sent, no more is taken.
 const MAX_UNSENT: usize = 65_536;
@@ -35,7 +35,7 @@ impl DtlsStream {
         Self {
             session,
             profile,
-            record: vec![0; MAX_RECORD].into_boxed_slice(),
+            record: vec![0; LONGEST_DTLS_MESSAGE].into_boxed_slice(),
             input: BytesMut::new(),
             output: BytesMut::new(),
         }
@@ -75,10 +75,10 @@ impl DtlsStream {
             let Some((_, length)) = cut else {
                 return Poll::Ready(Ok(()));
             };
-            if length > MAX_RECORD {
+            if length > LONGEST_DTLS_MESSAGE {
                 tracing::warn!(
                     length,
-                    limit = MAX_RECORD,
+                    limit = LONGEST_DTLS_MESSAGE,
                     "a message that no DTLS record carries is not sent"
                 );
             } else if let Some(message) = self.output.get(..length) {
@@ -91,7 +91,7 @@ impl DtlsStream {
 
 fn is_whole_messages(profile: &WireProfile, mut record: &[u8]) -> bool {
     while !record.is_empty() {
-        let Ok(Some((_, length))) = Frame::cut(profile, MAX_RECORD, record) else {
+        let Ok(Some((_, length))) = Frame::cut(profile, LONGEST_DTLS_MESSAGE, record) else {
             return false;
         };
         let Some(rest) = record.get(length..).filter(|_| length > 0) else {
