@@ -350,6 +350,88 @@ fn auth_info_prints_what_identity_new_printed() {
 }
 
 #[test]
+fn adds_entries_to_an_authlist_and_removes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (list, printed) = (path("list.toml"), path("printed"));
+    for (name, mac) in [("one", "02:00:00:00:00:01"), ("two", "02:00:00:00:00:02")] {
+        succeed(&["identity", "new", "--mac", mac, "--out", &path(name)]);
+    }
+    let certificate = |name: &str| path(&format!("{name}/certificate.pem"));
+    // The list is made, and an entry that is there is no error.
+    for (words, said) in [
+        (
+            &["--certificate", &certificate("one")][..],
+            "1 added, 0 there already, 1 entries",
+        ),
+        (
+            &["--certificate", &certificate("one")],
+            "0 added, 1 there already, 1 entries",
+        ),
+        (
+            &["--mac", "0200.0000.0003", "--type", "lsc"],
+            "1 added, 0 there already, 2 entries",
+        ),
+    ] {
+        let words = [&["authlist", "add", &list], words].concat();
+        assert!(succeed(&words).contains(said), "{words:?}");
+    }
+    let info = succeed(&["auth-info", "--certificate", &certificate("two")]);
+    std::fs::write(&printed, info).unwrap();
+    let said = succeed(&["authlist", "add", &list, "--list", &printed]);
+    assert!(!said.contains(" 0 added"), "{said}");
+    let csv = succeed(&["authlist", "export", "--to", "csv", &list]);
+    for part in [
+        "02:00:00:00:00:01,sha256-lbs-ssc,",
+        "02:00:00:00:00:02,",
+        "02:00:00:00:00:03,lsc,",
+    ] {
+        assert!(csv.contains(part), "{part} is not in {csv}");
+    }
+
+    // What contradicts the list, or is not in it, changes nothing.
+    let before = std::fs::read_to_string(&list).unwrap();
+    let wrong = [
+        "--mac",
+        "020000000001",
+        "--type",
+        "sha256-lbs-ssc",
+        "--key-hash",
+        &"ab".repeat(32),
+    ];
+    let report = fail(&[&["authlist", "add", &list][..], &wrong].concat());
+    assert!(report.contains("02:00:00:00:00:01"), "{report}");
+    let report = fail(&[
+        "authlist",
+        "remove",
+        &list,
+        "02:00:00:00:00:01",
+        "02:00:00:00:00:09",
+    ]);
+    assert!(report.contains("no entry for 02:00:00:00:00:09"), "{report}");
+    let report = fail(&[
+        "authlist",
+        "add",
+        &list,
+        "--format",
+        "csv",
+        "--certificate",
+        &certificate("one"),
+    ]);
+    assert!(report.contains("format toml, not csv"), "{report}");
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), before);
+
+    let said = succeed(&["authlist", "remove", &list, "02:00:00:00:00:01", "0200.0000.0003"]);
+    assert!(said.contains("2 removed"), "{said}");
+    let csv = succeed(&["authlist", "export", "--to", "csv", &list]);
+    assert!(
+        csv.contains("02:00:00:00:00:02") && !csv.contains("02:00:00:00:00:01"),
+        "{csv}"
+    );
+    assert_eq!(run(&["authlist", "add", &list]).status.code(), Some(2));
+}
+
+#[test]
 fn converts_authlists_and_names_every_bad_line() {
     let folder = tempfile::tempdir().unwrap();
     let (good, bad) = (folder.path().join("good"), folder.path().join("bad"));

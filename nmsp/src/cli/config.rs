@@ -110,16 +110,19 @@ struct LimitsTable {
     max_stations: Option<NonZeroUsize>,
 }
 
+/// Values by the name of their class.
+type ByClass = BTreeMap<String, Spanned<u64>>;
+
 /// By class; a class that is not named keeps its default.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct NotificationTable {
     /// In seconds.
     #[serde(default)]
-    intervals: BTreeMap<String, Spanned<u64>>,
+    intervals: ByClass,
     /// In dB.
     #[serde(default)]
-    thresholds: BTreeMap<String, Spanned<u64>>,
+    thresholds: ByClass,
 }
 
 const fn yes() -> bool {
@@ -237,7 +240,7 @@ impl ServeConfig {
         type Set = fn(&mut NotificationPolicy, NotificationClass, u64) -> Result<(), PolicyError>;
         let mut policy = NotificationPolicy::default();
         let table = &self.notification;
-        let tables: [(&str, &BTreeMap<String, Spanned<u64>>, Set); 2] = [
+        let tables: [(&str, &ByClass, Set); 2] = [
             ("intervals", &table.intervals, NotificationPolicy::set_interval),
             ("thresholds", &table.thresholds, NotificationPolicy::set_threshold),
         ];

@@ -83,8 +83,8 @@ pub(super) fn run(command: Command) -> Result<(), CliError> {
     print(&identity.server_auth_info())
 }
 
-/// Prints in the shape of `show server-auth-info`, without the private key at hand.
-pub(super) fn auth_info(path: &Path) -> Result<(), CliError> {
+/// Reads a certificate; with the MAC address that authlists find its holder by.
+pub(super) fn certificate(path: &Path) -> Result<(Certificate, MacAddr), CliError> {
     let bytes = read(path)?;
     let parsed = if bytes.starts_with(&[0x30]) {
         Certificate::from_der(&bytes)
@@ -103,6 +103,12 @@ pub(super) fn auth_info(path: &Path) -> Result<(), CliError> {
             "use a certificate whose common name ends in a hyphen and a MAC address",
         ));
     };
+    Ok((certificate, mac))
+}
+
+/// Prints in the shape of `show server-auth-info`, without the private key at hand.
+pub(super) fn auth_info(path: &Path) -> Result<(), CliError> {
+    let (certificate, mac) = certificate(path)?;
     print(&format!(
         "----------------\nServer Auth Info\n----------------\n\
          MAC Address: {mac}\nSHA1 Key Hash: {}\nSHA2 Key Hash: {}\nCertificate Type: {}\n",

@@ -64,7 +64,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         certificate: PathBuf,
     },
-    /// Converts and checks authlists.
+    /// Changes, converts and checks authlists.
     #[command(subcommand)]
     Authlist(authlist::Command),
     /// Makes identities.

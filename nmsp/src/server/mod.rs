@@ -325,12 +325,9 @@ impl ServerHandle {
     /// Other limits from now on. Connections that are there stay, also if they are more than may be; the rate of messages
     /// holds for them, too. The bounds of a queue hold for new connections. [`Limits::max_stations`] is not taken over: the
     /// store keeps its size.
-    pub fn set_limits(&self, limits: Limits) {
-        let max_stations = self.limits().max_stations;
-        self.shared.limits.store(Arc::new(Limits {
-            max_stations,
-            ..limits
-        }));
+    pub fn set_limits(&self, mut limits: Limits) {
+        limits.max_stations = self.limits().max_stations;
+        self.shared.limits.store(Arc::new(limits));
     }
 
     /// Sends a notification of the application to every location server that subscribed one of its services, without the

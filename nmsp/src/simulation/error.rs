@@ -25,6 +25,14 @@ pub enum SimulationError {
         /// How many there may be.
         most: usize,
     },
+    /// There are more wired devices than a stack of switches has ports.
+    #[error("{count} wired devices are too many: a stack of switches has {most} ports")]
+    TooManyWired {
+        /// How many.
+        count: u32,
+        /// How many there may be.
+        most: u32,
+    },
     /// No place on the floor is free of walls.
     #[error("the floor plan has no free place: walls are everywhere")]
     NoFreePlace,
@@ -35,7 +43,7 @@ impl Diagnose for SimulationError {
         let remedy = match self {
             Self::Toml(_) => "correct the line, or compare with docs/nmsp.md, section \"A simulated floor\"",
             Self::Plan { .. } => "correct this value of the floor plan",
-            Self::TooMany { .. } => "simulate less, or run several controllers",
+            Self::TooMany { .. } | Self::TooManyWired { .. } => "simulate less, or run several controllers",
             Self::NoFreePlace => "remove walls, or make the floor larger; coordinates are in metres",
         };
         Failure::new(Rung::Local, self.to_string(), remedy)

@@ -3,7 +3,7 @@
 //!
 //! No clock and no chance of its own: time and seed are given, and the same seed with the same calls gives the same run.
 //! [`Simulation::report`] moves a range of devices and says what was heard of them; steady reports allocate nothing.
-//! [`Locator`] goes the other way, from readings to a place.
+//! [`Locator`] goes the other way, from readings to a place. [`SwitchStack`] is the wired side.
 //!
 //! ```
 //! use nmsp::simulation::{FloorPlan, Locator, Population, Simulation};
@@ -33,6 +33,7 @@ mod plan;
 mod plan_file;
 mod propagation;
 mod schedule;
+mod switch;
 mod walk;
 mod world;
 
@@ -46,4 +47,5 @@ pub use plan::{
 };
 pub use propagation::Propagation;
 pub use schedule::ReportSchedule;
+pub use switch::{MAX_WIRED, SwitchStack};
 pub use world::{Change, Simulation};

@@ -335,6 +335,8 @@ pub(super) enum AddressBlock {
     RogueAccessPoint = 0xe0,
     RogueClient = 0xe1,
     Interferer = 0xf0,
+    Wired = 0xb0,
+    Switch = 0xb1,
 }
 
 #[expect(clippy::as_conversions, reason = "the number of a fieldless enum, below 256")]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use nmsp::wire::message::Measurement;
 use serde_json::Value;
 
-use super::{json_file, nmsp, simulate};
+use super::{json_file, nmsp, run, simulate};
 
 /// Runs both sides until the controller says goodbye. Returns the summaries of the controller and of the location server,
 /// and what that one printed.
@@ -204,4 +204,36 @@ fn a_certificate_is_pinned_on_first_use_with_its_fingerprint_and_known_the_next_
     let pinned = std::fs::read_to_string(&pins).unwrap();
     connect();
     assert_eq!(pinned, std::fs::read_to_string(&pins).unwrap());
+}
+
+#[test]
+fn wired_devices_are_reported_with_the_ports_that_they_are_plugged_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = folder.path().join("lab");
+    let _controller = simulate(&lab, &["--stations", "1", "--wired", "3"]);
+    let connect = lab.join("connect.toml");
+    let output = run(&[
+        "connect",
+        "--config",
+        connect.to_str().unwrap(),
+        "--service",
+        "attach",
+        "--seconds",
+        "10",
+        "--json",
+    ]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut ports = std::collections::BTreeSet::new();
+    for line in text.lines() {
+        let told: Value = serde_json::from_str(line).unwrap();
+        let attachments = told["body"]["attachments"].as_array().into_iter().flatten();
+        for wired in attachments.filter(|each| each["port"].is_object()) {
+            assert_eq!(
+                wired["location"]["civic"][0]["elements"][1]["value"], "1",
+                "{wired}"
+            );
+            ports.insert(wired["port"]["port"].as_u64().unwrap());
+        }
+    }
+    assert_eq!(ports.into_iter().collect::<Vec<_>>(), [1, 2, 3], "{text}");
 }

@@ -1,6 +1,6 @@
 """Runs a program on a terminal of its own and says how it leaves it.
 
-pty.py SIGNAL PROGRAM ARGUMENT...: when the program has switched to the alternate screen, sends it SIGNAL (or nothing, for
+pty.py SIGNAL PROGRAM ARGUMENT...: when the program has drawn on the alternate screen, sends it SIGNAL (or nothing, for
 "none"), waits for its end, and prints one JSON object.
 """
 
@@ -29,7 +29,8 @@ while True:
         output += os.read(master, 65536)
     elif child.poll() is not None:
         break
-    if b"\x1b[?1049h" in output and not sent:
+    # The first frame hides the cursor.
+    if b"\x1b[?1049h" in output and b"\x1b[?25l" in output and not sent:
         raw = not termios.tcgetattr(slave)[3] & termios.ICANON
         if raw:
             sent = True

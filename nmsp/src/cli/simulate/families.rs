@@ -4,7 +4,7 @@
 use core::ops::Range;
 
 use crate::server::{ServerHandle, StationUpdate};
-use crate::simulation::{Change, Locator, Simulation};
+use crate::simulation::{Change, Locator, Simulation, SwitchStack};
 use crate::wire::message::Timestamp;
 use crate::wire::message::bodies::{
     AccessPointNotification, AttachmentNotification, InformationNotification, LocationNotification,
@@ -15,13 +15,17 @@ use crate::wire::message::bodies::{
 const ROUND: u64 = 30_000;
 /// How often alarms are looked for, in milliseconds.
 const ALARMS_EVERY: u64 = 1_000;
-/// How often spectrum, access points and monitor reports are renewed, in milliseconds. A subscriber gets what is new from then
+/// The same for the plugs of wired devices, in seconds.
+const SECOND: f64 = 1.0;
+/// How often spectrum, access points, switches and monitor reports are renewed, in milliseconds. A subscriber gets what is new from then
 /// on, so this is also how long it may not know where access points are.
 const NETWORK_EVERY: u64 = 4_000;
 
 /// When what is due.
 pub(super) struct Families {
     locator: Locator,
+    /// The wired side.
+    stack: SwitchStack,
     /// How far the round has come, as an index of devices, and when it began.
     next_device: usize,
     round_began: u64,
@@ -32,8 +36,9 @@ pub(super) struct Families {
 }
 
 impl Families {
-    pub(super) fn new(simulation: &Simulation) -> Self {
+    pub(super) fn new(simulation: &Simulation, stack: SwitchStack) -> Self {
         Self {
+            stack,
             locator: Locator::new(simulation.plan().clone()),
             next_device: 0,
             round_began: 0,
@@ -108,12 +113,15 @@ impl Families {
             self.next_device = 0;
         }
         if now.0 >= self.next_alarms {
+            let changed = self.stack.advance(SECOND, now);
+            self.attachments(changed);
             self.next_alarms = now.0 + ALARMS_EVERY;
             let alarms = simulation.alarms(now);
             self.updates.extend(alarms.into_iter().map(StationUpdate::Alarm));
         }
         if now.0 >= self.next_network {
             self.next_network = now.0 + NETWORK_EVERY;
+            self.wired(now);
             self.network(
                 simulation.access_points(now),
                 simulation.spectrum(now),
@@ -128,6 +136,14 @@ impl Families {
         self.attachments(simulation.attachments(devices.clone()));
         self.statistics(simulation.statistics(devices.clone(), now));
         let LocationNotification { locations } = simulation.locations(devices, &self.locator);
+        self.updates
+            .extend(locations.into_iter().map(StationUpdate::Location));
+    }
+
+    /// Everything about the switches.
+    fn wired(&mut self, now: Timestamp) {
+        self.attachments(self.stack.attachments(0..self.stack.len(), now));
+        let LocationNotification { locations } = self.stack.locations(now);
         self.updates
             .extend(locations.into_iter().map(StationUpdate::Location));
     }

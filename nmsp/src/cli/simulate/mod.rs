@@ -21,7 +21,7 @@ use super::failure::CliError;
 use super::serve::{Admin, Ending, admin};
 use super::{floor_plan, print};
 use crate::server::{Server, ServerHandle};
-use crate::simulation::{FloorPlan, Population, Simulation};
+use crate::simulation::{FloorPlan, MAX_WIRED, Population, Simulation, SwitchStack};
 use crate::wire::{Service, Services};
 use summary::Summary;
 
@@ -58,6 +58,9 @@ pub(super) struct Arguments {
     /// Sources of interference.
     #[arg(long, value_name = "N", default_value_t = 2)]
     interferers: u32,
+    /// Devices on the ports of a stack of switches: phones, workstations, printers, cameras; see the service attach.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_WIRED)))]
+    wired: u32,
     /// The same seed gives the same floor; how far it has come depends on the time.
     #[arg(long, value_name = "N", default_value_t = 16_113)]
     seed: u64,
@@ -103,6 +106,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     };
     let simulation = Simulation::new(plan, &arguments.population(), arguments.seed, run::now())
         .map_err(|error| CliError::of(&error))?;
+    let stack = SwitchStack::new(arguments.wired, arguments.seed, run::now())
+        .map_err(|error| CliError::of(&error))?;
     let (server, address, admin) = arguments.bind().await?;
     print(&format!("listening on {address}\n{}", admin.announcement))?;
     if let Some(folder) = &arguments.lab {
@@ -111,7 +116,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     let handle = server.handle();
     let running = tokio::spawn(server.run());
     let started = Instant::now();
-    let outcome = arguments.publish(simulation, &handle, ending).await;
+    let outcome = arguments.publish((simulation, stack), &handle, ending).await;
     handle.shutdown();
     // A task that panicked has said so on standard error.
     drop(running.await);
@@ -174,11 +179,11 @@ impl Arguments {
     /// Publishes until the time is over or somebody ends the program.
     async fn publish(
         &self,
-        simulation: Simulation,
+        floor: (Simulation, SwitchStack),
         handle: &ServerHandle,
         ending: Ending,
     ) -> Result<run::Published, CliError> {
-        let world = run::World::start(simulation, handle.clone(), self.per_second(), self.by_policy);
+        let world = run::World::start(floor, handle.clone(), self.per_second(), self.by_policy);
         let limit = self.seconds.map_or(Duration::MAX, Duration::from_secs);
         let outcome = tokio::select! {
             () = tokio::time::sleep(limit) => Ok(()),

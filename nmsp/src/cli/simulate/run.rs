@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
 use super::families::Families;
 use crate::cli::failure::CliError;
 use crate::server::ServerHandle;
-use crate::simulation::{ReportSchedule, Simulation};
+use crate::simulation::{ReportSchedule, Simulation, SwitchStack};
 use crate::wire::message::Timestamp;
 
 /// How often the floor moves on: often enough that reports flow evenly, seldom enough that waking up costs nothing.
@@ -36,7 +36,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn start(
-        simulation: Simulation,
+        (simulation, stack): (Simulation, SwitchStack),
         handle: ServerHandle,
         per_second: f64,
         by_policy: bool,
@@ -44,7 +44,8 @@ impl World {
         let (stop, over) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
         let (stopping, ending) = (Arc::clone(&stop), Arc::clone(&over));
         let thread = std::thread::spawn(move || {
-            let outcome = Floor::new(simulation, handle, per_second, by_policy).live(&stopping);
+            let families = Families::new(&simulation, stack);
+            let outcome = Floor::new(simulation, families, handle, per_second, by_policy).live(&stopping);
             ending.notify_one();
             outcome
         });
@@ -80,10 +81,16 @@ struct Floor {
 }
 
 impl Floor {
-    fn new(simulation: Simulation, handle: ServerHandle, per_second: f64, by_policy: bool) -> Self {
+    fn new(
+        simulation: Simulation,
+        families: Families,
+        handle: ServerHandle,
+        per_second: f64,
+        by_policy: bool,
+    ) -> Self {
         Self {
             schedule: ReportSchedule::new(simulation.devices().len(), per_second),
-            families: Families::new(&simulation),
+            families,
             simulation,
             handle,
             by_policy,
@@ -128,6 +135,5 @@ impl Floor {
 
 /// The time of the wire.
 pub(super) fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+    SystemTime::now().into()
 }
