@@ -71,8 +71,9 @@ impl Reloading {
                     }
                 }
             }
-            self.reload();
+            // Before they are read: what changes meanwhile is another reason.
             seen = contents(&paths(&self.config, &self.files));
+            self.reload();
         }
     }
 

@@ -170,9 +170,15 @@ impl Arguments {
             config.tls = config.tls.dangerous_key_log(crate::cli::link::key_log(path)?);
         }
         let listen = self.listen.unwrap_or(file.listen);
-        let server = Server::bind(listen, config).await?;
+        let mut server = Server::bind(listen, config).await?;
+        let mut announcement = String::new();
+        for table in &file.dangerous_legacy_transport {
+            announcement.push_str(&table.listen(&mut server).await?);
+        }
         let address = server.local_addr().map_err(crate::Error::Transport)?;
-        let admin = admin(&file, &server.handle()).await?;
+        file.set_access_point_groups(server.handle().store());
+        let mut admin = admin(&file, &server.handle()).await?;
+        admin.announcement.insert_str(0, &announcement);
         Ok((server, address, admin))
     }
 
