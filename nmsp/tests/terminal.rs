@@ -39,8 +39,9 @@ fn ended_by(signal: &str, folder: &Path) -> Option<Value> {
             signal,
             env!("CARGO_BIN_EXE_nmsp"),
         ])
-        // Nobody listens there: the view is up all the same, and tries again.
-        .args(["connect", "--tui", "--controller", "127.0.0.1:9", "--certificate"])
+        // Nobody listens there: with several controllers the view is up all the same, and tries again.
+        .args(["connect", "--tui", "--controller", "127.0.0.1:9"])
+        .args(["--controller", "127.0.0.2:9", "--certificate"])
         .arg(file("own.pem"))
         .arg("--key")
         .arg(file("own.key"))
