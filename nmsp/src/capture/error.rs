@@ -3,8 +3,8 @@
 use pki_common::{Diagnose, Failure, Rung};
 
 use super::Direction;
-use super::hexadecimal;
 use crate::wire::DecodeError;
+use crate::wire::text::hexadecimal;
 
 /// A capture file that cannot be read, or not to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -253,8 +253,3 @@ pub fn raw_ip_packet(number: u64, bytes: &[u8]) -> Packet<'_> {
         missing: 0,
     }
 }
-
-/// Bytes for a person.
-fn hexadecimal(bytes: &[u8]) -> String {
-    crate::wire::Octets::from(bytes).to_string()
-}

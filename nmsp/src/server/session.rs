@@ -248,20 +248,23 @@ impl<'a> Session<'a> {
     /// Sends the next notification; its length.
     fn send_notification(&mut self) -> Option<usize> {
         let policy = self.shared.policy.load();
-        let next = self
-            .subscriber
-            .next_message(now(), &policy, &self.shared.store, &mut self.body)?;
-        if next.message == MessageType::MeasurementNotification {
+        let (subscriber, store) = (&self.subscriber, &self.shared.store);
+        let mut measured = false;
+        let sent = self.driver.connection.send_notification_with(|out| {
+            let next = subscriber.next_message(now(), &policy, store, out)?;
+            measured = next.message == MessageType::MeasurementNotification;
+            Some((next.message, next.sequence))
+        });
+        if measured {
             self.trace.measurement_sent();
         }
-        let sent = self
-            .driver
-            .connection
-            .send_notification(next.message, next.sequence, &self.body);
-        if let Err(error) = sent {
-            tracing::error!(%error, "a notification could not be sent");
+        match sent {
+            Ok(length) => length,
+            Err(error) => {
+                tracing::error!(%error, "a notification could not be sent");
+                Some(0)
+            }
         }
-        Some(self.body.len())
     }
 
     /// Deals with what happened, up to a request whose answer takes several messages.

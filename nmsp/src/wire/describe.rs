@@ -9,6 +9,7 @@ use super::numbers::MessageId;
 use super::profile::{LengthCounts, WireProfile};
 use super::reader::Reader;
 use super::schema::{ElementSchema, FieldSchema, Kind, RecordSchema};
+use super::text::hexadecimal;
 use super::tlv::Tlv;
 
 /// A part of a message. The parts that are [`leaf`](Self::leaf) cover every byte exactly once, in the order of the wire;
@@ -104,10 +105,6 @@ pub fn describe_stream<'a>(
 
 fn header_field(profile: &WireProfile, header: &[u8], range: core::ops::Range<usize>) -> u32 {
     profile.byte_order().uint(header.get(range).unwrap_or_default())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    super::text::Octets::from(bytes).to_string()
 }
 
 struct Walk<'p, 'a> {

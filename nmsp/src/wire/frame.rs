@@ -48,24 +48,38 @@ impl Header {
         body_length: usize,
         out: &mut BytesMut,
     ) -> Result<(), EncodeError> {
-        if profile.has_common_header()
-            && let Ok(length) = u32::try_from(COMMON_HEADER + body_length)
-        {
-            out.extend_from_slice(&self.common(profile, length));
-            return Ok(());
-        }
-        let layout = profile.header();
-        let (start, header_length) = (out.len(), usize::from(layout.length));
-        out.resize(start + header_length, 0);
-        let length = match layout.length_counts {
-            LengthCounts::Everything => header_length + body_length,
-            LengthCounts::Payload => body_length,
-        };
-        let outcome = self.write_fields(profile, length, out.get_mut(start..).unwrap_or_default());
+        let start = out.len();
+        out.resize(start + usize::from(profile.header().length), 0);
+        let outcome = self.write(profile, body_length, out.get_mut(start..).unwrap_or_default());
         if outcome.is_err() {
             out.truncate(start);
         }
         outcome
+    }
+
+    /// Writes the header of a message with a body of `body_length` bytes to where room was left for it.
+    ///
+    /// # Errors
+    /// If the length or the transaction does not fit its field.
+    pub(crate) fn write(
+        &self,
+        profile: &WireProfile,
+        body_length: usize,
+        place: &mut [u8],
+    ) -> Result<(), EncodeError> {
+        if profile.has_common_header()
+            && let Ok(length) = u32::try_from(COMMON_HEADER + body_length)
+            && let Some(place) = place.first_chunk_mut()
+        {
+            *place = self.common(profile, length);
+            return Ok(());
+        }
+        let layout = profile.header();
+        let length = match layout.length_counts {
+            LengthCounts::Everything => usize::from(layout.length) + body_length,
+            LengthCounts::Payload => body_length,
+        };
+        self.write_fields(profile, length, place)
     }
 
     /// The header in the common layout, that of the built-in profile.
@@ -343,22 +357,26 @@ pub fn encode_message(
     body: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
     let start = out.len();
-    header.encode(profile, 0, out)?;
-    let body_start = out.len();
-    let outcome = body(&mut Writer::new(out, profile)).and_then(|()| {
-        let layout = profile.header();
-        let from = match layout.length_counts {
-            LengthCounts::Everything => start,
-            LengthCounts::Payload => body_start,
-        };
-        let (at, length) = (
-            start + usize::from(layout.message_length.offset),
-            out.len() - from,
-        );
-        Writer::new(out, profile).patch_length(at, layout.message_length.width, length, "message")
-    });
+    let outcome = leave_room(profile, out, |out| body(&mut Writer::new(out, profile)))
+        .and_then(|length| header.write(profile, length, out.get_mut(start..).unwrap_or_default()));
     if outcome.is_err() {
         out.truncate(start);
     }
     outcome
+}
+
+/// Leaves room for a header, which follows from the body, and has the body appended; the length of the body.
+pub(crate) fn leave_room<E>(
+    profile: &WireProfile,
+    out: &mut BytesMut,
+    body: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+) -> Result<usize, E> {
+    if profile.has_common_header() {
+        out.extend_from_slice(&[0; COMMON_HEADER]);
+    } else {
+        out.resize(out.len() + usize::from(profile.header().length), 0);
+    }
+    let start = out.len();
+    body(out)?;
+    Ok(out.len() - start)
 }

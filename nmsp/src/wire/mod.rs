@@ -22,7 +22,7 @@ pub mod tlv;
 
 mod error;
 mod reader;
-mod text;
+pub(crate) mod text;
 mod timestamp;
 mod writer;
 

@@ -84,6 +84,12 @@ impl<'a> Writer<'a> {
         fill(self.out.get_mut(start..).unwrap_or_default());
     }
 
+    /// The buffer, for whoever has bytes that are encoded already.
+    #[cfg(feature = "tokio")]
+    pub(crate) const fn buffer(&mut self) -> &mut BytesMut {
+        self.out
+    }
+
     /// Takes back what was written behind a position.
     pub(crate) fn truncate(&mut self, position: usize) {
         self.out.truncate(position);

@@ -22,6 +22,9 @@ use crate::wire::{DEFAULT_MAX_MESSAGE_LENGTH, Frame, MessageType, WireProfile};
 use input::{Format, Input};
 use output::{Origin, Output};
 
+/// A message of a few kilobytes becomes some hundred kilobytes of JSON.
+const OUTPUT_BUFFER: usize = 65_536;
+
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
     Each message is printed with where it comes from, and each field with its offset in the message, its bytes and its \
@@ -179,7 +182,7 @@ struct Counts {
 
 impl<'a> Decode<'a> {
     fn new(arguments: &'a Arguments, profile: &'a WireProfile) -> Self {
-        let out = BufWriter::new(std::io::stdout().lock());
+        let out = BufWriter::with_capacity(OUTPUT_BUFFER, std::io::stdout().lock());
         Self {
             arguments,
             profile,

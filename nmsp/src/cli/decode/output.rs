@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::capture::{Direction, Finding, Item};
 use crate::cli::failure::CliError;
 use crate::wire::describe::{Part, describe};
+use crate::wire::text::hexadecimal;
 use crate::wire::{Frame, OwnedMessage, WireProfile};
 
 /// How many bytes of a field stand beside it; JSON has them all.
@@ -94,8 +95,8 @@ impl<'a, W: Write> Output<'a, W> {
     }
 
     fn json_line(&mut self, value: &impl Serialize) -> Result<(), CliError> {
-        let text = serde_json::to_string(value).map_err(|error| CliError::Output(error.into()))?;
-        self.line(&text)
+        serde_json::to_writer(&mut self.out, value).map_err(|error| CliError::Output(error.into()))?;
+        self.line("")
     }
 
     /// A message, whole or what there is of it.
@@ -305,8 +306,4 @@ pub(in crate::cli) fn time_text(time: Duration) -> String {
         Some(seconds) => format!("{seconds}.{:06}Z", time.subsec_micros()),
         None => seconds,
     }
-}
-
-pub(in crate::cli) fn hexadecimal(bytes: &[u8]) -> String {
-    crate::wire::Octets::from(bytes).to_string()
 }

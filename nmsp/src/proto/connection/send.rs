@@ -2,10 +2,15 @@
 
 use std::time::Instant;
 
+#[cfg(feature = "tokio")]
+use bytes::BytesMut;
+
 use super::super::pending::Effect;
 use super::super::{Event, Exchange, RequestError, after};
 use super::{Connection, Role};
 use crate::wire::elements::Part;
+#[cfg(feature = "tokio")]
+use crate::wire::frame::leave_room;
 use crate::wire::frame::{Frame, Header, encode_message};
 use crate::wire::message::bodies::StatusResponse;
 use crate::wire::message::{
@@ -227,6 +232,49 @@ impl Connection {
             Ok(())
         })?;
         Ok(())
+    }
+
+    /// Sends the notification whose body `write` appends to what waits to be sent, without a copy between; see
+    /// [`send_notification`](Self::send_notification). Returns the length of the body; `None` if `write` has nothing to
+    /// send.
+    ///
+    /// # Errors
+    /// As [`send_notification`](Self::send_notification); nothing is sent then.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn send_notification_with(
+        &mut self,
+        write: impl FnOnce(&mut BytesMut) -> Option<(MessageType, u32)>,
+    ) -> Result<Option<usize>, RequestError> {
+        let start = self.outgoing.len();
+        let sent = self.write_notification(write);
+        if !matches!(sent, Ok(Some(_))) {
+            self.outgoing.truncate(start);
+        }
+        sent
+    }
+
+    #[cfg(feature = "tokio")]
+    fn write_notification(
+        &mut self,
+        write: impl FnOnce(&mut BytesMut) -> Option<(MessageType, u32)>,
+    ) -> Result<Option<usize>, RequestError> {
+        let (profile, start) = (&self.config.profile, self.outgoing.len());
+        let mut wanted = None;
+        let length = leave_room(profile, &mut self.outgoing, |out| {
+            wanted = write(out);
+            Ok::<(), EncodeError>(())
+        })?;
+        let Some((message, sequence)) = wanted else {
+            return Ok(None);
+        };
+        self.require_notification(message)?;
+        let id = profile
+            .message_id(message)
+            .ok_or(EncodeError::NotInProfile(message.name()))?;
+        let place = self.outgoing.get_mut(start..).unwrap_or_default();
+        Header::new(id, sequence).write(profile, length, place)?;
+        self.counters.sent(message, self.outgoing.len() - start);
+        Ok(Some(length))
     }
 
     /// Sends a notification with values of its own; see [`send_notification`](Self::send_notification).

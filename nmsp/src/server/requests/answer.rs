@@ -168,7 +168,7 @@ fn write(
                     })
                 }
                 _ => {
-                    out.extend_from_slice(&slot.element);
+                    slot.element.append_to(out);
                     Ok(())
                 }
             }

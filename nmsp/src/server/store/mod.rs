@@ -10,6 +10,7 @@
 
 mod groups;
 mod kind;
+mod record;
 mod table;
 mod update;
 
@@ -33,11 +34,11 @@ use crate::error::Error;
 use crate::proto::ConnectionConfig;
 use crate::proto::policy::is_associated;
 use crate::wire::elements::{AccessPointInformation, IdsParameters};
-use crate::wire::message::{Measurement, MeasurementNotification, StationMeasurementRef};
+use crate::wire::message::{CommonMeasurements, Measurement, MeasurementNotification, StationMeasurementRef};
 use crate::wire::numbers::{AccessPointEvent, AttackType};
 use crate::wire::schema::ElementValue;
 use crate::wire::tlv::Elements;
-use crate::wire::{AccessPointReading, Text, WireProfile, Writer};
+use crate::wire::{AccessPointReading, EncodeError, Text, WireProfile, Writer};
 
 /// How many measurements are taken over under one lock, so that subscribers are not kept waiting by a large batch.
 const OBSERVED_AT_ONCE: usize = 256;
@@ -111,11 +112,9 @@ impl StationStore {
     pub(super) fn take_over(&self, measurements: &[Measurement], urgency: Urgency) -> Result<usize, Error> {
         let mut queued = 0;
         let same_class = |a: &Measurement, b: &Measurement| a.class == b.class;
-        for run in measurements.chunk_by(same_class) {
-            let Some(kind) = run.first().and_then(|first| RecordKind::measuring(first.class)) else {
-                continue;
-            };
-            for batch in run.chunks(OBSERVED_AT_ONCE) {
+        let batches = measurements.chunks(OBSERVED_AT_ONCE);
+        for batch in batches.flat_map(|some| some.chunk_by(same_class)) {
+            if let Some(kind) = batch.first().and_then(|first| RecordKind::measuring(first.class)) {
                 queued += self.take_over_batch(kind, batch, urgency)?;
             }
         }
@@ -130,45 +129,61 @@ impl StationStore {
     ) -> Result<usize, Error> {
         let mut touched = TouchedBatch::default();
         let mut outcome = Ok(());
+        let common = CommonMeasurements::of(&self.profile);
         {
             let mut table = self.write(kind);
             for measurement in batch {
-                let key = RecordKey::of(measurement.station);
-                let put = table.put(key, &self.profile, self.longest_record, |writer| {
-                    measurement.encode(writer)
-                });
-                match put {
-                    Ok(put) => touched.push(Touched {
-                        id: put.id,
-                        associated: self.note_state(kind, &mut table, put, measurement),
-                    }),
+                let put = match self.put_measurement(&mut table, common, measurement) {
+                    Ok(put) => put,
                     Err(error) => {
                         outcome = Err(error.into());
                         break;
                     }
+                };
+                if let Some(associated) = self.said_state(kind, put.is_new, measurement) {
+                    put.slot.associated = associated;
                 }
+                touched.push(Touched {
+                    id: put.id,
+                    associated: put.slot.associated,
+                });
             }
         }
         let queued = self.report(kind, touched.as_slice(), urgency);
         outcome.map(|()| queued)
     }
 
-    /// Keeps whether a client is associated: by its measurement, or else by what was last said about it.
-    fn note_state(&self, kind: RecordKind, table: &mut Table, put: Put, measurement: &Measurement) -> bool {
-        let said = match measurement.state {
+    #[inline]
+    fn put_measurement<'t>(
+        &self,
+        table: &'t mut Table,
+        common: Option<CommonMeasurements>,
+        measurement: &Measurement,
+    ) -> Result<Put<'t>, EncodeError> {
+        let key = RecordKey::of(measurement.station);
+        let limit = self.longest_record;
+        match common.and_then(|common| common.element(measurement)) {
+            Some(element) if element.length() <= limit => {
+                Ok(table.put_in_place(key, element.length(), |place| element.fill(place)))
+            }
+            _ => table
+                .put(key, &self.profile, limit, |writer| measurement.encode(writer))
+                .map(|(put, _)| put),
+        }
+    }
+
+    /// Whether a client is associated: by its measurement, or else, when it is seen first, by what was last said about it.
+    #[inline]
+    fn said_state(&self, kind: RecordKind, is_new: bool, measurement: &Measurement) -> Option<bool> {
+        match measurement.state {
             Some(state) => Some(is_associated(state)),
-            None if put.is_new && kind == RecordKind::ClientMeasurement => {
+            None if is_new && kind == RecordKind::ClientMeasurement => {
                 let clients = self.read(RecordKind::ClientInformation);
                 let known = clients.find(RecordKey::of(measurement.station));
                 known.and_then(|id| clients.slot(id)).map(|slot| slot.associated)
             }
             None => None,
-        };
-        let Some(slot) = table.slot_mut(put.id) else {
-            return false;
-        };
-        slot.associated = said.unwrap_or(slot.associated);
-        slot.associated
+        }
     }
 
     /// Takes over the present state of something, and reports it by the notification policy if it has changed.
@@ -181,30 +196,21 @@ impl StationStore {
             StationUpdate::Client(client) => is_associated(client.state),
             _ => true,
         };
-        let put = {
+        let (id, changed) = {
             let mut table = self.write(kind);
-            let put = table.put(update.key(), &self.profile, self.longest_record, |writer| {
+            let (put, changed) = table.put(update.key(), &self.profile, self.longest_record, |writer| {
                 update.write(writer)
             })?;
-            if let Some(slot) = table.slot_mut(put.id) {
-                slot.associated = associated;
-            }
-            put
+            put.slot.associated = associated;
+            (put.id, changed)
         };
         match update {
             StationUpdate::AccessPoint(access_point) => self.note_group(access_point),
             StationUpdate::Client(client) => self.note_association(client.station, associated),
             _ => {}
         }
-        if put.changed {
-            self.report(
-                kind,
-                &[Touched {
-                    id: put.id,
-                    associated,
-                }],
-                Urgency::ByPolicy,
-            );
+        if changed {
+            self.report(kind, &[Touched { id, associated }], Urgency::ByPolicy);
         }
         Ok(())
     }
@@ -297,9 +303,10 @@ impl StationStore {
     /// Appends records in the form of the wire, as a notification carries them; what is no longer there is left out.
     pub fn write_records(&self, kind: RecordKind, ids: &[RecordId], writer: &mut Writer<'_>) {
         let table = self.read(kind);
+        let out = writer.buffer();
         ids.iter()
             .filter_map(|id| table.slot(*id))
-            .for_each(|slot| writer.bytes(&slot.element));
+            .for_each(|slot| slot.element.append_to(out));
     }
 
     /// Tells the subscribers of a kind what changed; for how many something was queued, over all records.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use bytes::BytesMut;
 use pki_common::MacAddr;
 
+use super::record::Record;
 use crate::wire::{EncodeError, WireProfile, Writer};
 
 /// What a record is about.
@@ -38,27 +39,28 @@ pub(in crate::server) struct Touched {
 }
 
 /// What putting a record into a table did.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::server) struct Put {
+#[derive(Debug)]
+pub(in crate::server) struct Put<'a> {
     /// Where it is.
     pub(in crate::server) id: RecordId,
     /// There was none with its key.
     pub(in crate::server) is_new: bool,
-    /// It differs from what was there.
-    pub(in crate::server) changed: bool,
+    pub(in crate::server) slot: &'a mut Slot,
 }
 
 /// No slot.
 const NONE: u32 = u32::MAX;
 
+/// A record with what belongs to it: two cache lines, if the record is a short one.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(in crate::server) struct Slot {
     pub(in crate::server) key: RecordKey,
     pub(in crate::server) associated: bool,
     /// The whole element, TLV header included.
-    pub(in crate::server) element: BytesMut,
+    pub(in crate::server) element: Record,
     generation: u32,
-    /// Neighbours in the order of the last change.
+    /// Neighbours in the ring.
     older: u32,
     newer: u32,
 }
@@ -75,8 +77,9 @@ pub(in crate::server) struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
     capacity: usize,
+    /// The records stand in a ring by the order of their last change; the newest is the one before the oldest. When they
+    /// change in one order, as they mostly do, the ring is only turned.
     oldest: u32,
-    newest: u32,
     evicted: u64,
     /// The record that changed after the last one the time before. Stations are mostly reported in one order, and looking
     /// here first saves the way through the index, which is out of the processor's caches when there are many.
@@ -94,14 +97,13 @@ impl Table {
             // Slot numbers are 32 bits wide, and one of them means none.
             capacity: capacity.clamp(1, usize::try_from(NONE - 1).unwrap_or(usize::MAX)),
             oldest: NONE,
-            newest: NONE,
             evicted: 0,
             expected: NONE,
             scratch: BytesMut::new(),
         }
     }
 
-    /// Makes or replaces a record.
+    /// Makes or replaces a record; whether it differs from what was there.
     ///
     /// # Errors
     /// If it cannot be encoded, or is longer than `limit`; the table stays as it was.
@@ -111,40 +113,69 @@ impl Table {
         profile: &WireProfile,
         limit: usize,
         write: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
-    ) -> Result<Put, EncodeError> {
-        self.scratch.clear();
-        write(&mut Writer::new(&mut self.scratch, profile))?;
-        if self.scratch.len() > limit {
-            return Err(EncodeError::TooLong {
-                what: "record",
-                length: self.scratch.len(),
-                width: 4,
-            });
-        }
-        let known = self.place_of(key);
-        let number = known.unwrap_or_else(|| self.take_place(key));
-        self.expected = self.next_in_turn(number);
-        self.unlink(number);
-        self.link_as_newest(number);
+    ) -> Result<(Put<'_>, bool), EncodeError> {
+        let mut scratch = core::mem::take(&mut self.scratch);
+        scratch.clear();
+        let outcome = write(&mut Writer::new(&mut scratch, profile)).and_then(|()| {
+            let length = scratch.len();
+            let what = "record";
+            if length > limit {
+                return Err(EncodeError::TooLong {
+                    what,
+                    length,
+                    width: 4,
+                });
+            }
+            Ok(())
+        });
+        self.scratch = scratch;
+        outcome?;
+        let (number, is_new) = self.touch(key);
         let Some(slot) = self.slots.get_mut(usize_of(number)) else {
             unreachable!("the index names slots that exist");
         };
-        let changed = slot.element != self.scratch;
+        let changed = *slot.element != *self.scratch;
         if changed {
-            slot.element.clear();
-            slot.element.extend_from_slice(&self.scratch);
+            slot.element
+                .place(self.scratch.len())
+                .copy_from_slice(&self.scratch);
         }
-        let id = RecordId {
-            slot: number,
-            generation: slot.generation,
-        };
-        Ok(Put {
-            id,
-            is_new: known.is_none(),
-            changed,
-        })
+        Ok((Put::new(number, is_new, slot), changed))
     }
 
+    /// Makes or replaces a record of this length, which `fill` writes over whatever is there.
+    #[inline(always)]
+    pub(in crate::server) fn put_in_place(
+        &mut self,
+        key: RecordKey,
+        length: usize,
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Put<'_> {
+        let (number, is_new) = self.touch(key);
+        let Some(slot) = self.slots.get_mut(usize_of(number)) else {
+            unreachable!("the index names slots that exist");
+        };
+        fill(slot.element.place(length));
+        Put::new(number, is_new, slot)
+    }
+
+    /// The place of a record that changes now, and whether it is a new one.
+    #[inline(always)]
+    fn touch(&mut self, key: RecordKey) -> (u32, bool) {
+        let known = self.place_of(key);
+        let number = known.unwrap_or_else(|| self.take_place(key));
+        let newer = self.slots.get(usize_of(number)).map_or(NONE, |slot| slot.newer);
+        self.expected = newer;
+        if number == self.oldest {
+            self.oldest = newer;
+        } else if newer != self.oldest {
+            self.unlink(number);
+            self.link_as_newest(number);
+        }
+        (number, known.is_none())
+    }
+
+    #[inline(always)]
     fn place_of(&self, key: RecordKey) -> Option<u32> {
         let expected = self.slots.get(usize_of(self.expected));
         if expected.is_some_and(|slot| slot.key == key) {
@@ -153,14 +184,7 @@ impl Table {
         self.index.get(&key).copied()
     }
 
-    /// The record that changed after this one; after the newest, the oldest.
-    fn next_in_turn(&self, number: u32) -> u32 {
-        match self.slots.get(usize_of(number)).map(|slot| slot.newer) {
-            Some(NONE) | None => self.oldest,
-            Some(newer) => newer,
-        }
-    }
-
+    #[cold]
     fn take_place(&mut self, key: RecordKey) -> u32 {
         if self.index.len() >= self.capacity
             && let Some(oldest) = self.slots.get(usize_of(self.oldest)).map(|slot| slot.key)
@@ -174,7 +198,7 @@ impl Table {
                 self.slots.push(Slot {
                     key,
                     associated: false,
-                    element: BytesMut::new(),
+                    element: Record::default(),
                     generation: 0,
                     older: NONE,
                     newer: NONE,
@@ -204,7 +228,7 @@ impl Table {
         // A place without a record keeps its key.
         self.expected = NONE;
         if let Some(slot) = self.slots.get_mut(usize_of(number)) {
-            slot.element.clear();
+            slot.element = Record::default();
             slot.generation = slot.generation.wrapping_add(1);
         }
         self.free.push(number);
@@ -235,32 +259,41 @@ impl Table {
     }
 
     fn unlink(&mut self, number: u32) {
-        let Some((older, newer)) = self
-            .slots
-            .get(usize_of(number))
-            .map(|slot| (slot.older, slot.newer))
-        else {
+        let slot = self.slots.get(usize_of(number));
+        let Some((older, newer)) = slot.map(|slot| (slot.older, slot.newer)) else {
             return;
         };
-        match self.slots.get_mut(usize_of(older)) {
-            Some(slot) => slot.newer = newer,
-            None => self.oldest = newer,
+        if newer == number {
+            self.oldest = NONE;
+            return;
         }
-        match self.slots.get_mut(usize_of(newer)) {
-            Some(slot) => slot.older = older,
-            None => self.newest = older,
+        if self.oldest == number {
+            self.oldest = newer;
         }
+        self.join(older, newer);
     }
 
     fn link_as_newest(&mut self, number: u32) {
-        let before = core::mem::replace(&mut self.newest, number);
-        match self.slots.get_mut(usize_of(before)) {
-            Some(slot) => slot.newer = number,
-            None => self.oldest = number,
+        let oldest = self.slots.get(usize_of(self.oldest));
+        match oldest.map(|slot| slot.older) {
+            Some(newest) => {
+                self.join(newest, number);
+                self.join(number, self.oldest);
+            }
+            None => {
+                self.join(number, number);
+                self.oldest = number;
+            }
         }
-        if let Some(slot) = self.slots.get_mut(usize_of(number)) {
-            slot.older = before;
-            slot.newer = NONE;
+    }
+
+    /// Makes two records neighbours.
+    fn join(&mut self, older: u32, newer: u32) {
+        if let Some(slot) = self.slots.get_mut(usize_of(older)) {
+            slot.newer = newer;
+        }
+        if let Some(slot) = self.slots.get_mut(usize_of(newer)) {
+            slot.older = older;
         }
     }
 
@@ -295,7 +328,7 @@ impl Table {
     /// Every record, the one that has not changed for longest first.
     pub(in crate::server) fn ids(&self) -> impl Iterator<Item = RecordId> + '_ {
         let mut next = self.oldest;
-        core::iter::from_fn(move || {
+        (0..self.len()).map_while(move |_| {
             let slot = self.slots.get(usize_of(next))?;
             let id = RecordId {
                 slot: next,
@@ -315,6 +348,17 @@ impl Table {
     }
 }
 
+impl<'a> Put<'a> {
+    fn new(number: u32, is_new: bool, slot: &'a mut Slot) -> Self {
+        let id = RecordId {
+            slot: number,
+            generation: slot.generation,
+        };
+        Self { id, is_new, slot }
+    }
+}
+
+#[inline]
 fn usize_of(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
@@ -376,8 +420,8 @@ mod tests {
             writer.bytes(bytes);
             Ok(())
         };
-        let put = table.put(key(last), profile, 100, write).unwrap();
-        (put.id, put.changed)
+        let (put, changed) = table.put(key(last), profile, 100, write).unwrap();
+        (put.id, changed)
     }
 
     fn order(table: &Table) -> Vec<u8> {

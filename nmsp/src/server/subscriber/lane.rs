@@ -66,10 +66,11 @@ pub(super) struct Lane {
 
 impl Lane {
     /// Adds a record, or lets the one that waits stand for its newest value.
+    #[inline(always)]
     pub(super) fn add(&mut self, touched: Touched, urgency: Urgency, turn: u64) -> Added {
         let place = place(touched.id);
         if place >= self.marks.len() {
-            self.marks.resize(place + 1, Mark::default());
+            self.make_marks(place + 1);
         }
         let released = self.released;
         let Some(mark) = self.marks.get_mut(place) else {
@@ -91,6 +92,11 @@ impl Lane {
         } else {
             Added::Joined
         }
+    }
+
+    #[cold]
+    fn make_marks(&mut self, count: usize) {
+        self.marks.resize(count, Mark::default());
     }
 
     /// Lets go what waits: all of it, whatever the interval.
@@ -135,12 +141,15 @@ impl Lane {
 
     /// Takes the front out, because it was sent or is given up.
     pub(super) fn pop(&mut self) {
-        if let Some(waiting) = self.waiting.pop_front()
-            && let Some(mark) = self.marks.get_mut(place(waiting.id))
-            && mark.turn == waiting.turn
-        {
-            mark.turn = 0;
-            mark.forced = false;
+        if let Some(waiting) = self.waiting.pop_front() {
+            unmark(&mut self.marks, waiting);
+        }
+    }
+
+    /// Takes as many out at the front.
+    pub(super) fn pop_many(&mut self, count: usize) {
+        for waiting in self.waiting.drain(..count.min(self.waiting.len())) {
+            unmark(&mut self.marks, waiting);
         }
     }
 
@@ -202,6 +211,18 @@ impl Lane {
     }
 }
 
+/// An entry does not wait any more.
+#[inline]
+fn unmark(marks: &mut [Mark], waiting: Waiting) {
+    if let Some(mark) = marks.get_mut(place(waiting.id))
+        && mark.turn == waiting.turn
+    {
+        mark.turn = 0;
+        mark.forced = false;
+    }
+}
+
+#[inline]
 fn place(id: RecordId) -> usize {
     usize::try_from(id.slot).unwrap_or(usize::MAX)
 }

@@ -87,11 +87,8 @@ impl Subscriber {
         store: &StationStore,
     ) -> usize {
         let terms = self.terms.load();
-        let groups = terms.groups(kind);
-        let wanted = touched
-            .iter()
-            .copied()
-            .filter(|each| terms.includes_state(kind, each.associated));
+        let (groups, all) = (terms.groups(kind), terms.includes_state(kind, false));
+        let wanted = touched.iter().copied().filter(|each| all || each.associated);
         let (added, lost, wake) = if groups.is_empty() {
             self.lock().add(kind, wanted, urgency)
         } else {
@@ -115,18 +112,17 @@ impl Subscriber {
         self.filled.notify_one();
     }
 
-    /// Makes the next message, its body in `body`; `None` if nothing may be sent now.
+    /// Makes the next message and appends its body to `out`; `None` if nothing may be sent now.
     pub(super) fn next_message(
         &self,
         now: Instant,
         policy: &NotificationPolicy,
         store: &StationStore,
-        body: &mut BytesMut,
+        out: &mut BytesMut,
     ) -> Option<NextMessage> {
-        body.clear();
         let mut queue = self.lock();
         let terms = self.terms.load();
-        queue.next_message(now, policy, &terms, store, body)
+        queue.next_message(now, policy, &terms, store, out)
     }
 
     /// When something that waits for its interval may go.
@@ -217,6 +213,7 @@ mod tests {
 
         /// The next message: its sequence number, and station and time of each measurement.
         fn next(&mut self) -> Option<(u32, Vec<(u8, u64)>)> {
+            self.body.clear();
             let next = self
                 .subscriber
                 .next_message(self.now, &self.policy, &self.store, &mut self.body)?;
@@ -343,6 +340,7 @@ mod tests {
         let mut messages = 0;
         let mut turn = || {
             desk.store.take_over(&stations, Urgency::AtOnce).unwrap();
+            desk.body.clear();
             while desk
                 .subscriber
                 .next_message(desk.now, &desk.policy, &desk.store, &mut desk.body)

@@ -108,6 +108,8 @@ impl Queue {
             self.lanes = RecordKind::ALL.iter().map(|_| Lane::default()).collect();
         }
         let mut lost = Lost::default();
+        let lane = self.lanes.get(kind.position());
+        let waited = lane.is_some_and(Lane::has_unreleased);
         let (mut added, mut began) = (0, false);
         for touched in touched {
             added += 1;
@@ -116,10 +118,9 @@ impl Queue {
             let Some(lane) = self.lanes.get_mut(kind.position()) else {
                 break;
             };
-            let waited = lane.has_unreleased();
             match lane.add(touched, urgency, turn) {
                 Added::Waits => {
-                    began |= !waited;
+                    began = !waited;
                     self.length += 1;
                 }
                 Added::Joined => {}
@@ -191,18 +192,19 @@ impl Queue {
         }
     }
 
-    /// Makes the next message: its body is appended to `body`. `None` if nothing may be sent now.
+    /// Makes the next message: its body is appended to `out`. `None` if nothing may be sent now.
     pub(super) fn next_message(
         &mut self,
         now: Instant,
         policy: &NotificationPolicy,
         terms: &Terms,
         store: &StationStore,
-        body: &mut BytesMut,
+        out: &mut BytesMut,
     ) -> Option<NextMessage> {
         if self.length == 0 {
             return None;
         }
+        let start = out.len();
         for (position, kind) in self.kinds_in_turn() {
             let Some(lane) = self.lanes.get_mut(position) else {
                 break;
@@ -223,11 +225,12 @@ impl Queue {
                 threshold,
                 store,
                 filtered: &mut self.filtered,
-                body,
+                out,
+                start,
             };
             batch.fill(lane);
             self.length -= before - lane.len();
-            if !body.is_empty() {
+            if out.len() > start {
                 self.next_lane = position + 1;
                 return Some(self.numbered(kind.message()));
             }
@@ -235,7 +238,7 @@ impl Queue {
         let (_, notification) = self.messages.pop_front()?;
         self.length -= 1;
         self.message_bytes -= notification.body.len();
-        body.extend_from_slice(&notification.body);
+        out.extend_from_slice(&notification.body);
         self.next_lane = 0;
         Some(self.numbered(notification.message))
     }
@@ -324,31 +327,33 @@ struct Batch<'a> {
     threshold: u8,
     store: &'a StationStore,
     filtered: &'a mut Measurement,
-    body: &'a mut BytesMut,
+    out: &'a mut BytesMut,
+    /// Where the body begins.
+    start: usize,
 }
 
 impl Batch<'_> {
     /// Moves what may be sent from the lane into the body, up to the size of a message.
     fn fill(&mut self, lane: &mut Lane) {
         let table = self.store.read(self.kind);
-        let limit = MESSAGE_BYTES.min(self.store.longest_body());
+        let end = self.start + MESSAGE_BYTES.min(self.store.longest_body());
         if self.is_plain() {
             let mut sent = 0;
             for id in lane.sendable() {
                 if let Some(slot) = table.slot(id) {
-                    if !self.body.is_empty() && self.body.len() + slot.element.len() > limit {
+                    if !self.has_room(slot, end) {
                         break;
                     }
-                    self.body.extend_from_slice(&slot.element);
+                    slot.element.append_to(self.out);
                 }
                 sent += 1;
             }
-            (0..sent).for_each(|_| lane.pop());
+            lane.pop_many(sent);
             return;
         }
         while let Some(id) = lane.front() {
             if let Some(slot) = table.slot(id) {
-                if !self.body.is_empty() && self.body.len() + slot.element.len() > limit {
+                if !self.has_room(slot, end) {
                     return;
                 }
                 if self.terms.includes_state(self.kind, slot.associated)
@@ -359,6 +364,12 @@ impl Batch<'_> {
             }
             lane.pop();
         }
+    }
+
+    /// Whether a record fits in front of the end; the first one always does.
+    #[inline]
+    fn has_room(&self, slot: &Slot, end: usize) -> bool {
+        self.out.len() + slot.element.len() <= end || self.out.len() == self.start
     }
 
     /// Whether records go out as the store has them.
@@ -373,7 +384,7 @@ impl Batch<'_> {
             return;
         }
         if !self.kind.is_measurement() {
-            self.body.extend_from_slice(&slot.element);
+            slot.element.append_to(self.out);
             return;
         }
         let readings = self.store.readings(slot);
@@ -390,7 +401,7 @@ impl Batch<'_> {
     fn write_measurement(&mut self, slot: &Slot) -> bool {
         let wanted = self.terms.groups(self.kind);
         if wanted.is_empty() {
-            self.body.extend_from_slice(&slot.element);
+            slot.element.append_to(self.out);
             return true;
         }
         let Some(whole) = self.store.station(slot) else {
@@ -410,7 +421,7 @@ impl Batch<'_> {
             return false;
         }
         // It is shorter than the record, which was encoded before.
-        let mut writer = Writer::new(self.body, self.store.profile());
+        let mut writer = Writer::new(self.out, self.store.profile());
         self.filtered.encode(&mut writer).is_ok()
     }
 
@@ -421,7 +432,7 @@ impl Batch<'_> {
             .decode(slot)
             .and_then(|location| in_forms(location, forms));
         if let Some(location) = usable {
-            let written = Writer::new(self.body, self.store.profile()).element(Element::LOCATION, &location);
+            let written = Writer::new(self.out, self.store.profile()).element(Element::LOCATION, &location);
             debug_assert!(
                 written.is_ok(),
                 "it is shorter than the record, which was encoded before"

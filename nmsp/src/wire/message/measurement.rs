@@ -280,6 +280,63 @@ pub fn write_encoded_measurements<'m>(
     outcome
 }
 
+/// Makes Station Measurements where they are to stay: in the common layout their length is known before.
+#[cfg(feature = "tokio")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CommonMeasurements {
+    number: u16,
+}
+
+/// A Station Measurement that [`CommonMeasurements`] makes.
+#[cfg(feature = "tokio")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CommonMeasurement<'a> {
+    head: [u8; TLV_HEADER + FIXED],
+    readings: &'a [AccessPointReading],
+}
+
+#[cfg(feature = "tokio")]
+impl CommonMeasurements {
+    /// `None` if the profile has another layout.
+    pub(crate) fn of(profile: &WireProfile) -> Option<Self> {
+        let number = profile.common_tlv_type(Element::STATION_MEASUREMENT)?;
+        Some(Self { number })
+    }
+
+    /// `None` leaves it to [`Measurement::encode`]: there is something behind the readings, or there are too many.
+    #[inline]
+    pub(crate) fn element(self, measurement: &Measurement) -> Option<CommonMeasurement<'_>> {
+        if measurement.state.is_some() {
+            return None;
+        }
+        let readings = measurement.access_points.as_slice();
+        let (station, class) = (measurement.station, measurement.class);
+        let head = common_head(self.number, station, class, measurement.timestamp, readings.len())?;
+        Some(CommonMeasurement { head, readings })
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl CommonMeasurement<'_> {
+    /// Of the whole element.
+    #[inline]
+    pub(crate) const fn length(&self) -> usize {
+        TLV_HEADER + FIXED + self.readings.len() * READING
+    }
+
+    /// Fills a place of its length.
+    #[inline]
+    pub(crate) fn fill(&self, place: &mut [u8]) {
+        if let Some((head, rest)) = place.split_first_chunk_mut() {
+            *head = self.head;
+            let (places, _) = rest.as_chunks_mut();
+            for (place, reading) in places.iter_mut().zip(self.readings) {
+                *place = reading.to_bytes();
+            }
+        }
+    }
+}
+
 /// What stands in front of the readings in the common layout, TLV header included; `None` if there are too many.
 #[inline]
 fn common_head(
@@ -316,4 +373,47 @@ fn write_fixed(
     writer.u64(timestamp.0);
     writer.u16(count);
     Ok(())
+}
+
+#[cfg(all(test, feature = "tokio"))]
+mod tests {
+    use super::*;
+    use crate::wire::numbers::Band;
+    use bytes::BytesMut;
+
+    #[test]
+    fn a_measurement_made_in_its_place_is_the_one_that_is_encoded() {
+        let profile = WireProfile::built_in();
+        let common = CommonMeasurements::of(profile).unwrap();
+        let reading = |number: u8| AccessPointReading {
+            access_point: MacAddr::from([2, 0, 0, 0, 0, number]),
+            rssi_dbm: -30 - i8::try_from(number).unwrap(),
+            band: Band::GHZ_5,
+            channel: 36 + number,
+            snr_db: number.is_multiple_of(2).then_some(-1),
+            antenna: number.is_multiple_of(3).then_some(number),
+        };
+        let mut measurement = Measurement {
+            station: MacAddr::from([2, 0, 0, 0, 0, 1]),
+            class: StationClass::RFID_TAG,
+            timestamp: Timestamp(1_792_592_434_309),
+            ..Measurement::default()
+        };
+        for readings in [0, 1, 4, 40] {
+            measurement.access_points = (0..readings).map(reading).collect();
+            let mut encoded = BytesMut::new();
+            measurement
+                .encode(&mut Writer::new(&mut encoded, profile))
+                .unwrap();
+            let element = common.element(&measurement).unwrap();
+            let mut place = vec![0xff; element.length()];
+            element.fill(&mut place);
+            assert_eq!(place, encoded);
+        }
+        measurement.state = Some(StationState::ASSOCIATED);
+        assert!(common.element(&measurement).is_none());
+        measurement.state = None;
+        measurement.access_points = vec![reading(1); 5461];
+        assert!(common.element(&measurement).is_none(), "more than a length says");
+    }
 }

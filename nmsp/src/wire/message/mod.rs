@@ -14,6 +14,8 @@ pub use bodies::{
     Capability, Disconnect, Echo, ServiceSubscribeRequest, ServiceSubscribeResponse, SubscribeOutcome,
 };
 pub use kind::{Message, MessageType, OwnedMessage, Sender};
+#[cfg(feature = "tokio")]
+pub(crate) use measurement::CommonMeasurements;
 pub use measurement::{
     EncodedMeasurement, MeasurementNotification, StationMeasurementRef, write_encoded_measurements,
     write_measurement,
