@@ -32,6 +32,7 @@ pub type Oracle = fn(&[u8]);
 /// Every target: its name, which is also the name of its corpus folder, and what it runs.
 pub const TARGETS: &[(&str, Oracle)] = &[
     ("authlist_import", authlist_import),
+    ("certsrv_page", certsrv_page),
     ("est_authorization", est_authorization),
     ("est_base64", est_base64),
     ("est_certs_only", est_certs_only),
@@ -56,6 +57,11 @@ pub const TARGETS: &[(&str, Oracle)] = &[
 /// An authlist in each of the five formats: no text panics, and what is imported survives an export.
 pub fn authlist_import(data: &[u8]) {
     pki_common::authlist::import_oracle(&String::from_utf8_lossy(data));
+}
+
+/// A page or file of AD CS web enrolment: no bytes panic, bounds hold, and a number that is read is the one of the link.
+pub fn certsrv_page(data: &[u8]) {
+    est::adcs::page::oracle::oracle(data);
 }
 
 /// The body of a `simpleenroll` request: no bytes panic, an accepted request consists of the parts it was taken apart

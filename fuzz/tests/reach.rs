@@ -47,6 +47,48 @@ fn header(name: http::HeaderName, value: &[u8]) -> Option<HeaderMap> {
 }
 
 #[test]
+fn the_corpus_of_web_enrolment_holds_every_page() {
+    use est::adcs::page::{self, Retrieved, Verdict};
+    let verdict = |wanted: fn(&Verdict) -> bool| {
+        move |file: &[u8]| page::verdict(file).is_ok_and(|found| wanted(&found))
+    };
+    reaches(
+        "certsrv_page",
+        3,
+        "an issued request",
+        verdict(|found| matches!(found, Verdict::Issued { .. })),
+    );
+    reaches(
+        "certsrv_page",
+        2,
+        "a pending request",
+        verdict(|found| matches!(found, Verdict::Pending { .. })),
+    );
+    reaches(
+        "certsrv_page",
+        3,
+        "a denied request",
+        verdict(|found| matches!(found, Verdict::Denied { .. })),
+    );
+    reaches(
+        "certsrv_page",
+        1,
+        "a request that failed",
+        verdict(|found| matches!(found, Verdict::Failed { .. })),
+    );
+    reaches("certsrv_page", 1, "templates", |file| {
+        page::templates(file).is_ok_and(|found| !found.is_empty())
+    });
+    reaches("certsrv_page", 1, "renewals", |file| page::renewals(file).is_ok());
+    reaches("certsrv_page", 6, "certificates", |file| {
+        page::certificates(file).is_ok()
+    });
+    reaches("certsrv_page", 3, "a disposition", |file| {
+        matches!(page::retrieved(file), Ok(Retrieved::NotIssued(_)))
+    });
+}
+
+#[test]
 fn the_corpus_of_header_fields_holds_every_scheme() {
     for method in [
         AuthenticationMethod::Basic,

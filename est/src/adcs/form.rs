@@ -100,23 +100,17 @@ impl Submission<'_> {
             .map_err(|_| FormError::RequestTooLong)?;
         let fields = [
             ("Mode", "newreq"),
-            ("CertRequest", &request),
-            ("CertAttrib", &attributes),
+            ("CertRequest", request.as_str()),
+            ("CertAttrib", attributes.as_str()),
             ("FriendlyType", FRIENDLY_TYPE),
             ("ThumbPrint", ""),
             ("TargetStoreFlags", "0"),
             ("SaveCert", "yes"),
         ];
-        let mut body = String::with_capacity(request.len() * 3 / 2 + 512);
-        for (name, value) in fields {
-            if !body.is_empty() {
-                body.push('&');
-            }
-            body.push_str(name);
-            body.push('=');
-            push_encoded(&mut body, value);
-        }
-        Ok(body)
+        let body = String::with_capacity(request.len() * 3 / 2 + 512);
+        Ok(form_urlencoded::Serializer::new(body)
+            .extend_pairs(fields)
+            .finish())
     }
 }
 
@@ -168,23 +162,6 @@ fn check_line(what: &'static str, text: &str) -> Result<(), FormError> {
         return Err(FormError::TooLong { what });
     }
     Ok(())
-}
-
-/// The percent-encoding of forms (WHATWG URL standard, section 5.2), in UTF-8.
-fn push_encoded(output: &mut String, text: &str) {
-    const HEX: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-    ];
-    let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or('0');
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => {
-                output.push(char::from(byte))
-            }
-            b' ' => output.push('+'),
-            other => output.extend(['%', digit(other >> 4), digit(other & 15)]),
-        }
-    }
 }
 
 /// What does not fit the form.

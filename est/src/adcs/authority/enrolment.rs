@@ -159,7 +159,12 @@ impl Shared {
             status,
         } = page;
         match disposition {
-            Disposition::UNDER_SUBMISSION | Disposition::INCOMPLETE => {
+            // With an error, it is a request that the CA does not know.
+            Disposition::INCOMPLETE if status.is_none() => {
+                self.pending(wanted, request);
+                Ok(Done::Pending)
+            }
+            Disposition::UNDER_SUBMISSION => {
                 self.pending(wanted, request);
                 Ok(Done::Pending)
             }
@@ -190,8 +195,13 @@ impl Shared {
                         return Ok(Done::Issued(issued));
                     }
                 }
+                // The CA knows no such number yet.
+                Ok(Retrieved::NotIssued(page))
+                    if page.disposition == Disposition::INCOMPLETE && page.status.is_some() =>
+                {
+                    break;
+                }
                 Ok(Retrieved::NotIssued(_)) => {}
-                // There is no such number yet.
                 Err(CertsrvError::Page { .. } | CertsrvError::PageNotFound { .. }) => break,
                 Err(error) => return Err(error),
             }
@@ -231,29 +241,19 @@ impl Shared {
         message: String,
         code: Option<HResult>,
     ) -> CertsrvError {
-        let error = if matches!(
+        let error = CertsrvError::Denied {
+            request,
+            disposition,
+            message,
             code,
-            Some(HResult::UNSUPPORTED_CERT_TYPE | HResult::TEMPLATE_DENIED)
-        ) {
-            // Removed from the CA since the list was read, or not for this account.
-            *self.template_seen() = None;
-            CertsrvError::TemplateNotOffered {
-                template: self.client.settings().template.clone(),
-                offered: Vec::new(),
-            }
-        } else {
-            CertsrvError::Denied {
-                request,
-                disposition,
-                message: message.clone(),
-                code,
-            }
         };
+        if let Some(HResult::UNSUPPORTED_CERT_TYPE | HResult::TEMPLATE_DENIED) = code {
+            // The list may have changed since it was read: the next request reads it again, and tells the template.
+            *self.template_seen() = None;
+        }
         tracing::warn!(
-            request = request.map(|number| number.0), %disposition, message,
-            code = code.map(|code| code.to_string()),
-            known_cause = error.known_cause().map_or("", KnownCause::name),
-            "AD CS has denied the request"
+            request = request.map(|number| number.0), %error, code = code.map(|code| code.to_string()),
+            known_cause = %KnownCause::RequestDenied, "AD CS has denied the request"
         );
         error
     }

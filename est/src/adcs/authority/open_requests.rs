@@ -5,7 +5,7 @@
 //! lines no longer count. A line that was cut off by a loss of power is the last one, and is left out.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -155,7 +155,7 @@ impl Inner {
         let written = journal.file.write_all(changes.as_bytes());
         written
             .and_then(|()| journal.file.sync_data())
-            .map_err(|error| problem(&journal.path, error))
+            .map_err(|error| problem(&journal.path, &error))
     }
 }
 
@@ -167,11 +167,11 @@ impl Journal {
         for (key, entry) in entries {
             text.push_str(&line(key, Some(*entry)));
         }
-        write_private(path, text.as_bytes()).map_err(|error| problem(path, error))?;
+        write_private(path, text.as_bytes()).map_err(|error| problem(path, &error))?;
         let file = OpenOptions::new()
             .append(true)
             .open(path)
-            .map_err(|error| problem(path, error))?;
+            .map_err(|error| problem(path, &error))?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -213,15 +213,15 @@ fn read(path: &Path, entries: &mut HashMap<Key, Entry>, newest: &mut RequestId) 
     let length = match fs::metadata(path) {
         Ok(found) => found.len(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(problem(path, error)),
+        Err(error) => return Err(problem(path, &error)),
     };
     if length > MAX_FILE {
-        return Err(problem(path, format!("it is longer than {MAX_FILE} bytes")));
+        return Err(problem(path, &format!("it is longer than {MAX_FILE} bytes")));
     }
-    let text = fs::read_to_string(path).map_err(|error| problem(path, error))?;
+    let text = fs::read_to_string(path).map_err(|error| problem(path, &error))?;
     let whole = text.rfind('\n').map_or(0, |end| end + 1);
     for (index, text) in text.get(..whole).unwrap_or_default().lines().enumerate() {
-        let wrong = || problem(path, format!("line {} is not one of this file", index + 1));
+        let wrong = || problem(path, &format!("line {} is not one of this file", index + 1));
         if let Some(number) = text.strip_prefix("newest ") {
             *newest = RequestId(number.parse().map_err(|_| wrong())?).max(*newest);
             continue;
@@ -275,7 +275,7 @@ fn parse_key(text: &str) -> Option<Key> {
     Some(key)
 }
 
-fn problem(path: &Path, problem: impl ToString) -> CertsrvError {
+fn problem(path: &Path, problem: &dyn fmt::Display) -> CertsrvError {
     CertsrvError::OpenRequests {
         path: path.display().to_string(),
         problem: problem.to_string(),

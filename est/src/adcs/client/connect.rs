@@ -96,7 +96,10 @@ async fn reach(host: &str, port: u16) -> Result<TcpStream, CertsrvError> {
 }
 
 fn handshake_error(error: &io::Error) -> CertsrvError {
-    if !error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+    let of_tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if of_tls.is_none() {
         return CertsrvError::ConnectionLost {
             page: Page::Login,
             cause: format!("in the TLS handshake: {error}"),

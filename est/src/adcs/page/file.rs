@@ -1,5 +1,7 @@
 //! The files `certnew.cer` and `certnew.p7b`: DER, PEM, PKCS #7, or a page (B-06 to B-08).
 
+use core::fmt;
+
 use pki_common::Certificate;
 
 use super::disposition::{DispositionPage, disposition};
@@ -56,10 +58,10 @@ pub fn certificates(body: &[u8]) -> Result<Vec<Certificate>, PageError> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some((inside, behind)) = armoured(rest) {
-        let der = base64::decode(without_tags(inside).as_bytes(), MAX_PAGE).map_err(bad)?;
+        let der = base64::decode(without_tags(inside).as_bytes(), MAX_PAGE).map_err(|error| bad(&error))?;
         found.extend(of_der(&der)?);
         if found.len() > MAX_CERTIFICATES {
-            return Err(bad(format!("there are more than {MAX_CERTIFICATES}")));
+            return Err(bad(&format!("there are more than {MAX_CERTIFICATES}")));
         }
         rest = behind;
     }
@@ -68,7 +70,7 @@ pub fn certificates(body: &[u8]) -> Result<Vec<Certificate>, PageError> {
         if !text.trim_start().starts_with("MII") {
             return Err(none());
         }
-        let der = base64::decode(body, MAX_PAGE).map_err(bad)?;
+        let der = base64::decode(body, MAX_PAGE).map_err(|error| bad(&error))?;
         found = of_der(&der)?;
     }
     if found.is_empty() { Err(none()) } else { Ok(found) }
@@ -104,15 +106,15 @@ fn of_der(der: &[u8]) -> Result<Vec<Certificate>, PageError> {
         ..CertsOnlyLimits::default()
     };
     let Ok(members) = certs_only::decode(der, &limits) else {
-        return Err(bad(single));
+        return Err(bad(&single));
     };
     members
         .iter()
-        .map(|member| Certificate::from_der(member).map_err(bad))
+        .map(|member| Certificate::from_der(member).map_err(|error| bad(&error)))
         .collect()
 }
 
-fn bad(problem: impl ToString) -> PageError {
+fn bad(problem: &dyn fmt::Display) -> PageError {
     PageError::BadCertificate {
         problem: problem.to_string(),
     }

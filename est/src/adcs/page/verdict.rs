@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::disposition::{Disposition, disposition};
 use super::html::{Html, shortened};
 use super::{MAX_PAGE, PageError};
 use crate::adcs::form::{RequestId, query_value};
@@ -108,11 +109,18 @@ pub fn verdict(page: &[u8]) -> Result<Verdict, PageError> {
     if let Some(denied) = denied(&html, &text) {
         return Ok(denied);
     }
+    if let Some(verdict) = by_disposition(&html, &text) {
+        return Ok(verdict);
+    }
     let code = HResult::first_in(&text);
     match (code, first_number(&text)) {
         (Some(of_service), request) if of_service.is_of_the_certificate_service() => Ok(Verdict::Denied {
             request,
-            message: shortened(&text),
+            message: shortened(
+                quoted_message(&text)
+                    .filter(|message| HResult::first_in(message).is_some())
+                    .unwrap_or(&text),
+            ),
             code,
         }),
         (Some(_), _) => Ok(Verdict::Failed {
@@ -189,6 +197,22 @@ fn denied(html: &Html<'_>, text: &str) -> Option<Verdict> {
         request,
         message: shortened(message),
         code: HResult::first_in(text),
+    })
+}
+
+/// A page that lists the state of the request, as it does when the CA could not work on it.
+fn by_disposition(html: &Html<'_>, text: &str) -> Option<Verdict> {
+    let page = disposition(html)?;
+    Some(match page.disposition {
+        Disposition::DENIED => Verdict::Denied {
+            request: first_number(text),
+            message: page.message,
+            code: page.status,
+        },
+        _ => Verdict::Failed {
+            message: page.message,
+            code: page.status,
+        },
     })
 }
 
