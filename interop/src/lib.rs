@@ -2,11 +2,13 @@
 //!
 //! - [`adcs_sim`]: a simulated Microsoft AD CS web enrolment.
 //! - [`quickstart`]: the lab that a newcomer runs first.
+//! - [`explain`]: reads logs, and says what happened, why, and what to do about it.
 //! - [`floor`]: the floor of the lab and its picture.
 //! - [`trace`]: the log of the running libraries, kept so that the lab can show it.
 //! - [`peers`]: programs that we did not write and test against.
 
 pub mod adcs_sim;
+pub mod explain;
 pub mod floor;
 pub mod peers;
 pub mod quickstart;

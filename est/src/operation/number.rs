@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// An `EST_ERROR` of libest's `est.h`, the number that its logs and Cisco document 70341 print.
+/// An `EST_ERROR` of libest's `est.h`, the number that its logs and Cisco document 214396 print.
 ///
 /// It stands in our log beside the HTTP status, where one fits; it is never sent to the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,10 +37,26 @@ impl EstErrorNumber {
     pub const CA_ENROLL_RETRY: Self = Self(26);
     /// The wrong HTTP method.
     pub const WRONG_METHOD: Self = Self(27);
+    /// Nothing could be sent on the TLS connection.
+    pub const SSL_WRITE: Self = Self(34);
     /// The peer did not send in time.
     pub const SSL_READ: Self = Self(35);
     /// The TLS handshake failed.
     pub const SSL_CONNECT: Self = Self(38);
+    /// The host name has no address.
+    pub const IP_GETADDR: Self = Self(42);
+    /// No TCP connection came about.
+    pub const IP_CONNECT: Self = Self(43);
+    /// The server's certificate is for another name.
+    pub const FQDN_MISMATCH: Self = Self(53);
+    /// A call of the operating system failed.
+    pub const SYSCALL: Self = Self(54);
+    /// The request lacks an attribute that the server asks for.
+    pub const CSR_ATTR_MISSING: Self = Self(58);
+    /// The certificates of `cacerts` do not verify.
+    pub const CACERT_VERIFICATION: Self = Self(60);
+    /// The time to wait before the next attempt cannot be read.
+    pub const INVALID_RETRY_VALUE: Self = Self(62);
     /// Anything else.
     pub const UNKNOWN: Self = Self(94);
 
@@ -62,8 +78,16 @@ impl EstErrorNumber {
             Self::CA_ENROLL_FAIL => "CA_ENROLL_FAIL",
             Self::CA_ENROLL_RETRY => "CA_ENROLL_RETRY",
             Self::WRONG_METHOD => "WRONG_METHOD",
+            Self::SSL_WRITE => "SSL_WRITE",
             Self::SSL_READ => "SSL_READ",
             Self::SSL_CONNECT => "SSL_CONNECT",
+            Self::IP_GETADDR => "IP_GETADDR",
+            Self::IP_CONNECT => "IP_CONNECT",
+            Self::FQDN_MISMATCH => "FQDN_MISMATCH",
+            Self::SYSCALL => "SYSCALL",
+            Self::CSR_ATTR_MISSING => "CSR_ATTR_MISSING",
+            Self::CACERT_VERIFICATION => "CACERT_VERIFICATION",
+            Self::INVALID_RETRY_VALUE => "INVALID_RETRY_VALUE",
             Self::UNKNOWN => "UNKNOWN",
             _ => return None,
         })

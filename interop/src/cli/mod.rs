@@ -1,6 +1,7 @@
 //! The command line: one file per command, each with its arguments and its `run`.
 
 mod adcs_sim;
+mod explain;
 mod quickstart;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ struct Arguments {
 enum Command {
     Quickstart(quickstart::Arguments),
     AdcsSim(Box<adcs_sim::Arguments>),
+    Explain(explain::Arguments),
 }
 
 /// Runs the command that stands on the command line.
@@ -26,6 +28,7 @@ pub(crate) async fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Quickstart(arguments) => quickstart::run(arguments).await,
         Command::AdcsSim(arguments) => adcs_sim::run(*arguments).await,
+        Command::Explain(arguments) => explain::run(&arguments),
     }
 }
 
