@@ -89,13 +89,13 @@ fn every_trace_with_any_byte_replaced_is_counted() {
 #[test]
 fn a_long_log_keeps_its_counts() {
     let mut log = String::new();
-    for line in 0..60_000_u32 {
+    for line in 0..20_000_u32 {
         let (minute, second) = (line / 60 % 60, line % 60);
         log.push_str(&format!(
             "[06/06/15 {:02}:{minute:02}:{second:02}.000 UTC {:x} 10205] sending NMSP_APP_MEAS_NOTIFY_MSG to LocServer {}\n",
             line / 3600,
             line + 1,
-            line % 700
+            line % 40
         ));
     }
     let report = holds(log.as_bytes());
@@ -104,6 +104,6 @@ fn a_long_log_keeps_its_counts() {
         .iter()
         .map(|(source, counts)| (*source, counts.understood))
         .collect();
-    assert_eq!(counts, BTreeMap::from([(Source::NmspTrace, 60_000)]));
+    assert_eq!(counts, BTreeMap::from([(Source::NmspTrace, 20_000)]));
     assert_eq!(report.files[0].gaps.gaps, 0);
 }
