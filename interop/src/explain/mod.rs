@@ -40,6 +40,8 @@ mod window;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
+use pki_common::KnownCause;
+
 pub use correlate::{Clock, Origin};
 pub use line::Source;
 pub use read::MAX_LINE;
@@ -133,7 +135,7 @@ impl Explainer {
             let (outcome, cause) = match &session.outcome {
                 Outcome::Succeeded(_) => ("succeeded", None),
                 Outcome::Unfinished(_) => ("unfinished", None),
-                Outcome::Failed(verdict) => ("failed", verdict.failure.known_cause.map(|cause| cause.name())),
+                Outcome::Failed(verdict) => ("failed", verdict.failure.known_cause.map(KnownCause::name)),
             };
             match outcome {
                 "succeeded" => self.report.succeeded += 1,
@@ -229,10 +231,9 @@ impl Reading {
     fn place(&mut self, source: Source, line: window::Placed, ended: &mut Vec<Session>) {
         if source == Source::NmspTrace
             && let Some(sequence) = line.sequence
+            && let Some(last) = self.last_sequence.replace(sequence)
         {
-            if let Some(last) = self.last_sequence.replace(sequence) {
-                self.report.gaps.step(last, sequence, line.number);
-            }
+            self.report.gaps.step(last, sequence, line.number);
         }
         self.sessions.line(line, ended);
     }

@@ -16,6 +16,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use interop::explain::{Explainer, Report, Settings};
+use pki_common::KnownCause;
 
 /// The folder of the traces.
 fn traces() -> PathBuf {
@@ -55,7 +56,7 @@ fn explain(text: &str) -> Report {
 fn endings(report: &Report) -> Vec<(String, Option<&'static str>)> {
     let endings = report.sessions.iter().map(|session| {
         let cause = session.verdict().and_then(|verdict| verdict.failure.known_cause);
-        (session.headline().to_owned(), cause.map(|cause| cause.name()))
+        (session.headline().to_owned(), cause.map(KnownCause::name))
     });
     endings.collect()
 }

@@ -1,6 +1,6 @@
 //! Each scenario of the documents by its own trace.
 
-use interop::explain::{Outcome, Report, SessionKind};
+use interop::explain::{Outcome, Report, Session, SessionKind};
 use pki_common::{Alert, KnownCause, Rung, Side, TlsFault};
 
 use super::{all_traces, endings, explain, trace};
@@ -191,7 +191,7 @@ fn what_works_is_no_failure() {
     ];
     for (name, expected) in cases {
         let report = explain(&trace(name));
-        let headlines: Vec<_> = report.sessions.iter().map(|session| session.headline()).collect();
+        let headlines: Vec<_> = report.sessions.iter().map(Session::headline).collect();
         assert_eq!(headlines, expected, "{name}");
         assert_eq!(report.failed + report.unfinished, 0, "{name}");
     }

@@ -91,73 +91,74 @@ pub const fn by_number(number: u32) -> Option<KnownCause> {
 mod tests {
     use super::*;
 
+    const CASES: &[(u32, &str, KnownCause)] = &[
+        (
+            60,
+            "SSL certificate problem: unable to get local issuer certificate",
+            KnownCause::IssuerNotTrusted,
+        ),
+        (
+            60,
+            "SSL certificate problem: certificate is not yet valid",
+            KnownCause::NotYetValid,
+        ),
+        (
+            60,
+            "SSL certificate problem: certificate has expired",
+            KnownCause::Expired,
+        ),
+        (
+            60,
+            "SSL certificate problem: self signed certificate",
+            KnownCause::SelfSigned,
+        ),
+        (
+            60,
+            "SSL certificate problem: self-signed certificate in certificate chain",
+            KnownCause::IssuerNotTrusted,
+        ),
+        (
+            60,
+            "SSL: no alternative certificate subject name matches target host name 'a'",
+            KnownCause::NameMismatch,
+        ),
+        (
+            51,
+            "SSL: certificate subject name 'a' does not match target host name 'a.b'",
+            KnownCause::NameMismatch,
+        ),
+        (
+            6,
+            "Could not resolve: lab-dcc.michamen.com (Domain name not found)",
+            KnownCause::NameNotResolved,
+        ),
+        (
+            28,
+            "Operation timed out after 10000 milliseconds with 0 bytes received",
+            KnownCause::AnswerTimedOut,
+        ),
+        (
+            28,
+            "Connection timed out after 10001 milliseconds",
+            KnownCause::ConnectionTimedOut,
+        ),
+        (
+            28,
+            "Resolving timed out after 10001 milliseconds",
+            KnownCause::NameNotResolved,
+        ),
+        (
+            7,
+            "Failed to connect to a port 443: Connection refused",
+            KnownCause::ConnectionRefused,
+        ),
+        (52, "Empty reply from server", KnownCause::ConnectionLost),
+    ];
+
     #[test]
     fn the_text_decides_and_not_the_number() {
-        let cases = [
-            (
-                60,
-                "SSL certificate problem: unable to get local issuer certificate",
-                KnownCause::IssuerNotTrusted,
-            ),
-            (
-                60,
-                "SSL certificate problem: certificate is not yet valid",
-                KnownCause::NotYetValid,
-            ),
-            (
-                60,
-                "SSL certificate problem: certificate has expired",
-                KnownCause::Expired,
-            ),
-            (
-                60,
-                "SSL certificate problem: self signed certificate",
-                KnownCause::SelfSigned,
-            ),
-            (
-                60,
-                "SSL certificate problem: self-signed certificate in certificate chain",
-                KnownCause::IssuerNotTrusted,
-            ),
-            (
-                60,
-                "SSL: no alternative certificate subject name matches target host name 'a'",
-                KnownCause::NameMismatch,
-            ),
-            (
-                51,
-                "SSL: certificate subject name 'a' does not match target host name 'a.b'",
-                KnownCause::NameMismatch,
-            ),
-            (
-                6,
-                "Could not resolve: lab-dcc.michamen.com (Domain name not found)",
-                KnownCause::NameNotResolved,
-            ),
-            (
-                28,
-                "Operation timed out after 10000 milliseconds with 0 bytes received",
-                KnownCause::AnswerTimedOut,
-            ),
-            (
-                28,
-                "Connection timed out after 10001 milliseconds",
-                KnownCause::ConnectionTimedOut,
-            ),
-            (
-                28,
-                "Resolving timed out after 10001 milliseconds",
-                KnownCause::NameNotResolved,
-            ),
-            (
-                7,
-                "Failed to connect to a port 443: Connection refused",
-                KnownCause::ConnectionRefused,
-            ),
-            (52, "Empty reply from server", KnownCause::ConnectionLost),
-        ];
-        for (number, text, expected) in cases {
-            assert_eq!(cause(number, text), Some(expected), "{text}");
+        for (number, text, expected) in CASES {
+            assert_eq!(cause(*number, text), Some(*expected), "{text}");
         }
     }
 

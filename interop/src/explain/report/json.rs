@@ -1,5 +1,6 @@
 //! The report for programs.
 
+use pki_common::KnownCause;
 use serde_json::{Value, json};
 
 use super::{FileReport, Report, UnknownLine};
@@ -87,7 +88,7 @@ fn verdict(verdict: &Verdict) -> Value {
         "rung": failure.rung.to_string(),
         "refused_by": verdict.refused_by,
         "alert": failure.alert.map(|alert| json!({ "number": alert.0, "name": alert.name() })),
-        "known_cause": failure.known_cause.map(|cause| cause.name()),
+        "known_cause": failure.known_cause.map(KnownCause::name),
         "cause": failure.cause,
         "remedy": failure.remedy,
     })

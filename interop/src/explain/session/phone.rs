@@ -122,18 +122,7 @@ impl Phone {
                 }
                 self.session.event_once(place, "certificate request read");
             }
-            Step::Enrolled { number, length } => {
-                self.number = Some(number);
-                self.answered = Some(place);
-                if number == 0 {
-                    self.session
-                        .anchor(Moment::Page(Page::Certificate), place, "certificate received");
-                }
-                self.session.event(
-                    place,
-                    format!("libest ends with {}, {length} bytes of PKCS #7", name(number)),
-                );
-            }
+            Step::Enrolled { number, length } => self.enrolled(place, number, length),
             Step::ObtainFailed => self.session.event(place, "no new certificate"),
             Step::Returned { number } => {
                 self.number = self.number.or(Some(number));
@@ -163,6 +152,20 @@ impl Phone {
             Step::StartUp => {}
         }
         last
+    }
+
+    /// libest has ended.
+    fn enrolled(&mut self, place: Place, number: u32, length: u32) {
+        self.number = Some(number);
+        self.answered = Some(place);
+        if number == 0 {
+            self.session
+                .anchor(Moment::Page(Page::Certificate), place, "certificate received");
+        }
+        self.session.event(
+            place,
+            format!("libest ends with {}, {length} bytes of PKCS #7", name(number)),
+        );
     }
 
     fn end(mut self) -> Session {

@@ -218,30 +218,6 @@ impl Tunnel {
             Step::ReturnType | Step::ReturnDescription { .. } | Step::StateString | Step::Initialised => {
                 self.session.touch(place);
             }
-            Step::Up { connection } => {
-                self.connection = Some(connection);
-                self.up = Some(place.wall);
-                self.tell(place, "tunnel up", "tunnel up");
-            }
-            Step::Closed { connection, reason } => {
-                self.connection = Some(connection);
-                self.tell(place, format!("connection closed: {reason}"), "connection closed");
-            }
-            Step::Freed { ssl, connection } => {
-                self.named(place, ssl);
-                self.connection = Some(connection);
-                self.tell(place, "connection freed", "connection freed");
-            }
-            Step::Sends { message, server } => {
-                self.connection = Some(server);
-                self.tell(
-                    place,
-                    format!("NMSP_{message} sent to location server {server}"),
-                    "messages sent",
-                );
-                // It is sent on a connection that is up, whatever of it the log still has.
-                self.up = self.up.or(Some(None));
-            }
             other => self.judge(place, other),
         }
         freed
@@ -300,6 +276,13 @@ impl Tunnel {
                     "verdict taken",
                 );
             }
+            other => self.handshake_end(place, other),
+        }
+    }
+
+    /// Lines about how the handshake ended.
+    fn handshake_end(&mut self, place: Place, step: Step) {
+        match step {
             Step::HandshakeDone { ssl } => {
                 self.named(place, ssl);
                 self.tell(place, "handshake done", "handshake done");
@@ -320,6 +303,37 @@ impl Tunnel {
                 self.session
                     .notes
                     .push(format!("the controller's own explanation: {text}"));
+            }
+            other => self.life(place, other),
+        }
+    }
+
+    /// Lines about a connection that is up, and about its end.
+    fn life(&mut self, place: Place, step: Step) {
+        match step {
+            Step::Up { connection } => {
+                self.connection = Some(connection);
+                self.up = Some(place.wall);
+                self.tell(place, "tunnel up", "tunnel up");
+            }
+            Step::Closed { connection, reason } => {
+                self.connection = Some(connection);
+                self.tell(place, format!("connection closed: {reason}"), "connection closed");
+            }
+            Step::Freed { ssl, connection } => {
+                self.named(place, ssl);
+                self.connection = Some(connection);
+                self.tell(place, "connection freed", "connection freed");
+            }
+            Step::Sends { message, server } => {
+                self.connection = Some(server);
+                self.tell(
+                    place,
+                    format!("NMSP_{message} sent to location server {server}"),
+                    "messages sent",
+                );
+                // It is sent on a connection that is up, whatever of it the log still has.
+                self.up = self.up.or(Some(None));
             }
             _ => {}
         }
@@ -371,7 +385,7 @@ impl Tunnel {
                 "handshake begun",
             ),
             (CallbackPlace::ACCEPT_LOOP, _) => {
-                self.tell(place, format!("TLS: {state}"), "handshake going on")
+                self.tell(place, format!("TLS: {state}"), "handshake going on");
             }
             (_, Some(name)) => self.tell(
                 place,
