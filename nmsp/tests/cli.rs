@@ -349,23 +349,22 @@ fn auth_info_prints_what_identity_new_printed() {
     assert!(fail(&["identity", "new", "--mac", "0050569c3489", "--out", out]).contains("exists"));
 }
 
-#[test]
-fn adds_entries_to_an_authlist_and_removes_them() {
+/// Two identities in a folder, and a list with the first of them and an entry without a hash.
+fn authlist_of_two() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (list, printed) = (path("list.toml"), path("printed"));
     for (name, mac) in [("one", "02:00:00:00:00:01"), ("two", "02:00:00:00:00:02")] {
         succeed(&["identity", "new", "--mac", mac, "--out", &path(name)]);
     }
-    let certificate = |name: &str| path(&format!("{name}/certificate.pem"));
+    let (list, certificate) = (path("list.toml"), path("one/certificate.pem"));
     // The list is made, and an entry that is there is no error.
     for (words, said) in [
         (
-            &["--certificate", &certificate("one")][..],
+            &["--certificate", &certificate][..],
             "1 added, 0 there already, 1 entries",
         ),
         (
-            &["--certificate", &certificate("one")],
+            &["--certificate", &certificate],
             "0 added, 1 there already, 1 entries",
         ),
         (
@@ -376,9 +375,16 @@ fn adds_entries_to_an_authlist_and_removes_them() {
         let words = [&["authlist", "add", &list], words].concat();
         assert!(succeed(&words).contains(said), "{words:?}");
     }
-    let info = succeed(&["auth-info", "--certificate", &certificate("two")]);
-    std::fs::write(&printed, info).unwrap();
-    let said = succeed(&["authlist", "add", &list, "--list", &printed]);
+    (folder, list)
+}
+
+#[test]
+fn adds_entries_to_an_authlist_and_removes_them() {
+    let (folder, list) = authlist_of_two();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let info = succeed(&["auth-info", "--certificate", &path("two/certificate.pem")]);
+    std::fs::write(path("printed"), info).unwrap();
+    let said = succeed(&["authlist", "add", &list, "--list", &path("printed")]);
     assert!(!said.contains(" 0 added"), "{said}");
     let csv = succeed(&["authlist", "export", "--to", "csv", &list]);
     for part in [
@@ -388,39 +394,6 @@ fn adds_entries_to_an_authlist_and_removes_them() {
     ] {
         assert!(csv.contains(part), "{part} is not in {csv}");
     }
-
-    // What contradicts the list, or is not in it, changes nothing.
-    let before = std::fs::read_to_string(&list).unwrap();
-    let wrong = [
-        "--mac",
-        "020000000001",
-        "--type",
-        "sha256-lbs-ssc",
-        "--key-hash",
-        &"ab".repeat(32),
-    ];
-    let report = fail(&[&["authlist", "add", &list][..], &wrong].concat());
-    assert!(report.contains("02:00:00:00:00:01"), "{report}");
-    let report = fail(&[
-        "authlist",
-        "remove",
-        &list,
-        "02:00:00:00:00:01",
-        "02:00:00:00:00:09",
-    ]);
-    assert!(report.contains("no entry for 02:00:00:00:00:09"), "{report}");
-    let report = fail(&[
-        "authlist",
-        "add",
-        &list,
-        "--format",
-        "csv",
-        "--certificate",
-        &certificate("one"),
-    ]);
-    assert!(report.contains("format toml, not csv"), "{report}");
-    assert_eq!(std::fs::read_to_string(&list).unwrap(), before);
-
     let said = succeed(&["authlist", "remove", &list, "02:00:00:00:00:01", "0200.0000.0003"]);
     assert!(said.contains("2 removed"), "{said}");
     let csv = succeed(&["authlist", "export", "--to", "csv", &list]);
@@ -428,6 +401,40 @@ fn adds_entries_to_an_authlist_and_removes_them() {
         csv.contains("02:00:00:00:00:02") && !csv.contains("02:00:00:00:00:01"),
         "{csv}"
     );
+}
+
+#[test]
+fn what_contradicts_an_authlist_or_is_not_in_it_changes_nothing() {
+    let (folder, list) = authlist_of_two();
+    let before = std::fs::read_to_string(&list).unwrap();
+    let hash = "ab".repeat(32);
+    let certificate = folder.path().join("one/certificate.pem");
+    let wrong = ["--type", "sha256-lbs-ssc", "--key-hash", &hash];
+    for (words, cause) in [
+        (
+            [&["add", &list, "--mac", "020000000001"][..], &wrong].concat(),
+            "02:00:00:00:00:01",
+        ),
+        (
+            vec!["remove", &list, "02:00:00:00:00:01", "02:00:00:00:00:09"],
+            "no entry for 02:00:00:00:00:09",
+        ),
+        (
+            vec![
+                "add",
+                &list,
+                "--format",
+                "csv",
+                "--certificate",
+                certificate.to_str().unwrap(),
+            ],
+            "format toml, not csv",
+        ),
+    ] {
+        let report = fail(&[&["authlist"], &words[..]].concat());
+        assert!(report.contains(cause), "{report}");
+        assert_eq!(std::fs::read_to_string(&list).unwrap(), before);
+    }
     assert_eq!(run(&["authlist", "add", &list]).status.code(), Some(2));
 }
 

@@ -111,6 +111,15 @@ async fn legacy_address(program: &Program) -> String {
     before.rsplit_once("listening on ").unwrap().1.to_owned()
 }
 
+/// A key log with the master secret of a session.
+fn has_secrets(file: &str) {
+    let text = std::fs::read_to_string(file).unwrap();
+    // For static RSA OpenSSL also gives what Wireshark knows as RSA.
+    let line = text.lines().find_map(|line| line.strip_prefix("CLIENT_RANDOM "));
+    let (random, secret) = line.and_then(|line| line.split_once(' ')).unwrap();
+    assert_eq!((random.len(), secret.len()), (64, 96), "{text}");
+}
+
 #[tokio::test]
 async fn record_and_replay_speak_the_old_transports() {
     for (table, option) in [
@@ -157,13 +166,7 @@ async fn record_and_replay_speak_the_old_transports() {
         words.extend(credentials);
         let (content, text) = nmsp(&words).ended().await;
         assert!(content && text.contains("messages recorded"), "{option}: {text}");
-        let secrets = std::fs::read_to_string(secrets).unwrap();
-        // For static RSA OpenSSL also gives what Wireshark knows as RSA.
-        let line = secrets
-            .lines()
-            .find_map(|line| line.strip_prefix("CLIENT_RANDOM "));
-        let (random, secret) = line.and_then(|line| line.split_once(' ')).unwrap();
-        assert_eq!((random.len(), secret.len()), (64, 96), "{option}: {secrets}");
+        has_secrets(&secrets);
 
         // The location server's side to the live controller.
         let mut words = vec!["replay", &session, "--speed", "1000", "--controller", &address];
