@@ -1,4 +1,4 @@
-//! The simulator, used by clients that this project did not write: `curl`, `openssl` and PyPI `certsrv`.
+//! The simulator, used by clients that this project did not write (`curl`, `openssl`, PyPI `certsrv`), and by its own.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,5 +11,6 @@ mod command;
 mod faults;
 mod lab;
 mod login;
+mod own_client;
 mod python_certsrv;
 mod requests;
