@@ -1,6 +1,7 @@
 //! Real peers and several parts together: the quickstart lab and what its tests need.
 //!
 //! - [`adcs_sim`]: a simulated Microsoft AD CS web enrolment.
+//! - [`doctor`]: the live diagnosis of a controller, an EST server or AD CS.
 //! - [`quickstart`]: the lab that a newcomer runs first.
 //! - [`explain`]: reads logs, and says what happened, why, and what to do about it.
 //! - [`floor`]: the floor of the lab and its picture.
@@ -8,6 +9,7 @@
 //! - [`peers`]: programs that we did not write and test against.
 
 pub mod adcs_sim;
+pub mod doctor;
 pub mod explain;
 pub mod floor;
 pub mod peers;

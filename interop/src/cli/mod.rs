@@ -1,6 +1,7 @@
 //! The command line: one file per command, each with its arguments and its `run`.
 
 mod adcs_sim;
+mod doctor;
 mod explain;
 mod quickstart;
 
@@ -19,6 +20,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Quickstart(quickstart::Arguments),
+    Doctor(Box<doctor::Arguments>),
     AdcsSim(Box<adcs_sim::Arguments>),
     Explain(explain::Arguments),
 }
@@ -27,6 +29,7 @@ enum Command {
 pub(crate) async fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Quickstart(arguments) => quickstart::run(arguments).await,
+        Command::Doctor(arguments) => doctor::run(*arguments).await,
         Command::AdcsSim(arguments) => adcs_sim::run(*arguments).await,
         Command::Explain(arguments) => explain::run(&arguments),
     }
