@@ -43,7 +43,7 @@ pub use retry_after::{DEFAULT_RETRY_AFTER, MAX_RETRY_AFTER, retry_after};
 pub use rollover::{Grounds, NewAnchor, Rollover, TrustSource};
 pub use settings::{Credentials, DEFAULT_MAX_REDIRECTS, ExchangeSettings, PasswordUse, PendingPolicy};
 pub use url::ServerUrl;
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "adcs", feature = "tokio"))]
 pub(crate) use url::without_user;
 
 #[cfg(feature = "tokio")]

@@ -16,7 +16,7 @@ mod session;
 use core::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pki_common::Diagnose as _;
@@ -33,6 +33,10 @@ use super::page::{Retrieved, Template, Verdict};
 use super::{CertsrvAuthentication, CertsrvError, CertsrvSettings, WindowsAccount};
 use logged_in::LoggedIn;
 
+/// How long the client's own account is not tried again once it was refused: each attempt counts towards the lock-out of
+/// the account in Active Directory, and every EST client that asks would be one.
+const REFUSED_REST: Duration = Duration::from_secs(30);
+
 /// A client of web enrolment. Clones share their connections.
 #[derive(Clone)]
 pub struct CertsrvClient {
@@ -48,6 +52,8 @@ struct Shared {
     permits: Arc<Semaphore>,
     breaker: Mutex<CircuitBreaker>,
     connections: AtomicU64,
+    /// The last refusal of the client's own account.
+    refused: Mutex<Option<(Instant, CertsrvError)>>,
 }
 
 impl CertsrvClient {
@@ -80,6 +86,7 @@ impl CertsrvClient {
                 permits: Arc::new(Semaphore::new(permits)),
                 breaker: Mutex::new(CircuitBreaker::new(settings.circuit_breaker)),
                 connections: AtomicU64::new(0),
+                refused: Mutex::new(None),
                 settings,
             }),
         })
@@ -246,8 +253,24 @@ impl CertsrvClient {
     ) -> Result<LoggedIn, CertsrvError> {
         let shared = &self.shared;
         let id = shared.connections.fetch_add(1, Ordering::Relaxed);
-        let tls = if own { &shared.tls } else { &shared.tls_of_others };
-        LoggedIn::new(&shared.settings, tls, authentication, id).await
+        if !own {
+            return LoggedIn::new(&shared.settings, &shared.tls_of_others, authentication, id).await;
+        }
+        if let Some((since, refusal)) = &*self.refused()
+            && since.elapsed() < REFUSED_REST
+        {
+            return Err(refusal.clone());
+        }
+        let made = LoggedIn::new(&shared.settings, &shared.tls, authentication, id).await;
+        *self.refused() = match &made {
+            Err(error) if error.is_refused_login() => Some((Instant::now(), error.clone())),
+            _ => None,
+        };
+        made
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<(Instant, CertsrvError)>> {
+        self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn take_kept(&self) -> Option<LoggedIn> {
