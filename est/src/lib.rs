@@ -50,5 +50,6 @@ pub mod wire;
 mod error;
 #[cfg(feature = "tokio")]
 mod process_group;
+mod upstream;
 
 pub use error::{Base64Problem, CsrError, DerProblem, WireError};

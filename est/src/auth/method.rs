@@ -12,7 +12,7 @@ pub enum AuthenticationMethod {
     Certificate,
     /// HTTP Digest (RFC 7616): the password does not cross the network, but the server holds its equivalent.
     Digest,
-    /// HTTP Basic over server-authenticated TLS (RFC 7030, section 3.2.3), the mode of Cisco document 70341.
+    /// HTTP Basic over server-authenticated TLS (RFC 7030, section 3.2.3), the mode of Cisco document 214396.
     Basic,
     /// A bearer token (RFC 6750).
     Bearer,

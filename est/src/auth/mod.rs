@@ -21,8 +21,9 @@ pub mod settings;
 mod users;
 
 use core::fmt;
+use core::pin::Pin;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use digest::{DigestAlgorithm, DigestSecret, DigestVerifier};
 use pki_common::{Diagnose, Failure, KnownCause, Rung};
@@ -41,11 +42,30 @@ pub use parameters::ParameterError;
 pub use requirement::{AuthenticationRequirement, RequirementError};
 pub use users::{DuplicateUser, UserFileError, UserFileFault, UserNameError, Users, hash_password};
 
+/// A verdict on credentials that another server gives.
+pub type VerdictFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Verdict, AuthenticatorUnavailable>> + Send + 'a>>;
+
+/// What another server says of credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// They are right.
+    Right,
+    /// They are wrong.
+    Wrong,
+    /// It was not asked: so many wrong ones of this account have been passed on that another one might lock it there.
+    NotAsked {
+        /// When it may be asked again.
+        retry_after: Duration,
+    },
+}
+
 /// Decides whether credentials are right: name and password for Basic, and where it knows of them, the secrets of Digest
 /// and the tokens of Bearer.
 ///
 /// [`Users`] (Basic) and [`Accounts`] (all three) are the implementations of this crate. Another one asks a directory or, as the registration authority of
-/// Cisco document 70341 does, logs in to the certificate authority with the presented credentials.
+/// Cisco document 214396 does, logs in to the certificate authority with the presented credentials.
 pub trait Authenticator: Send + Sync + fmt::Debug {
     /// The answer if it is known without work: `Some(true)` for credentials verified a short while ago.
     ///
@@ -61,6 +81,13 @@ pub trait Authenticator: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`AuthenticatorUnavailable`] when no verdict could be reached; the client is then asked to come back later.
     fn check(&self, credentials: &BasicCredentials, now: Instant) -> Result<bool, AuthenticatorUnavailable>;
+
+    /// The same asked of another server, without a thread that waits for it; `None` from those that work here, which are
+    /// asked by [`Authenticator::check`]. The server bounds how many are under way.
+    fn check_elsewhere<'a>(&'a self, credentials: &'a BasicCredentials) -> Option<VerdictFuture<'a>> {
+        let _ = credentials;
+        None
+    }
 
     /// Makes the Digest challenges and verifies their answers; without one, Digest is not offered.
     fn digest(&self) -> Option<Arc<DigestVerifier>> {
@@ -100,10 +127,38 @@ pub trait Authenticator: Send + Sync + fmt::Debug {
 pub struct AuthenticatorUnavailable {
     /// What went wrong, for the log of the server; it is not sent to the client.
     pub cause: String,
+    /// The whole failure, when it is that of another server, which checks credentials. The client is told its known
+    /// cause.
+    pub upstream: Option<Box<Failure>>,
+}
+
+impl AuthenticatorUnavailable {
+    /// Something here does not work.
+    pub fn new(cause: impl Into<String>) -> Self {
+        Self {
+            cause: cause.into(),
+            upstream: None,
+        }
+    }
+
+    /// The server that checks credentials has failed, or cannot be reached.
+    #[must_use]
+    pub fn upstream(failure: Failure) -> Self {
+        Self {
+            cause: failure.cause.clone(),
+            upstream: Some(Box::new(failure)),
+        }
+    }
 }
 
 impl Diagnose for AuthenticatorUnavailable {
     fn diagnose(&self) -> Failure {
+        if let Some(failure) = &self.upstream {
+            return Failure {
+                rung: Rung::Upstream,
+                ..(**failure).clone()
+            };
+        }
         let remedy = "Check the user file, or the directory that passwords are checked with, and try again.";
         Failure::new(Rung::Upstream, format!("{self}."), remedy).known_as(KnownCause::ServerFailed)
     }

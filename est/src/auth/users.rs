@@ -217,9 +217,8 @@ impl Authenticator for Users {
     fn check(&self, credentials: &BasicCredentials, now: Instant) -> Result<bool, AuthenticatorUnavailable> {
         let known = self.hashes.get(credentials.user());
         let hash = known.unwrap_or(&self.stand_in.hash);
-        let parsed = PasswordHash::new(hash).map_err(|error| AuthenticatorUnavailable {
-            cause: format!("a stored hash is damaged: {error}"),
-        })?;
+        let parsed = PasswordHash::new(hash)
+            .map_err(|error| AuthenticatorUnavailable::new(format!("a stored hash is damaged: {error}")))?;
         // verify_password compares in constant time.
         let right = Argon2::default()
             .verify_password(credentials.password().as_bytes(), &parsed)
@@ -450,9 +449,7 @@ mod tests {
                 "{found}"
             );
         }
-        let down = AuthenticatorUnavailable {
-            cause: "no answer".into(),
-        };
+        let down = AuthenticatorUnavailable::new("no answer");
         assert_eq!(down.diagnose().rung, pki_common::Rung::Upstream);
         assert_eq!(
             down.diagnose().cause,

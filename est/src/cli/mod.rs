@@ -59,7 +59,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             files::print_error(&match output {
                 Output::Text => error.to_string(),
-                Output::Json => json!({ "error": report::failure(error.failure()) }).to_string(),
+                Output::Json => json!({ "error": report::error(&error) }).to_string(),
             });
             ExitCode::FAILURE
         }
@@ -77,7 +77,7 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     let cause = text.lines().next().unwrap_or_default();
     let cause = cause.strip_prefix("error: ").unwrap_or(cause);
     let error = CliError::local(cause, "Look at --help of the command.");
-    files::print_error(&json!({ "error": report::failure(error.failure()) }).to_string());
+    files::print_error(&json!({ "error": report::error(&error) }).to_string());
     ExitCode::from(EXIT_USAGE)
 }
 

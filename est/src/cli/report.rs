@@ -19,11 +19,12 @@
 //!
 //! `certificate` is `{"subject", "issuer", "serial", "not_before", "not_after", "alternative_names", "key",
 //! "fingerprint_sha256"}`, times in RFC 3339. `status` is `{"status", "body_parts": [text], "fail_info", "text",
-//! "token"}`, the names as in RFC 5272. A failure is `{"error": {"rung", "cause", "remedy"}}` on the standard
-//! error; in a line of a batch or an event, `error` is a member of it.
+//! "token"}`, the names as in RFC 5272. A failure is `{"error": {"rung", "cause", "remedy", "known_cause": name or null,
+//! "est_error": {"number", "name"} or null}}` on the standard error; in a line of a batch or an event, `error` is a
+//! member of it. `est_error` is the error of libest, where it has one.
 
 use pki_common::clock::rfc3339;
-use pki_common::{Certificate, Failure, Fingerprint, HashAlgorithm};
+use pki_common::{Certificate, Failure, Fingerprint, HashAlgorithm, KnownCause};
 use serde_json::{Value, json};
 
 use super::CliError;
@@ -86,5 +87,14 @@ pub(crate) fn failure(failure: &Failure) -> Value {
         "rung": failure.rung.to_string(),
         "cause": failure.cause,
         "remedy": failure.remedy,
+        "known_cause": failure.known_cause.map(KnownCause::name),
+        "est_error": null,
     })
+}
+
+pub(crate) fn error(error: &CliError) -> Value {
+    let number = error.est_error().map(
+        |number| json!({ "number": number.0, "name": number.name().map(|name| format!("EST_ERR_{name}")) }),
+    );
+    with(failure(error.failure()), "est_error", number)
 }

@@ -290,12 +290,16 @@ impl Client {
     pub async fn enroll_csr(&self, csr_der: &[u8]) -> Result<CsrOutcome, ClientError> {
         let csr = UnverifiedCsr::from_der(csr_der, &CsrLimits::default())?;
         let expected = Expectation::of_csr(&csr.verify(&VerificationPolicy::default())?)?;
-        match self.simpleenroll(csr_der).await? {
-            SimpleEnrollResponse::Pending { retry_after } => Ok(CsrOutcome::Pending { retry_after }),
-            SimpleEnrollResponse::Certificates(certificates) => {
-                let issued = self.check(certificates, &expected).await?;
+        let body = RequestBody::Fixed(csr_der.to_vec());
+        match self.ask(Operation::SimpleEnroll, body).await? {
+            Outcome::Pending { retry_after, .. } => Ok(CsrOutcome::Pending { retry_after }),
+            Outcome::Answer(response) => {
+                let certificates = answer::certificates(&response)?;
+                let mut issued = self.check(certificates, &expected).await?;
+                issued.answer_length = Some(response.body().len());
                 Ok(CsrOutcome::Issued(Box::new(issued)))
             }
+            other => Err(unexpected(&other)),
         }
     }
 
@@ -363,6 +367,7 @@ impl Client {
             certificate,
             others,
             accepted,
+            answer_length: None,
         })
     }
 

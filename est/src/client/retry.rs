@@ -64,7 +64,7 @@ impl RetryPolicy {
             let Some(wait) = self.wait(failed, &error) else {
                 return Err(error);
             };
-            tracing::info!(%error, wait = ?wait, "trying again");
+            tracing::info!(%error, est_error = %error.est_error(), wait = ?wait, "trying again");
             tokio::time::sleep(wait).await;
         }
     }

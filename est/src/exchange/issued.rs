@@ -96,6 +96,9 @@ pub struct Issued {
     pub others: Vec<Certificate>,
     /// Differences from what was asked for that the settings accept.
     pub accepted: Vec<Difference>,
+    /// The length of the answer's body in bytes, which libest's clients log as the length of the PKCS #7; `None` when the
+    /// certificate came as a part of something else.
+    pub answer_length: Option<usize>,
 }
 
 impl Issued {

@@ -16,6 +16,7 @@
 //! | `rollover.rs` | which certificates of a `cacerts` answer become trust anchors |
 //! | `fingerprint.rs` | first contact without an anchor: a person compares a fingerprint |
 //! | `error.rs` | every failure with rung, cause and remedy |
+//! | `number.rs` | the error number that libest has for it |
 //!
 //! The feature `tokio` adds [`client`](crate::client), which does the I/O.
 
@@ -27,6 +28,7 @@ mod error;
 mod fingerprint;
 mod issued;
 mod machine;
+mod number;
 mod redirect;
 mod retry_after;
 mod rollover;

@@ -72,7 +72,7 @@ pub(super) fn check_form(service: &LabelService, form: &CertificationRequest) ->
 }
 
 fn refused(mismatch: &CsrAttributeMismatch) -> Refusal {
-    Refusal::Policy {
-        cause: format!("rule csr-attributes: {mismatch}"),
+    Refusal::AttributesMissing {
+        cause: mismatch.to_string(),
     }
 }

@@ -1,6 +1,7 @@
 //! What the enrolling operations have in common: from the body to a verified request, and from there to a certificate.
 
 use core::fmt;
+use core::time::Duration;
 
 use bytes::Bytes;
 use http::header::HeaderName;
@@ -14,10 +15,14 @@ use crate::ca::{
     Authentication, ChannelBindingState, EnrollError, EnrollOperation, EnrollOutcome, EnrollRequest,
     IssuedCertificate, Requester,
 };
+use crate::upstream::in_words;
 use crate::wire::base64;
 use crate::wire::certs_only;
 use crate::wire::csr::{UnverifiedCsr, VerifiedCsr};
 use crate::wire::media_type::PKCS7_MIME_CERTS_ONLY;
+
+/// When a client should come back after a failure that lasts until somebody mends it.
+const MENDED_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The PKCS #10 request in the body, its own signature checked.
 pub(super) fn read_request(
@@ -154,17 +159,18 @@ pub(super) fn refusal_of(error: EnrollError) -> Refusal {
             retry_after,
             cause: reason,
         },
+        EnrollError::Upstream { failure, .. } if failure.known_cause == Some(KnownCause::RequestDenied) => {
+            Refusal::Policy {
+                cause: format!("{}{}", failure.cause, in_words(failure.known_cause)),
+            }
+        }
         EnrollError::Upstream {
             failure,
-            retry_after: Some(retry_after),
-        } => Refusal::Unavailable {
             retry_after,
-            cause: failure.cause,
+        } => Refusal::Upstream {
+            failure,
+            retry_after: retry_after.unwrap_or(MENDED_RETRY_AFTER),
         },
-        EnrollError::Upstream { failure, .. } if failure.known_cause == Some(KnownCause::RequestDenied) => {
-            Refusal::Policy { cause: failure.cause }
-        }
-        EnrollError::Upstream { failure, .. } => Refusal::Internal { cause: failure.cause },
         EnrollError::Internal { reason } => Refusal::Internal { cause: reason },
     }
 }

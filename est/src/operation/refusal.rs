@@ -12,6 +12,7 @@ use super::number::EstErrorNumber;
 use super::path::Operation;
 use super::response::{OperationResponse, text_plain};
 use crate::auth::{AuthenticationRequirement, Challenges, CredentialsError};
+use crate::upstream;
 
 /// When a client should come back after an answer that took too long.
 #[cfg(feature = "tokio")]
@@ -157,6 +158,12 @@ pub enum Refusal {
         /// The rule and what it compared.
         cause: String,
     },
+    /// The request lacks what csrattrs asks for, and the label enforces it.
+    #[error("the certificate authority's policy refuses the request: rule csr-attributes: {cause}")]
+    AttributesMissing {
+        /// What is missing or differs.
+        cause: String,
+    },
     /// The request waits for an operator's decision (RFC 7030, section 4.2.3).
     #[error("the request waits for approval; send the same request again in {} s.", retry_after.as_secs())]
     Pending {
@@ -170,6 +177,20 @@ pub enum Refusal {
         retry_after: Duration,
         /// What is wrong, for the log only.
         cause: String,
+    },
+    /// The authority that this server stands in front of has failed, or cannot be reached.
+    #[error(
+        "the certificate authority behind this server cannot be used at present{}; the log of the server has the \
+         details. Try again in {} s.",
+        upstream::in_words(failure.known_cause),
+        retry_after.as_secs().max(1)
+    )]
+    Upstream {
+        /// What happened, as this server sees it. The client gets to read its known cause only: the rest may name hosts
+        /// and accounts that are none of its business.
+        failure: Box<Failure>,
+        /// When to try again.
+        retry_after: Duration,
     },
     /// A fault of the server itself.
     #[error("the server failed; the reason is in its log.")]
@@ -219,9 +240,11 @@ impl Refusal {
                 StatusCode::FORBIDDEN
             }
             // Well-formed and understood, but not to be carried out.
-            Self::Policy { .. } | Self::KeyEncryption { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Policy { .. } | Self::AttributesMissing { .. } | Self::KeyEncryption { .. } => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::Pending { .. } => StatusCode::ACCEPTED,
-            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable { .. } | Self::Upstream { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -245,8 +268,11 @@ impl Refusal {
             | Self::MalformedCredentials(_) => EstErrorNumber::AUTH_FAIL,
             Self::NoClientCertificate | Self::RevokedCertificate { .. } => EstErrorNumber::AUTH_FAIL,
             Self::ProofOfPossession { .. } => EstErrorNumber::AUTH_FAIL_TLSUID,
+            Self::AttributesMissing { .. } => EstErrorNumber::CSR_ATTR_MISSING,
             Self::Policy { .. } | Self::KeyEncryption { .. } => EstErrorNumber::CA_ENROLL_FAIL,
-            Self::Pending { .. } | Self::Unavailable { .. } => EstErrorNumber::CA_ENROLL_RETRY,
+            Self::Pending { .. } | Self::Unavailable { .. } | Self::Upstream { .. } => {
+                EstErrorNumber::CA_ENROLL_RETRY
+            }
             Self::Internal { .. } => EstErrorNumber::UNKNOWN,
         }
     }
@@ -257,6 +283,13 @@ impl Refusal {
         match self {
             Self::WrongCredentials { user, .. } => format!("user name or password is wrong (user {user:?})"),
             Self::Unavailable { cause, .. } | Self::Internal { cause } => cause.clone(),
+            Self::Upstream { failure, .. } => {
+                let known = upstream::in_words(failure.known_cause);
+                format!(
+                    "the upstream authority{known}: {} {}",
+                    failure.cause, failure.remedy
+                )
+            }
             _ => self.to_string(),
         }
     }
@@ -268,6 +301,7 @@ impl Refusal {
         text.push('\n');
         let mut response = OperationResponse::new(self.status(), text_plain(), Bytes::from(text));
         response.est_error = self.est_error();
+        response.known_cause = self.known_cause();
         response.log_cause = Some(self.log_cause());
         self.add_headers(&mut response.headers);
         response
@@ -290,7 +324,8 @@ impl Refusal {
             }
             Self::Pending { retry_after }
             | Self::TooManyFailures { retry_after }
-            | Self::Unavailable { retry_after, .. } => {
+            | Self::Unavailable { retry_after, .. }
+            | Self::Upstream { retry_after, .. } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
             }
             // The rest of the body is still on its way and must not be read as the next request; who sends a wrong Host
@@ -307,8 +342,11 @@ impl Refusal {
 }
 
 impl Refusal {
-    const fn known_cause(&self) -> Option<KnownCause> {
+    /// The cause by its stable name, for the log.
+    fn known_cause(&self) -> Option<KnownCause> {
         match self {
+            Self::Upstream { failure, .. } => failure.known_cause,
+            Self::AttributesMissing { .. } => Some(KnownCause::RequestDenied),
             Self::NotFound | Self::NotConfigured(_) => Some(KnownCause::PageNotFound),
             Self::BodyTimeout { .. } => Some(KnownCause::AnswerTimedOut),
             Self::BodyBroken { .. } => Some(KnownCause::ConnectionLost),
@@ -333,7 +371,11 @@ impl Refusal {
             | Self::BadRequest { .. }
             | Self::ProofOfPossession { .. }
             | Self::KeyEncryption { .. } => Rung::Body,
-            Self::Policy { .. } | Self::Pending { .. } | Self::Unavailable { .. } => Rung::Upstream,
+            Self::Policy { .. }
+            | Self::AttributesMissing { .. }
+            | Self::Pending { .. }
+            | Self::Unavailable { .. }
+            | Self::Upstream { .. } => Rung::Upstream,
             Self::Internal { .. } => Rung::Local,
             _ => Rung::Status,
         }
@@ -369,8 +411,11 @@ impl Refusal {
             Self::KeyEncryption { .. } => {
                 "Name a key that this server knows, or leave the attribute out to have the key within TLS alone."
             }
+            Self::AttributesMissing { .. } => {
+                "Make the request anew with what csrattrs asks for; `est csrattrs` prints it."
+            }
             Self::Policy { .. } => "Ask for what the policy allows, or have the policy changed.",
-            Self::Pending { .. } | Self::Unavailable { .. } => {
+            Self::Pending { .. } | Self::Unavailable { .. } | Self::Upstream { .. } => {
                 "Send the same request again after the time the server names."
             }
             Self::Internal { .. } => "Look into the log of the server.",
@@ -384,6 +429,12 @@ impl Diagnose for Refusal {
     fn diagnose(&self) -> Failure {
         if let Self::MalformedCredentials(error) = self {
             return error.diagnose();
+        }
+        if let Self::Upstream { failure, .. } = self {
+            return Failure {
+                rung: Rung::Upstream,
+                ..(**failure).clone()
+            };
         }
         let failure = Failure::new(self.rung(), self.to_string(), self.remedy()).refused_by(Side::Local);
         match self.known_cause() {

@@ -26,7 +26,7 @@ use super::counters::{HandshakeFailure, count, est_error};
 use super::service::EstService;
 use super::state::ServerState;
 use super::write_timeout::WriteTimeout;
-use crate::operation::ConnectionFacts;
+use crate::operation::{ConnectionFacts, EstErrorNumber};
 
 /// How long and how much is read, and thrown away, after the last answer. Closing a socket with unread bytes in it
 /// resets the connection, and the client would lose the answer that explains the refusal.
@@ -62,7 +62,10 @@ impl ConnectionContext {
         count(&self.state.counters.handshakes);
         let certificate = match client_certificate(&stream) {
             Ok(certificate) => certificate,
-            Err(cause) => return tracing::warn!(%peer, cause, "client certificate cannot be read"),
+            Err(cause) => {
+                let number = EstErrorNumber::AUTH_FAIL;
+                return tracing::warn!(%peer, cause, est_error = %number, "client certificate cannot be read");
+            }
         };
         let facts = ConnectionFacts {
             address: Some(peer.ip()),
@@ -128,8 +131,33 @@ impl ConnectionContext {
         } else if error.is_parse() {
             count(&self.state.counters.malformed_requests);
         }
-        tracing::info!(%peer, cause = %error, "HTTP connection failed");
+        let number = est_error_of_http(error);
+        tracing::info!(%peer, cause = %error, est_error = %number, "HTTP connection failed");
     }
+}
+
+/// The libest error number that fits a connection which ended badly after its handshake.
+fn est_error_of_http(error: &hyper::Error) -> EstErrorNumber {
+    if error.is_parse() {
+        return EstErrorNumber::HTTP_BAD_REQ;
+    }
+    if error.is_timeout() || error.is_incomplete_message() {
+        return EstErrorNumber::SSL_READ;
+    }
+    let mut source = core::error::Error::source(error);
+    while let Some(inner) = source {
+        if let Some(error) = inner.downcast_ref::<io::Error>() {
+            return match error.kind() {
+                // The time-out for writing is the only one below HTTP.
+                io::ErrorKind::TimedOut | io::ErrorKind::BrokenPipe | io::ErrorKind::WriteZero => {
+                    EstErrorNumber::HTTP_WRITE
+                }
+                _ => EstErrorNumber::SSL_READ,
+            };
+        }
+        source = inner.source();
+    }
+    EstErrorNumber::UNKNOWN
 }
 
 fn http(limits: &ServerLimits) -> http1::Builder {

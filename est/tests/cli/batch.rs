@@ -178,3 +178,112 @@ fn requests_that_wait_for_approval_are_fetched_by_a_later_run() {
         assert!(!file(number, "pending").exists());
     }
 }
+
+#[test]
+fn a_list_of_names_chooses_the_devices_and_each_step_is_logged() {
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    requests(folder, 4);
+    fs::rename(
+        folder.join("phones/SEP0050569C3402.csr"),
+        folder.join("phones/from-the-desk.csr"),
+    )
+    .unwrap();
+    let names = "# the lobby\nSEP0050569C3403\nSEP0050569C3402 from-the-desk.csr\n\nSEP0050569C34FF\n";
+    fs::write(folder.join("names"), names).unwrap();
+    let server = Serving::start(folder);
+    let options = [
+        "--names-file",
+        "names",
+        "--format",
+        "der",
+        "--step-log",
+        "steps.log",
+        "-j",
+        "1",
+    ];
+    let output = batch(folder, &server.url, &options);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "the one without a request: {text}");
+    assert!(
+        text.ends_with("2 issued, 0 skipped, 0 pending, 1 failed\n"),
+        "{text}"
+    );
+    for number in [2, 3] {
+        let der = fs::read(folder.join(format!("phones/SEP0050569C340{number}.der"))).unwrap();
+        let subject = format!("/CN=SEP0050569C340{number}");
+        assert_eq!(Certificate::from_der(&der).unwrap().subject(), subject);
+    }
+    assert!(
+        !folder.join("phones/SEP0050569C3400.der").exists(),
+        "it is not in the list"
+    );
+
+    let log = fs::read_to_string(folder.join("steps.log")).unwrap();
+    for line in log.lines() {
+        let (time, rest) = line.split_once(" | debug 1:SEP").unwrap();
+        let shape: String = time
+            .chars()
+            .map(|c| if c.is_ascii_digit() { '0' } else { c })
+            .collect();
+        assert_eq!(shape, "00:00:00.000", "{line}");
+        assert!(rest.contains(':'), "{line}");
+    }
+    let of = |device: &str| -> Vec<&str> {
+        let lines = log.lines().filter_map(|line| line.split_once(device));
+        lines.map(|(_, text)| text).collect()
+    };
+    let issued = of(":SEP0050569C3402:");
+    assert_eq!(issued[0], "Initiating Automatic Certificate Enrollment");
+    assert_eq!(issued[1], "csr_file=phones/from-the-desk.csr");
+    let length = issued[3]
+        .strip_prefix("Enrollment rv = 0 (EST_ERR_NONE) with pkcs7 length = ")
+        .unwrap();
+    assert!(length.parse::<usize>().unwrap() > 500, "{length}");
+    assert_eq!(issued[4], "Signed Cert written to phones/SEP0050569C3402.der");
+    assert_eq!(issued.last(), Some(&"Online Cert Signing successful"));
+    assert_eq!(
+        log.find(":SEP0050569C3403:").map(|at| at < 80),
+        Some(true),
+        "the order of the list"
+    );
+    let missing = of(":SEP0050569C34FF:");
+    assert!(
+        missing.contains(&"Enrollment rv = 94 (EST_ERR_UNKNOWN) with pkcs7 length = 0"),
+        "{missing:?}"
+    );
+    assert!(
+        missing.last().unwrap().ends_with("Online Cert Signing Failed"),
+        "{missing:?}"
+    );
+
+    fs::write(folder.join("names"), "SEP1\n../SEP2\n").unwrap();
+    let output = batch(folder, &server.url, &["--names-file", "names"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("names:2: "), "{error}");
+}
+
+#[test]
+fn a_refusal_has_the_error_number_of_libest_in_every_place_it_is_told() {
+    let laboratory = laboratory();
+    let folder = laboratory.path();
+    requests(folder, 1);
+    fs::write(folder.join("password"), "wrong").unwrap();
+    let server = Serving::start(folder);
+    let output = batch(folder, &server.url, &["--json", "--step-log", "steps.log"]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(first["error"]["est_error"]["number"], 22, "{first}");
+    assert_eq!(first["error"]["est_error"]["name"], "EST_ERR_AUTH_FAIL");
+    let steps = fs::read_to_string(folder.join("steps.log")).unwrap();
+    assert!(
+        steps.contains(":Enrollment rv = 22 (EST_ERR_AUTH_FAIL) with pkcs7 length = 0\n"),
+        "{steps}"
+    );
+    let reason = fs::read_to_string(folder.join("phones/SEP0050569C3400.failed")).unwrap();
+    assert!(
+        reason.ends_with("EST error: 22 (EST_ERR_AUTH_FAIL)\n"),
+        "{reason}"
+    );
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use const_oid::ObjectIdentifier;
 use der::Decode as _;
+use pki_common::KnownCause;
 use rustls_pki_types::CertificateDer;
 
 use super::controls::Plan;
@@ -16,6 +17,7 @@ use crate::ca::{
 use crate::error::{CsrError, WireError};
 use crate::operation::certificate_names::{SUBJECT_ALT_NAME, extension};
 use crate::operation::registrar::is_registrar;
+use crate::upstream::in_words;
 use crate::wire::cmc::{
     BodyPartId, CmcFailInfo, CmcStatusInfo, MacProof, PendInfo, ProofOfPossession, TaggedRequest,
     identity_proof, oid,
@@ -305,17 +307,25 @@ pub(super) fn refusal(id: BodyPartId, error: EnrollError) -> CmcStatusInfo {
         EnrollError::Unsupported { .. } => CmcStatusInfo::no_support(&[id], error.to_string()),
         EnrollError::NoSuchCertificate { .. } => failed(CmcFailInfo::BAD_CERT_ID, error.to_string()),
         EnrollError::AlreadyRevoked { .. } => failed(CmcFailInfo::BAD_REQUEST, error.to_string()),
-        EnrollError::Unavailable { .. }
-        | EnrollError::Upstream {
-            retry_after: Some(_), ..
-        } => {
+        EnrollError::Upstream { failure, .. } if failure.known_cause == Some(KnownCause::RequestDenied) => {
+            failed(CmcFailInfo::BAD_REQUEST, failure.cause)
+        }
+        EnrollError::Upstream { failure, .. } => {
+            let known = in_words(failure.known_cause);
+            tracing::warn!(cause = %failure.cause, remedy = %failure.remedy, "the upstream authority failed{known}");
+            failed(
+                CmcFailInfo::TRY_LATER,
+                format!("the authority behind this server cannot be used at present{known}"),
+            )
+        }
+        EnrollError::Unavailable { .. } => {
             tracing::warn!(cause = %error, "the certificate authority is unavailable");
             failed(
                 CmcFailInfo::TRY_LATER,
                 "the authority cannot answer at present".to_owned(),
             )
         }
-        EnrollError::Internal { .. } | EnrollError::Upstream { .. } => {
+        EnrollError::Internal { .. } => {
             tracing::error!(cause = %error, "the certificate authority failed");
             failed(
                 CmcFailInfo::INTERNAL_CA_ERROR,

@@ -7,7 +7,16 @@
 //! | `NAME.pem` or `NAME.der` | the certificate; a request that has one for its key is skipped |
 //! | `NAME.pending` | waits for approval; holds when the server wants to be asked again |
 //! | `NAME.failed` | the last attempt failed; holds rung, cause and remedy |
+//!
+//! | file of the program | what it does |
+//! |---|---|
+//! | `names.rs` | the list of names beside the folder |
+//! | `steps.rs` | the log with a line for each step |
 
+mod names;
+mod steps;
+
+use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,12 +31,14 @@ use rustls_pki_types::UnixTime;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use self::steps::{StepLog, Steps};
 use super::CliError;
 use super::connection::ServerArguments;
 use super::enroll::read_csr;
 use super::files::{pem, print, read_limited};
 use super::report::{self, Output};
 use crate::client::{Client, ClientConfig, CsrOutcome, Issued, RetryPolicy};
+use crate::operation::EstErrorNumber;
 use crate::wire::csr::{CsrLimits, UnverifiedCsr};
 
 /// The highest exit status that counts failures: above it, shells have meanings of their own.
@@ -47,6 +58,15 @@ pub(crate) struct BatchArguments {
         conflicts_with_all = ["existing_key", "subject", "mac", "names", "out_key", "out_certificate"]
     )]
     batch: Option<PathBuf>,
+    /// Enrol only the devices of this list, in its order. A line is a name, SEP0050569C3489, whose request is
+    /// SEP0050569C3489.csr (.p10, .req) in the folder and whose certificate gets that name; or a name and the file of
+    /// its request. Blank lines and lines with # are skipped; a name without a request is a failure.
+    #[arg(long, requires = "batch", value_name = "FILE")]
+    names_file: Option<PathBuf>,
+    /// Append a line for each step of each device to this file: HH:MM:SS.mmm (UTC), the job, the device, the step;
+    /// with the error number of libest, as the log of the phone service has it.
+    #[arg(long, requires = "batch", value_name = "FILE")]
+    step_log: Option<PathBuf>,
     /// The number of exchanges at a time.
     #[arg(long, short = 'j', default_value_t = 4, requires = "batch", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
@@ -76,11 +96,34 @@ impl BatchArguments {
 /// One request and the files of its outcome.
 #[derive(Debug, Clone)]
 struct Item {
+    name: String,
     request: PathBuf,
     certificate: PathBuf,
     pending: PathBuf,
     failed: PathBuf,
     format: Format,
+}
+
+impl Item {
+    fn new(name: &OsStr, request: PathBuf, out: &Path, format: Format) -> Self {
+        let beside = |ending: &str| {
+            let mut file = name.to_owned();
+            file.push(".");
+            file.push(ending);
+            out.join(file)
+        };
+        Self {
+            name: name.to_string_lossy().into_owned(),
+            certificate: beside(match format {
+                Format::Pem => "pem",
+                Format::Der => "der",
+            }),
+            pending: beside("pending"),
+            failed: beside("failed"),
+            format,
+            request,
+        }
+    }
 }
 
 enum Ended {
@@ -106,36 +149,46 @@ pub(super) async fn run(
 ) -> Result<ExitCode, CliError> {
     let mut rest = items(&arguments)?.into_iter();
     config.max_idle_connections = arguments.jobs.into();
+    let steps = Arc::new(StepLog::open(arguments.step_log.as_deref())?);
     let client = Arc::new(server.client(config).await?);
     let bar = progress(rest.len(), output);
     let mut running = JoinSet::new();
     let mut summary = Summary::default();
+    let mut jobs: Vec<usize> = (1..=usize::from(arguments.jobs)).rev().collect();
     loop {
-        while running.len() < usize::from(arguments.jobs) {
+        while !jobs.is_empty() {
             let Some(item) = rest.next() else { break };
-            let client = Arc::clone(&client);
+            let Some(job) = jobs.pop() else { break };
+            let (client, steps) = (Arc::clone(&client), Arc::clone(&steps));
             running.spawn(async move {
-                let ended = one(&client, &item).await;
-                (item, ended)
+                let ended = one(&client, &item, steps.of(job, &item.name)).await;
+                (job, item, ended)
             });
         }
         let Some(done) = running.join_next().await else {
             break;
         };
-        let (item, ended) =
+        let (job, item, ended) =
             done.map_err(|error| CliError::local(error.to_string(), "Report this defect."))?;
+        jobs.push(job);
         let line = tell(&item, &ended, &mut summary, output);
         // Above the bar, not through it.
         bar.suspend(|| print(&line))?;
         bar.inc(1);
     }
     bar.finish_and_clear();
+    // All jobs have ended.
+    Arc::into_inner(steps).map_or(Ok(()), StepLog::finish)?;
+    summarise(&summary, output)
+}
+
+fn summarise(summary: &Summary, output: Output) -> Result<ExitCode, CliError> {
     let Summary {
         issued,
         skipped,
         pending,
         failed,
-    } = summary;
+    } = *summary;
     output.print(
         &format!("{issued} issued, {skipped} skipped, {pending} pending, {failed} failed"),
         &json!({ "summary": { "issued": issued, "skipped": skipped, "pending": pending, "failed": failed } }),
@@ -174,11 +227,18 @@ fn items(arguments: &BatchArguments) -> Result<Vec<Item>, CliError> {
             "Make it first.",
         ));
     }
-    let ending = match arguments.format {
-        Format::Pem => "pem",
-        Format::Der => "der",
-    };
     let mut items = Vec::new();
+    if let Some(list) = &arguments.names_file {
+        for device in names::read(list, &folder)? {
+            items.push(Item::new(
+                device.name.as_ref(),
+                device.request,
+                &out,
+                arguments.format,
+            ));
+        }
+        return Ok(items);
+    }
     for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
         let request = entry.map_err(unreadable)?.path();
         let is_request = request
@@ -188,39 +248,35 @@ fn items(arguments: &BatchArguments) -> Result<Vec<Item>, CliError> {
         let Some(stem) = request.file_stem().filter(|_| is_request) else {
             continue;
         };
-        let beside = |ending: &str| {
-            let mut name = stem.to_owned();
-            name.push(".");
-            name.push(ending);
-            out.join(name)
-        };
-        items.push(Item {
-            certificate: beside(ending),
-            pending: beside("pending"),
-            failed: beside("failed"),
-            format: arguments.format,
-            request: request.clone(),
-        });
+        items.push(Item::new(stem, request.clone(), &out, arguments.format));
     }
     items.sort_by(|one, other| one.request.cmp(&other.request));
     Ok(items)
 }
 
-async fn one(client: &Client, item: &Item) -> Ended {
-    let ended = match enroll(client, item).await {
+async fn one(client: &Client, item: &Item, steps: Steps<'_>) -> Ended {
+    steps.begin(item);
+    let ended = enroll(client, item, steps).await;
+    let ended = ended.and_then(|ended| note(item, &ended).map(|()| ended));
+    match ended {
         Ok(ended) => ended,
-        Err(error) => Ended::Failed(error),
-    };
-    if let Err(error) = note(item, &ended) {
-        return Ended::Failed(error);
+        Err(error) => {
+            steps.failed(&error);
+            let ended = Ended::Failed(error);
+            match note(item, &ended) {
+                Ok(()) => ended,
+                Err(error) => Ended::Failed(error),
+            }
+        }
     }
-    ended
 }
 
-async fn enroll(client: &Client, item: &Item) -> Result<Ended, CliError> {
+async fn enroll(client: &Client, item: &Item, steps: Steps<'_>) -> Result<Ended, CliError> {
     let csr = read_csr(&item.request)?;
+    steps.step(&format!("read_csr() done, {} bytes", csr.len()));
     if item.certificate.exists() {
         return if is_for(&item.certificate, &csr)? {
+            steps.step(&format!("{} is there already", item.certificate.display()));
             Ok(Ended::Skipped)
         } else {
             Err(CliError::local(
@@ -234,10 +290,20 @@ async fn enroll(client: &Client, item: &Item) -> Result<Ended, CliError> {
     }
     let outcome = RetryPolicy::default().run(|| client.enroll_csr(&csr)).await?;
     match outcome {
-        CsrOutcome::Pending { retry_after } => Ok(Ended::Pending(retry_after)),
+        CsrOutcome::Pending { retry_after } => {
+            steps.returned(EstErrorNumber::CA_ENROLL_RETRY, 0);
+            steps.step(&format!(
+                "The certificate is pending, ask again in {} s",
+                retry_after.as_secs()
+            ));
+            Ok(Ended::Pending(retry_after))
+        }
         CsrOutcome::Issued(issued) => {
+            steps.returned(EstErrorNumber::NONE, issued.answer_length.unwrap_or_default());
             let bytes = certificate_bytes(&issued, item.format)?;
             pki_common::identity::write_public(&item.certificate, &bytes)?;
+            steps.step(&format!("Signed Cert written to {}", item.certificate.display()));
+            steps.step("Online Cert Signing successful");
             Ok(Ended::Issued(Box::new(issued.certificate)))
         }
     }
@@ -319,10 +385,10 @@ fn tell(item: &Item, ended: &Ended, summary: &mut Summary, output: Output) -> St
         }
         Ended::Failed(error) => {
             summary.failed += 1;
-            let failure = error.failure();
+            let cause = pki_common::Escaped::new(&error.failure().cause);
             (
-                format!("{name}: failed, {}", pki_common::Escaped::new(&failure.cause)),
-                json!({ "status": "failed", "error": report::failure(failure) }),
+                format!("{name}: failed, {cause}"),
+                json!({ "status": "failed", "error": report::error(error) }),
             )
         }
     };
