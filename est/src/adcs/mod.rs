@@ -12,10 +12,13 @@
 //! | [`circuit_breaker`] | when a server that fails is left alone, and for how long | none |
 //! | `client` | connections, logins, time-outs, what may be tried again (feature `tokio`) | sockets |
 //! | `authority` | requests, pending ones and late answers over a restart (feature `tokio`) | sockets, one file |
+//! | `authenticator` | Basic of EST clients by that, and how many wrong passwords are passed on (feature `tokio`) | sockets |
 //! | `login` | whether AD CS accepts a name and a password, remembered for a while (feature `tokio`) | sockets |
 //!
 //! Facts F002-nn and B-nn in these modules are numbered in `docs/architecture.md`.
 
+#[cfg(feature = "tokio")]
+pub mod authenticator;
 #[cfg(feature = "tokio")]
 pub mod authority;
 pub mod circuit_breaker;

@@ -10,6 +10,7 @@ use rustls_pki_types::pem::PemObject as _;
 
 use super::CliError;
 use super::authority::{open_to_serve, passphrase_for};
+use super::certsrv::Upstreams;
 use super::config_place::Place;
 use super::label_config::{CommandConfig, LabelConfig, Source};
 use crate::auth::Authenticator;
@@ -33,6 +34,8 @@ pub(crate) struct Authorities {
     /// By everything that Digest is configured with: the nonces that clients hold stay good over a reload that changes
     /// none of it, and no label gets the algorithms that another one allows.
     digest: Vec<(AccountSettings, Arc<DigestVerifier>)>,
+    /// AD CS behind this server.
+    pub(crate) upstreams: Upstreams,
     /// One for all labels and over reloads, so that the bound on keys in the making is that of the process.
     pub(crate) generator: BlockingKeyGenerator,
 }
@@ -41,6 +44,7 @@ impl Authorities {
     /// The next calls are for a new reading of the configuration.
     pub(crate) fn begin(&mut self) {
         self.current.clear();
+        self.upstreams.begin();
     }
 
     /// Whoever may log in at a label: by `users` alone, or by all that `[accounts]` names.
@@ -53,7 +57,13 @@ impl Authorities {
             .digest_verifier(&accounts)
             .and_then(|verifier| accounts.load(verifier));
         match loaded {
-            Ok(accounts) => Ok(Arc::new(accounts)),
+            Ok(accounts) => match &label.certsrv {
+                Some(given) if given.checks_passwords() => {
+                    let others = Arc::new(accounts);
+                    self.upstreams.authenticator(given, &label.place, others)
+                }
+                _ => Ok(Arc::new(accounts)),
+            },
             Err(AccountsError::OutOfRange { key, possible }) => {
                 let problem = format!("it must be {possible}");
                 Err(label.place.wrong(&format!("accounts.{key}"), problem))
@@ -86,9 +96,16 @@ impl Authorities {
     }
 
     /// Opens an authority, or reads its files again when it is open since an earlier configuration.
-    pub(crate) fn open(&mut self, source: Source<'_>, crl: CrlSettings) -> Result<(), CliError> {
-        let Source::Folder { dir, passphrase_file } = source else {
-            return Ok(());
+    pub(crate) fn open(
+        &mut self,
+        source: Source<'_>,
+        crl: CrlSettings,
+        answer_time: Duration,
+    ) -> Result<(), CliError> {
+        let (dir, passphrase_file) = match source {
+            Source::Folder { dir, passphrase_file } => (dir, passphrase_file),
+            Source::Command(..) => return Ok(()),
+            Source::Certsrv(given, place) => return self.upstreams.open(given, place, answer_time),
         };
         if !self.current.insert(dir.to_owned()) {
             return Ok(());
@@ -126,6 +143,13 @@ impl Authorities {
                     return Err(label.place.wrong("policy", problem));
                 }
                 by_command(command, place, answer_time)
+            }
+            Source::Certsrv(given, place) => {
+                if label.has_policy() {
+                    let problem = "AD CS decides what is issued, by its template and its policy module; take the policy out";
+                    return Err(label.place.wrong("policy", problem));
+                }
+                self.upstreams.authority(given, place)
             }
             Source::Folder { dir, .. } => match self.open.get(dir) {
                 Some(authority) => Ok(Arc::new(authority.with_policy(label.policy()?))),

@@ -181,8 +181,8 @@ impl ServeConfig {
     pub(crate) fn source(&self) -> Result<Source<'_>, CliError> {
         self.top.source()?.ok_or_else(|| {
             CliError::local(
-                "neither ca-dir nor command says where certificates come from",
-                "Give ca-dir, the folder that `est ca init` made, or a [command].",
+                "neither ca-dir nor command nor certsrv says where certificates come from",
+                "Give ca-dir, the folder that `est ca init` made, or a [command], or a [certsrv].",
             )
         })
     }

@@ -2,9 +2,10 @@
 //! a file is opened, so that a server does not start, or a reload goes through, with a rule that never applies.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::CliError;
+use super::certsrv::CertsrvConfig;
 use super::config::ServeConfig;
 use super::label_config::{LabelConfig, Source};
 use crate::auth::AuthenticationMethod;
@@ -14,6 +15,7 @@ use crate::auth::settings::AccountSettings;
 pub(crate) fn contradictions(config: &ServeConfig) -> Result<(), CliError> {
     of_the_process(config)?;
     revocation_list_paths(config)?;
+    certsrv(config)?;
     for label in config.all_labels() {
         accounts(label)?;
         texts(label)?;
@@ -59,6 +61,10 @@ fn revocation_list_paths(config: &ServeConfig) -> Result<(), CliError> {
                                program makes it";
                 return Err(label.place.wrong("crl-path", problem));
             }
+            Source::Certsrv(..) => {
+                let problem = "AD CS publishes its revocation list itself, where its certificates say";
+                return Err(label.place.wrong("crl-path", problem));
+            }
         };
         if served.insert(path, dir.clone()).is_some_and(|other| other != dir) {
             let problem = format!("{path} is the path of another authority's list already");
@@ -68,11 +74,43 @@ fn revocation_list_paths(config: &ServeConfig) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Each table for itself, and no file of open requests for two of them.
+fn certsrv(config: &ServeConfig) -> Result<(), CliError> {
+    let mut files: Vec<(&Path, &CertsrvConfig)> = Vec::new();
+    for label in config.all_labels() {
+        let Some(given) = &label.certsrv else { continue };
+        given.contradictions(&label.place)?;
+        let Some(file) = given.open_requests() else {
+            continue;
+        };
+        if files.iter().any(|(other, of)| *other == file && *of != given) {
+            let problem =
+                "another certsrv has this file already, and would overwrite it; give each a file of its own";
+            return Err(label.place.wrong("certsrv.open-requests", problem));
+        }
+        files.push((file, given));
+    }
+    Ok(())
+}
+
 fn accounts(label: &LabelConfig) -> Result<(), CliError> {
     let place = &label.place;
     if label.ca_passphrase_file.is_some() && label.ca_dir.is_none() {
         let problem = "there is no ca-dir beside it whose key it could open";
         return Err(place.wrong("ca-passphrase-file", problem));
+    }
+    if label.certsrv_checks_passwords() {
+        let in_accounts = label
+            .accounts
+            .as_ref()
+            .is_some_and(|accounts| accounts.users.is_some());
+        for (key, given) in [("users", label.users.is_some()), ("accounts.users", in_accounts)] {
+            if given {
+                let problem =
+                    "passwords are checked by AD CS (certsrv.checks-passwords); keep one of the two";
+                return Err(place.wrong(key, problem));
+            }
+        }
     }
     let Some(accounts) = &label.accounts else {
         return Ok(());
@@ -122,7 +160,11 @@ fn texts(label: &LabelConfig) -> Result<(), CliError> {
 
 fn operations(config: &ServeConfig, label: &LabelConfig) -> Result<(), CliError> {
     let place = &label.place;
-    let by_command = matches!(config.source_of(label)?, Source::Command(..));
+    let elsewhere = match config.source_of(label)? {
+        Source::Folder { .. } => None,
+        Source::Command(..) => Some("an authority behind a command"),
+        Source::Certsrv(..) => Some("web enrolment of AD CS"),
+    };
     if let Some(asked) = &label.csr_attributes
         && asked.enforce
         && asked.entries.is_empty()
@@ -153,8 +195,10 @@ fn operations(config: &ServeConfig, label: &LabelConfig) -> Result<(), CliError>
                 return Err(place.wrong(&format!("full-cmc.{one}"), problem));
             }
         }
-        if by_command && cmc.revocation == Some(true) {
-            let problem = "an authority behind a command revokes nothing";
+        if let Some(authority) = elsewhere
+            && cmc.revocation == Some(true)
+        {
+            let problem = format!("{authority} revokes nothing");
             return Err(place.wrong("full-cmc.revocation", problem));
         }
     }
@@ -167,8 +211,7 @@ fn methods(config: &ServeConfig, label: &LabelConfig) -> Result<(), CliError> {
         return Ok(());
     }
     let required = label.requirement()?;
-    let has_own = label.users.is_some() || label.accounts.is_some();
-    let known = if has_own { label } else { &config.top };
+    let known = if label.has_accounts() { label } else { &config.top };
     let file = |of: fn(&AccountSettings) -> &Option<PathBuf>| {
         known
             .accounts
@@ -184,7 +227,7 @@ fn methods(config: &ServeConfig, label: &LabelConfig) -> Result<(), CliError> {
         ),
         (
             AuthenticationMethod::Basic,
-            known.users.is_some() || file(|accounts| &accounts.users),
+            known.users.is_some() || file(|accounts| &accounts.users) || known.certsrv_checks_passwords(),
             "users",
         ),
         (

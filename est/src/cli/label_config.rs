@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::CliError;
+use super::certsrv::CertsrvConfig;
 use super::config_place::Place;
 use crate::auth::settings::AccountSettings;
 use crate::auth::{AuthenticationMethod, AuthenticationRequirement};
@@ -31,6 +32,7 @@ pub(crate) struct LabelConfig {
     pub(crate) ca_dir: Option<PathBuf>,
     pub(crate) ca_passphrase_file: Option<PathBuf>,
     pub(crate) command: Option<CommandConfig>,
+    pub(crate) certsrv: Option<CertsrvConfig>,
     #[serde(default)]
     pub(crate) client_trust_anchors: Vec<PathBuf>,
     pub(crate) users: Option<PathBuf>,
@@ -211,6 +213,8 @@ pub(crate) enum Source<'a> {
     },
     /// With the place that says so, which may be the top of the file.
     Command(&'a CommandConfig, &'a Place),
+    /// Likewise.
+    Certsrv(&'a CertsrvConfig, &'a Place),
 }
 
 /// How long a program may take that nobody gave a time: a second is left to tell the client to come back.
@@ -244,18 +248,28 @@ impl LabelConfig {
 
     /// Where the certificates come from; `None` when this label does not say it.
     pub(crate) fn source(&self) -> Result<Option<Source<'_>>, CliError> {
-        match (&self.ca_dir, &self.command) {
-            (Some(_), Some(_)) => Err(self.place.wrong(
-                "command",
-                "ca-dir and command are both given; keep one of the two",
-            )),
-            (Some(dir), None) => Ok(Some(Source::Folder {
+        let given = [
+            ("ca-dir", self.ca_dir.is_some()),
+            ("command", self.command.is_some()),
+            ("certsrv", self.certsrv.is_some()),
+        ];
+        let given: Vec<&str> = given
+            .iter()
+            .filter_map(|(key, given)| given.then_some(*key))
+            .collect();
+        if let [_, second, ..] = given.as_slice() {
+            let problem = format!("{} are given; keep one of them", given.join(" and "));
+            return Err(self.place.wrong(second, problem));
+        }
+        Ok(match (&self.ca_dir, &self.command, &self.certsrv) {
+            (Some(dir), ..) => Some(Source::Folder {
                 dir,
                 passphrase_file: self.ca_passphrase_file.as_deref(),
-            })),
-            (None, Some(command)) => Ok(Some(Source::Command(command, &self.place))),
-            (None, None) => Ok(None),
-        }
+            }),
+            (None, Some(command), _) => Some(Source::Command(command, &self.place)),
+            (None, None, Some(certsrv)) => Some(Source::Certsrv(certsrv, &self.place)),
+            (None, None, None) => None,
+        })
     }
 
     /// Makes the paths start at the folder of the file.
@@ -269,6 +283,9 @@ impl LabelConfig {
         }
         if let Some(command) = &mut self.command {
             command.place_in(folder);
+        }
+        if let Some(certsrv) = &mut self.certsrv {
+            certsrv.place_in(folder);
         }
         if let Some(accounts) = &mut self.accounts {
             for path in accounts.paths_mut() {
@@ -338,6 +355,16 @@ impl LabelConfig {
             });
         }
         Ok(settings)
+    }
+
+    /// Whether this label says itself who knows passwords.
+    pub(crate) fn has_accounts(&self) -> bool {
+        self.users.is_some() || self.accounts.is_some() || self.certsrv_checks_passwords()
+    }
+
+    /// Whether passwords are checked by the AD CS of this label.
+    pub(crate) fn certsrv_checks_passwords(&self) -> bool {
+        self.certsrv.as_ref().is_some_and(CertsrvConfig::checks_passwords)
     }
 
     /// Whether the file says anything about the policy.

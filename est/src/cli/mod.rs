@@ -9,6 +9,7 @@ mod authorities;
 mod authority;
 mod batch;
 mod cacerts;
+mod certsrv;
 mod cmc;
 mod config;
 mod config_check;

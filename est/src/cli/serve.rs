@@ -44,6 +44,7 @@ pub(crate) async fn run(arguments: &ServeArguments, output: Output) -> Result<Ex
     let Prepared {
         server: server_config,
         mut follower,
+        first_contacts,
     } = prepare(&config, &mut authorities)?;
     follower.refresh().await?;
     if arguments.check {
@@ -54,6 +55,7 @@ pub(crate) async fn run(arguments: &ServeArguments, output: Output) -> Result<Ex
         )?;
         return Ok(ExitCode::SUCCESS);
     }
+    first_contacts.make().await?;
     let mut server = Server::bind(config.server.listen, server_config).await?;
     let crl_address = match config.server.crl_listen {
         Some(address) => Some(server.listen_for_revocation_lists(address).await?),
@@ -176,8 +178,10 @@ impl Reloader {
         let Prepared {
             server: config,
             mut follower,
+            first_contacts,
         } = prepared;
         follower.refresh().await?;
+        first_contacts.make().await?;
         server.reload(config)?;
         self.following = Following::start(follower);
         Ok(())

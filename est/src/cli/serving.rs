@@ -12,6 +12,7 @@ use pki_common::trust_store::TrustStore;
 
 use super::CliError;
 use super::authorities::Authorities;
+use super::certsrv::FirstContacts;
 use super::config::ServeConfig;
 use super::config_check::contradictions;
 use super::label_config::{FullCmc, KeyEncryptionKey, KeyGeneration, LabelConfig};
@@ -28,6 +29,8 @@ pub(crate) struct Prepared {
     pub(crate) server: ServerConfig,
     /// To be refreshed before the server starts with it.
     pub(crate) follower: RevocationFollower,
+    /// To be made before the server starts with it.
+    pub(crate) first_contacts: FirstContacts,
 }
 
 /// Reads every file that the configuration names. The running server is not touched when one of them is wrong.
@@ -41,7 +44,7 @@ pub(crate) fn prepare(config: &ServeConfig, authorities: &mut Authorities) -> Re
     authorities.begin();
     let crl = config.crl_settings()?;
     for label in config.all_labels() {
-        authorities.open(config.source_of(label)?, crl)?;
+        authorities.open(config.source_of(label)?, crl, limits.answer_time)?;
     }
     let revocation = ClientRevocation::new(config, authorities)?;
     // A handshake comes before the label is known, so it accepts what any of them accepts.
@@ -79,7 +82,11 @@ pub(crate) fn prepare(config: &ServeConfig, authorities: &mut Authorities) -> Re
         limits,
     };
     let follower = revocation.follower;
-    Ok(Prepared { server, follower })
+    Ok(Prepared {
+        server,
+        follower,
+        first_contacts: authorities.upstreams.first_contacts(),
+    })
 }
 
 /// How certificates of clients are checked for revocation: by the lists of the authorities behind the server, as they
@@ -195,7 +202,7 @@ fn operations(
                 let problem = format!("{name:?} stands twice; give each label a name of its own");
                 return Err(label.place.wrong("name", problem));
             }
-            if label.users.is_some() || label.accounts.is_some() {
+            if label.has_accounts() {
                 service = service.with_authenticator(authorities.accounts(label)?);
             }
             operations = operations.with_label(name, service);

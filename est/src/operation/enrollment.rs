@@ -164,10 +164,7 @@ pub(super) fn refusal_of(error: EnrollError) -> Refusal {
                 cause: format!("{}{}", failure.cause, in_words(failure.known_cause)),
             }
         }
-        EnrollError::Upstream {
-            failure,
-            retry_after,
-        } => Refusal::Upstream {
+        EnrollError::Upstream { failure, retry_after } => Refusal::Upstream {
             failure,
             retry_after: retry_after.unwrap_or(MENDED_RETRY_AFTER),
         },

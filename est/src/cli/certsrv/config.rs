@@ -11,9 +11,9 @@ use super::super::config_place::Place;
 #[cfg(feature = "adcs")]
 use super::super::label_config::seconds;
 #[cfg(feature = "adcs")]
-use crate::adcs::authority::{AuthoritySettings, DEFAULT_ANSWER_TIME};
-#[cfg(feature = "adcs")]
 use crate::adcs::authenticator::WrongLoginLimits;
+#[cfg(feature = "adcs")]
+use crate::adcs::authority::{AuthoritySettings, DEFAULT_ANSWER_TIME};
 #[cfg(feature = "adcs")]
 use crate::adcs::circuit_breaker::CircuitBreakerSettings;
 #[cfg(feature = "adcs")]
@@ -120,7 +120,8 @@ impl CertsrvConfig {
     pub(crate) fn contradictions(&self, place: &Place) -> Result<(), CliError> {
         let wrong = |key: &str, problem: &str| Err(place.wrong(&format!("certsrv.{key}"), problem));
         if self.trust_anchors.is_empty() {
-            let problem = "whom the certificate of AD CS leads to must be said; name the root of its authority (PEM)";
+            let problem =
+                "whom the certificate of AD CS leads to must be said; name the root of its authority (PEM)";
             return wrong("trust-anchors", problem);
         }
         let by_certificate = self.authentication == Scheme::Certificate;
@@ -148,12 +149,18 @@ impl CertsrvConfig {
             return wrong("account", "it is missing; give DOMAIN\\\\user or user@domain");
         }
         if self.password_file.is_some() && self.password_variable.is_some() {
-            return wrong("password-variable", "password-file is given as well; keep one of the two");
+            return wrong(
+                "password-variable",
+                "password-file is given as well; keep one of the two",
+            );
         }
         if let Renewal::Word(word) = &self.renewal
             && word != "newest"
         {
-            return wrong("renewal", "give \"newest\" or the number of a renewal, 0 for the first certificate");
+            return wrong(
+                "renewal",
+                "give \"newest\" or the number of a renewal, 0 for the first certificate",
+            );
         }
         self.of_password_checks(place)
     }
@@ -233,7 +240,11 @@ impl CertsrvConfig {
         }
         set_time(place, "answer-time", self.answer_time, &mut authority.answer_time)?;
         set_time(place, "login-time", self.login_time, &mut login.answer_time)?;
-        let logs_in = if self.checks_passwords { login.answer_time } else { Duration::ZERO };
+        let logs_in = if self.checks_passwords {
+            login.answer_time
+        } else {
+            Duration::ZERO
+        };
         if authority.answer_time + logs_in > answer_time {
             let problem = format!(
                 "{} s for AD CS{} do not fit into limits.answer-time, {} s, after which the client is told to come back",
@@ -241,7 +252,10 @@ impl CertsrvConfig {
                 if logs_in.is_zero() {
                     String::new()
                 } else {
-                    format!(" and {} s for the login before it (login-time)", logs_in.as_secs_f64())
+                    format!(
+                        " and {} s for the login before it (login-time)",
+                        logs_in.as_secs_f64()
+                    )
                 },
                 answer_time.as_secs_f64()
             );
@@ -270,7 +284,12 @@ impl CertsrvConfig {
             at_least_one(place, "wrong-logins", usize::try_from(most).unwrap_or(usize::MAX))?;
             limits.most = most;
         }
-        set_time(place, "wrong-logins-time", self.wrong_logins_time, &mut limits.within)?;
+        set_time(
+            place,
+            "wrong-logins-time",
+            self.wrong_logins_time,
+            &mut limits.within,
+        )?;
         Ok(limits)
     }
 

@@ -155,7 +155,8 @@ impl CertsrvConfig {
         place: &Place,
         answer_time: Duration,
     ) -> Result<(CertsrvCertificateAuthority, CertsrvLogin), CliError> {
-        let at = |error: CertsrvError| place.wrong(&format!("certsrv.{}", key_of(&error)), error.diagnose().cause);
+        let at =
+            |error: CertsrvError| place.wrong(&format!("certsrv.{}", key_of(&error)), error.diagnose().cause);
         let url: CertsrvUrl = self
             .url
             .parse()
