@@ -11,7 +11,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::CertsrvError;
 use super::login::{CertsrvLogin, LoginVerdict};
 use crate::auth::digest::{DigestAlgorithm, DigestSecret, DigestVerifier};
 use crate::auth::{
@@ -21,6 +20,10 @@ use crate::auth::{
 
 /// How long credentials that were right are passed on whatever else was tried for the account.
 const KNOWN_GOOD: Duration = Duration::from_secs(24 * 3600);
+
+/// How long the same wrong password is refused without asking again. A phone service with a password that was mistyped
+/// sends it for every phone.
+const REFUSED: Duration = Duration::from_secs(300);
 
 /// How many wrong passwords of one account are passed on to AD CS.
 ///
@@ -55,6 +58,7 @@ pub struct CertsrvAuthenticator {
     known_good: VerifiedCredentials,
     /// Of those, the ones that were refused since.
     no_longer: VerifiedCredentials,
+    refused: VerifiedCredentials,
 }
 
 impl CertsrvAuthenticator {
@@ -67,6 +71,7 @@ impl CertsrvAuthenticator {
             wrong: WrongLogins::new(limits),
             known_good: VerifiedCredentials::new(DEFAULT_CACHE_CAPACITY, KNOWN_GOOD),
             no_longer: VerifiedCredentials::new(DEFAULT_CACHE_CAPACITY, KNOWN_GOOD),
+            refused: VerifiedCredentials::new(DEFAULT_CACHE_CAPACITY, REFUSED),
         }
     }
 
@@ -75,6 +80,9 @@ impl CertsrvAuthenticator {
         let account = account_of(credentials.user());
         let known_good =
             self.known_good.contains(credentials, "", now) && !self.no_longer.contains(credentials, "", now);
+        if self.refused.contains(credentials, "", now) {
+            return Ok(Verdict::Wrong);
+        }
         // Counted as wrong until the outcome is known, also when the client goes away meanwhile: the login goes on.
         if !known_good && let Err(retry_after) = self.wrong.reserve(&account, now) {
             tracing::warn!(
@@ -94,14 +102,13 @@ impl CertsrvAuthenticator {
                 Ok(Verdict::Right)
             }
             Ok(LoginVerdict::Refused) => {
+                self.refused.insert(credentials, "", now);
                 if known_good {
                     self.no_longer.insert(credentials, "", now);
                     self.wrong.add(&account, now);
                 }
                 Ok(Verdict::Wrong)
             }
-            // Such a name or password cannot be right.
-            Err(CertsrvError::Account(_)) => Ok(Verdict::Wrong),
             Err(error) => Err(AuthenticatorUnavailable::upstream(error.upstream_failure())),
         }
     }

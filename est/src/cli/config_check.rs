@@ -423,6 +423,91 @@ mod tests {
         ),
     ];
 
+    /// Behind the seven keys of [`CERTSRV`], which end in line 11.
+    const NONSENSE_OF_CERTSRV: &[(&str, &str)] = &[
+        ("certificate = \"c.pem\"\n", "certsrv.certificate"),
+        (
+            "password-file = \"p\"\npassword-variable = \"P\"\n",
+            "certsrv.password-variable",
+        ),
+        ("renewal = \"oldest\"\n", "certsrv.renewal"),
+        ("login-time = 3.0\n", "certsrv.login-time"),
+        (
+            "wrong-logins = 0\nchecks-passwords = true\n",
+            "certsrv.wrong-logins",
+        ),
+        ("answer-time = 9.5\n", "certsrv.answer-time"),
+        (
+            "answer-time = 6.0\nchecks-passwords = true\n",
+            "certsrv.answer-time",
+        ),
+        ("connect-time = 0.0\n", "certsrv.connect-time"),
+        ("connections = 0\n", "certsrv.connections"),
+        ("pending-retry = 0\n", "certsrv.pending-retry"),
+        ("rest = -1.0\n", "certsrv.rest"),
+    ];
+
+    const CERTSRV: &str = "[[label]]\nname = \"x\"\n[label.certsrv]\nurl = \"https://ca.example.com/certsrv\"\n\
+                           template = \"CiscoRA\"\ntrust-anchors = [\"r.pem\"]\naccount = \"ra\"\n";
+
+    #[cfg(feature = "adcs")]
+    #[test]
+    fn every_value_of_certsrv_that_makes_no_sense_is_told_with_file_line_and_key() {
+        everything(&format!("{GOOD}{CERTSRV}")).unwrap();
+        for (text, key) in NONSENSE_OF_CERTSRV {
+            let error = everything(&format!("{GOOD}{CERTSRV}{text}"))
+                .unwrap_err()
+                .to_string();
+            let found = ["est.toml:12: label \"x\": ", "est.toml:13: label \"x\": "];
+            assert!(
+                found.iter().any(|place| error.contains(&format!("{place}{key}"))),
+                "{text:?}: {error}"
+            );
+        }
+        let without = |key: &str| {
+            let kept: Vec<&str> = CERTSRV.lines().filter(|line| !line.starts_with(key)).collect();
+            everything(&format!("{GOOD}{}\n", kept.join("\n")))
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(without("account").contains("est.toml:7: label \"x\": certsrv.account"));
+        assert!(without("url").contains("missing field `url`"));
+        let policy = format!("{GOOD}{CERTSRV}[label.policy]\nvalidity-days = 3\n");
+        let config = ServeConfig::parse("est.toml", &policy).unwrap();
+        let label = &config.labels[0];
+        let source = config.source_of(label).unwrap();
+        let refused = Authorities::default().authority(source, label, config.limits().unwrap().answer_time);
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("policy: AD CS decides"), "{error}");
+    }
+
+    #[cfg(not(feature = "adcs"))]
+    #[test]
+    fn a_program_without_the_feature_says_so() {
+        assert!(!NONSENSE_OF_CERTSRV.is_empty());
+        let error = everything(&format!("{GOOD}{CERTSRV}")).unwrap_err().to_string();
+        assert!(
+            error.contains("est.toml:7: label \"x\": certsrv") && error.contains("feature adcs"),
+            "{error}"
+        );
+        assert!(error.contains("--features cli,adcs"), "{error}");
+    }
+
+    #[test]
+    fn two_tables_do_not_share_a_file_of_open_requests() {
+        let file = "open-requests = \"open\"\n";
+        let other = CERTSRV.replace("\"x\"", "\"y\"");
+        let text = format!("{GOOD}{CERTSRV}{file}{other}{file}");
+        contradictions(&ServeConfig::parse("est.toml", &text).unwrap()).unwrap();
+        let other = other.replace("CiscoRA", "Other");
+        let text = format!("{GOOD}{CERTSRV}{file}{other}{file}");
+        let error = contradictions(&ServeConfig::parse("est.toml", &text).unwrap()).unwrap_err();
+        assert!(
+            error.to_string().contains("label \"y\": certsrv.open-requests"),
+            "{error}"
+        );
+    }
+
     /// All checks that need no other file.
     fn everything(text: &str) -> Result<(), CliError> {
         let config = ServeConfig::parse("est.toml", text)?;
@@ -434,6 +519,9 @@ mod tests {
             config.label_settings(label)?;
             if let Some(command) = &label.command {
                 command.settings(&label.place, limits.answer_time)?;
+            }
+            if let Some(certsrv) = &label.certsrv {
+                return certsrv.check(&label.place, limits.answer_time);
             }
             Authorities::default().accounts(label).map(drop)
         })

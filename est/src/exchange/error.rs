@@ -293,7 +293,7 @@ impl ClientError {
             Self::Http { .. } | Self::Unanswered { .. } => Some(KnownCause::ConnectionLost),
             Self::Proxy { .. } => Some(KnownCause::ProxyRefused),
             Self::Challenge { .. } => Some(KnownCause::LoginNotOffered),
-            Self::Status { status, .. } => known_status(*status),
+            Self::Status { status, .. } => self.upstream_cause().or_else(|| known_status(*status)),
             Self::Anchors { .. } | Self::NoCertificateForKey { .. } => Some(KnownCause::AnswerNotUnderstood),
             _ => None,
         }
@@ -328,7 +328,11 @@ impl ClientError {
                 "If the other place is to be trusted, give its URL to the client.",
             )
             .refused_by(Side::Peer),
-            Self::Status { status, .. } => failure(status_rung(*status), status_remedy(*status)).refused_by(Side::Peer),
+            Self::Status { status, .. } => match self.upstream_cause() {
+                Some(cause) => failure(Rung::Upstream, &format!("On the EST server: {}", cause.remedy())),
+                None => failure(status_rung(*status), status_remedy(*status)),
+            }
+            .refused_by(Side::Peer),
             Self::MediaType { .. } | Self::ResponseTooLarge { .. } | Self::Body(_) | Self::Certificate { .. } => {
                 failure(Rung::Body, "Check the URL, and that nothing between here and the server changes its answers.")
                     .refused_by(Side::Local)

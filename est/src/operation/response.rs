@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use pki_common::KnownCause;
 
 use super::number::EstErrorNumber;
 use crate::ca::ChannelBindingState;
@@ -18,6 +19,8 @@ pub struct OperationResponse {
     pub body: Bytes,
     /// The libest error number for the log.
     pub est_error: EstErrorNumber,
+    /// The cause by its stable name, for the log; `None` on success, and for what has none.
+    pub known_cause: Option<KnownCause>,
     /// Why, for the log; `None` on success.
     pub log_cause: Option<String>,
     /// What the request was tied to, for the log; `None` where nobody looked.
@@ -36,6 +39,7 @@ impl OperationResponse {
             headers,
             body,
             est_error: EstErrorNumber::NONE,
+            known_cause: None,
             log_cause: None,
             channel_binding: None,
         }
@@ -49,6 +53,7 @@ impl OperationResponse {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             est_error: EstErrorNumber::NONE,
+            known_cause: None,
             log_cause: None,
             channel_binding: None,
         }

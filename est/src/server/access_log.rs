@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use http::{Method, StatusCode, Version};
-use pki_common::Escaped;
+use pki_common::{Escaped, KnownCause};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
@@ -34,12 +34,13 @@ pub(crate) struct AccessLine<'a> {
     pub(crate) status: StatusCode,
     pub(crate) body_length: usize,
     pub(crate) est_error: EstErrorNumber,
+    pub(crate) known_cause: Option<KnownCause>,
     pub(crate) cause: Option<&'a str>,
 }
 
 impl AccessLine<'_> {
     /// `address - user [time] "request" status bytes`, then how the client was authenticated, whether its request was
-    /// tied to the connection, and the libest error number and the cause when it failed. The label is in the request.
+    /// tied to the connection, and the libest error number, the stable name of the cause and the cause when it failed. The label is in the request.
     pub(crate) fn text(&self) -> String {
         let time = self.time.format(TIME).unwrap_or_default();
         let target = Escaped::new(self.target).at_most(MAX_LOGGED_TARGET);
@@ -61,6 +62,9 @@ impl AccessLine<'_> {
         }
         if self.est_error != EstErrorNumber::NONE {
             line.push_str(&format!(" EST error {}", self.est_error));
+        }
+        if let Some(known) = self.known_cause {
+            line.push_str(&format!(" {known}"));
         }
         if let Some(cause) = self.cause {
             line.push_str(&format!(": {}", Escaped::new(cause)));
@@ -105,12 +109,13 @@ mod tests {
             status: StatusCode::UNAUTHORIZED,
             body_length: 0,
             est_error: EstErrorNumber::AUTH_FAIL,
+            known_cause: Some(KnownCause::CredentialsRefused),
             cause: Some("two\nlines"),
         };
         assert_eq!(
             line.text(),
             "14.48.31.128 - - [27/Feb/2019:16:53:28 -0500] \"POST /.well-known/est/simpleenroll HTTP/1.1\" 401 0 \
-             EST error 22 (EST_ERR_AUTH_FAIL): two\\u{a}lines"
+             EST error 22 (EST_ERR_AUTH_FAIL) credentials-refused: two\\u{a}lines"
         );
     }
 
@@ -130,6 +135,7 @@ mod tests {
             status: StatusCode::OK,
             body_length: 700,
             est_error: EstErrorNumber::NONE,
+            known_cause: None,
             cause: None,
         };
         let text = line.text();

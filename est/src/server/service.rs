@@ -214,6 +214,7 @@ impl EstService {
             status: response.status,
             body_length: response.body.len(),
             est_error: response.est_error,
+            known_cause: response.known_cause,
             cause: response.log_cause.as_deref(),
         }
         .log();

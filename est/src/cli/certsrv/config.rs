@@ -187,6 +187,26 @@ impl CertsrvConfig {
     }
 }
 
+/// What a test can look at without the files.
+#[cfg(all(test, not(feature = "adcs")))]
+impl CertsrvConfig {
+    pub(crate) fn check(&self, place: &Place, answer_time: std::time::Duration) -> Result<(), CliError> {
+        super::Upstreams::default().open(self, place, answer_time)
+    }
+}
+
+#[cfg(all(test, feature = "adcs"))]
+impl CertsrvConfig {
+    pub(crate) fn check(&self, place: &Place, answer_time: Duration) -> Result<(), CliError> {
+        self.timeouts(place)?;
+        self.circuit_breaker(place)?;
+        self.idle_time(place, Duration::ZERO)?;
+        self.wrong_logins(place)?;
+        Self::count(place, "connections", self.connections, 1)?;
+        self.waits(place, answer_time).map(drop)
+    }
+}
+
 #[cfg(feature = "adcs")]
 impl CertsrvConfig {
     /// Which chain is the authority's.
