@@ -4,6 +4,7 @@
 //! - [`doctor`]: the live diagnosis of a controller, an EST server or AD CS.
 //! - [`quickstart`]: the lab that a newcomer runs first.
 //! - [`explain`]: reads logs, and says what happened, why, and what to do about it.
+//! - [`registration_authority`]: an EST server in front of it.
 //! - [`floor`]: the floor of the lab and its picture.
 //! - [`trace`]: the log of the running libraries, kept so that the lab can show it.
 //! - [`peers`]: programs that we did not write and test against.
@@ -14,6 +15,7 @@ pub mod explain;
 pub mod floor;
 pub mod peers;
 pub mod quickstart;
+pub mod registration_authority;
 pub mod trace;
 
 /// The examples of the README, compiled and run with the tests.

@@ -43,16 +43,15 @@ impl<E: Diagnose + 'static> From<E> for CliError {
     }
 }
 
-/// The lines of the failure, and what it is known by elsewhere.
+/// What the failure is known by elsewhere, and its three lines, which are the last.
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.failure.fmt(f)?;
+        if let Some(number) = self.est_error {
+            writeln!(f, "EST error: {number}")?;
+        }
         if let Some(known) = self.failure.known_cause {
-            write!(f, "\nknown cause: {known}")?;
+            writeln!(f, "known cause: {known}")?;
         }
-        match self.est_error {
-            Some(number) => write!(f, "\nEST error: {number}"),
-            None => Ok(()),
-        }
+        self.failure.fmt(f)
     }
 }

@@ -283,7 +283,7 @@ fn a_refusal_has_the_error_number_of_libest_in_every_place_it_is_told() {
     );
     let reason = fs::read_to_string(folder.join("phones/SEP0050569C3400.failed")).unwrap();
     assert!(
-        reason.ends_with("EST error: 22 (EST_ERR_AUTH_FAIL)\n"),
+        reason.starts_with("EST error: 22 (EST_ERR_AUTH_FAIL)\nknown cause: credentials-refused\n"),
         "{reason}"
     );
 }

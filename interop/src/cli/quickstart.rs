@@ -17,13 +17,25 @@ pub(crate) struct Arguments {
     /// print commands that work on them.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// The other lab: a phone service enrols four phones at a registration authority in front of a simulated AD CS.
+    #[arg(long)]
+    adcs: bool,
 }
 
 /// Runs the lab.
 pub(crate) async fn run(arguments: Arguments) -> ExitCode {
+    let options = quickstart::Options { keep: arguments.keep };
+    if arguments.adcs {
+        return match quickstart::adcs::run(&options, &mut io::stdout()).await {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(failed) => {
+                super::report(&format_args!("\n{failed}"));
+                ExitCode::FAILURE
+            }
+        };
+    }
     let trace = TraceCapture::default();
     trace.install();
-    let options = quickstart::Options { keep: arguments.keep };
     match quickstart::run(&options, &trace, &mut io::stdout()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failed) => {

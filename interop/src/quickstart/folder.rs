@@ -58,6 +58,14 @@ impl LabFolder {
     /// # Errors
     /// [`FolderError`]
     pub fn open(keep: Option<&Path>) -> Result<Self, FolderError> {
+        Self::open_with(keep, &["ca", "est-server", "controller", "location-server"])
+    }
+
+    /// The same with other folders in it.
+    ///
+    /// # Errors
+    /// [`FolderError`]
+    pub fn open_with(keep: Option<&Path>, rooms: &[&str]) -> Result<Self, FolderError> {
         let lab = match keep {
             None => {
                 let temporary = tempfile::tempdir().map_err(|cause| FolderError::Io {
@@ -86,7 +94,7 @@ impl LabFolder {
                 }
             }
         };
-        for room in ["ca", "est-server", "controller", "location-server"] {
+        for room in rooms {
             let path = lab.path.join(room);
             fs::create_dir(&path).map_err(|cause| FolderError::Io { path, cause })?;
         }

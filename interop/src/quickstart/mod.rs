@@ -11,7 +11,10 @@
 //! | [`tunnel`] | 3. the tunnel, a subscription, measurements |
 //! | [`refusals`] | 4. the damaged hash and the wrong hash |
 //! | [`next_steps`] | 5. what to try next, on the files that `--keep` leaves |
+//!
+//! [`adcs`] is another lab: a registration authority in front of AD CS.
 
+pub mod adcs;
 pub mod enrolment;
 pub mod failure;
 pub mod folder;
