@@ -493,6 +493,18 @@ mod tests {
         assert!(error.contains("--features cli,adcs"), "{error}");
     }
 
+    #[cfg(feature = "adcs")]
+    #[test]
+    fn the_configuration_in_the_guide_is_good() {
+        let guide = include_str!("../../../docs/registration-authority.md");
+        let (_, rest) = guide.split_once("```toml\n").unwrap();
+        let (text, _) = rest.split_once("```").unwrap();
+        everything(text).unwrap();
+        let config = ServeConfig::parse("est.toml", text).unwrap();
+        assert!(matches!(config.source(), Ok(Source::Certsrv(..))));
+        assert!(config.top.certsrv_checks_passwords());
+    }
+
     #[test]
     fn two_tables_do_not_share_a_file_of_open_requests() {
         let file = "open-requests = \"open\"\n";

@@ -456,7 +456,7 @@ fn timeout_failure(step: Step, error: &ClientError) -> Failure {
 
 fn known_status(status: StatusCode) -> Option<KnownCause> {
     match status.as_u16() {
-        401 | 403 => Some(KnownCause::CredentialsRefused),
+        401 | 403 | 429 => Some(KnownCause::CredentialsRefused),
         404 => Some(KnownCause::PageNotFound),
         408 => Some(KnownCause::AnswerTimedOut),
         422 => Some(KnownCause::RequestDenied),
