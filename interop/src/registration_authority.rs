@@ -20,6 +20,7 @@ use est::operation::{LabelService, LabelSettings, Operations};
 use est::request::{RequestedName, Subject};
 use est::server::{Server, ServerConfig, ServerHandle, ServerLimits, own_identity};
 use est::wire::base64::Base64Layout;
+use est::wire::label::PathLabel;
 use pki_common::identity::{Identity, NewKey};
 use pki_common::tls::ServerTls;
 use pki_common::trust_store::TrustStore;
@@ -127,10 +128,7 @@ impl RegistrationAuthority {
             .map_err(|error| unexpected(error.to_string()))?;
         // What libest reads.
         label_settings.layout.layout = Base64Layout::Columns64Lf;
-        let label = settings
-            .label
-            .parse()
-            .map_err(|_| unexpected("The label is no label."))?;
+        let label = label_of(&settings.label)?;
         // libest's client asks without a label.
         let unnamed = LabelService::new(Arc::clone(&issuing), label_settings.clone());
         let service = LabelService::new(issuing, label_settings);
@@ -191,8 +189,9 @@ impl RegistrationAuthority {
     /// # Errors
     /// The URL or the credentials cannot be used.
     pub fn client(&self, user: &str, password: &str) -> Result<Client, Failure> {
-        let url: ServerUrl = self.url().parse().map_err(diagnosed)?;
+        let url: ServerUrl = format!("https://{}", self.address).parse().map_err(diagnosed)?;
         let mut config = ClientConfig::new(url, Arc::clone(&self.anchors));
+        config.label = Some(label_of(&self.label)?);
         config.timeouts.response = Duration::from_secs(10);
         let credentials = BasicCredentials::new(user, password);
         config.basic = Some(credentials.map_err(|error| unexpected(error.to_string()))?);
@@ -215,6 +214,11 @@ impl Drop for RegistrationAuthority {
     fn drop(&mut self) {
         self.serving.abort();
     }
+}
+
+fn label_of(text: &str) -> Result<PathLabel, Failure> {
+    text.parse()
+        .map_err(|error| unexpected(format!("{text:?} is no label: {error}.")))
 }
 
 /// The authority of the EST server's own certificate; it has nothing to do with what is enrolled.

@@ -258,7 +258,11 @@ impl LabelConfig {
             .filter_map(|(key, given)| given.then_some(*key))
             .collect();
         if let [_, second, ..] = given.as_slice() {
-            let problem = format!("{} are given; keep one of them", given.join(" and "));
+            let problem = format!(
+                "{} are {} given; keep one of them",
+                given.join(" and "),
+                if given.len() == 2 { "both" } else { "all" }
+            );
             return Err(self.place.wrong(second, problem));
         }
         Ok(match (&self.ca_dir, &self.command, &self.certsrv) {

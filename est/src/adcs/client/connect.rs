@@ -3,9 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use pki_common::Certificate;
 use pki_common::channel_binding::ChannelBindings;
-use pki_common::tls::HandshakeContext;
+use pki_common::tls::{ClientTls, HandshakeContext, RefusalRecorder};
+use pki_common::{Certificate, Diagnose as _};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -23,7 +23,7 @@ pub(super) struct Connected {
 
 pub(super) async fn connect(
     settings: &CertsrvSettings,
-    tls: &Arc<rustls::ClientConfig>,
+    tls: &ClientTls,
     id: u64,
 ) -> Result<Connected, CertsrvError> {
     let timeouts = &settings.timeouts;
@@ -34,7 +34,12 @@ pub(super) async fn connect(
             step: Step::Connect,
             time: timeouts.connect,
         })??;
-    let connector = TlsConnector::from(Arc::clone(tls));
+    // What a refusal was for does not fit into every error of rustls: a self-signed certificate has an unknown issuer too.
+    let refusal = Arc::new(RefusalRecorder::default());
+    let observed = tls
+        .rustls_config_observed(Arc::<RefusalRecorder>::clone(&refusal))
+        .map_err(|error| CertsrvError::TlsConfig(Box::new(error.diagnose())))?;
+    let connector = TlsConnector::from(observed);
     let stream = timeout(
         timeouts.handshake,
         connector.connect(url.server_name().clone(), stream),
@@ -44,7 +49,7 @@ pub(super) async fn connect(
         step: Step::Handshake,
         time: timeouts.handshake,
     })?
-    .map_err(|error| handshake_error(&error))?;
+    .map_err(|error| handshake_error(&error, &refusal))?;
     let channel_binding = channel_binding(&stream);
     let connection = Connection::new(id, stream, ChannelBindings::default())
         .await
@@ -95,7 +100,7 @@ async fn reach(host: &str, port: u16) -> Result<TcpStream, CertsrvError> {
     })
 }
 
-fn handshake_error(error: &io::Error) -> CertsrvError {
+fn handshake_error(error: &io::Error, refusal: &RefusalRecorder) -> CertsrvError {
     let of_tls = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -109,7 +114,7 @@ fn handshake_error(error: &io::Error) -> CertsrvError {
         peer: "the AD CS server".to_owned(),
         peer_has_authlist: false,
     };
-    CertsrvError::Tls(Box::new(context.diagnose_io(error, None)))
+    CertsrvError::Tls(Box::new(context.diagnose_io(error, Some(refusal))))
 }
 
 fn channel_binding(stream: &TlsStream<TcpStream>) -> Option<ChannelBindingToken> {

@@ -1,6 +1,5 @@
 //! One connection, from the login on.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -8,6 +7,7 @@ use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION, REFERER, USER_AGENT, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use pki_common::tls::ClientTls;
 use rand_core::{OsRng, RngCore as _};
 use tokio::time::timeout;
 
@@ -65,7 +65,7 @@ impl LoggedIn {
     /// Connects and logs in: `GET /certsrv`, where 301 to the same with a slash is a success (F002-19).
     pub(super) async fn new(
         settings: &CertsrvSettings,
-        tls: &Arc<rustls::ClientConfig>,
+        tls: &ClientTls,
         authentication: &CertsrvAuthentication,
         id: u64,
     ) -> Result<Self, CertsrvError> {

@@ -45,9 +45,9 @@ pub struct CertsrvClient {
 
 struct Shared {
     settings: CertsrvSettings,
-    tls: Arc<rustls::ClientConfig>,
+    tls: ClientTls,
     /// Without this client's certificate, for logins of others.
-    tls_of_others: Arc<rustls::ClientConfig>,
+    tls_of_others: ClientTls,
     kept: Mutex<Vec<LoggedIn>>,
     permits: Arc<Semaphore>,
     breaker: Mutex<CircuitBreaker>,
@@ -66,17 +66,13 @@ impl CertsrvClient {
         let verifier = PeerVerifier::trust_store(Arc::clone(&settings.anchors));
         let mut tls = ClientTls::new(verifier.with_clock(Arc::clone(&settings.clock)));
         tls.alpn = vec![b"http/1.1".to_vec()];
-        let configured = |tls: &ClientTls| {
-            tls.rustls_config()
-                .map_err(|error| CertsrvError::TlsConfig(Box::new(error.diagnose())))
-        };
-        let tls_of_others = configured(&tls)?;
-        let tls = if let CertsrvAuthentication::Certificate(identity) = &settings.authentication {
+        let tls_of_others = tls.clone();
+        if let CertsrvAuthentication::Certificate(identity) = &settings.authentication {
             tls.identity = Some(Arc::clone(identity));
-            configured(&tls)?
-        } else {
-            Arc::clone(&tls_of_others)
-        };
+        }
+        // Each connection gets a configuration of its own, whose verification is watched. What is wrong with it shows now.
+        tls.rustls_config()
+            .map_err(|error| CertsrvError::TlsConfig(Box::new(error.diagnose())))?;
         let permits = settings.max_connections.min(Semaphore::MAX_PERMITS);
         Ok(Self {
             shared: Arc::new(Shared {
