@@ -4,7 +4,7 @@
 //! - [`doctor`]: the live diagnosis of a controller, an EST server or AD CS.
 //! - [`quickstart`]: the lab that a newcomer runs first.
 //! - [`explain`]: reads logs, and says what happened, why, and what to do about it.
-//! - [`registration_authority`]: an EST server in front of it.
+//! - [`registration_authority`]: an EST server in front of the simulated AD CS.
 //! - [`floor`]: the floor of the lab and its picture.
 //! - [`trace`]: the log of the running libraries, kept so that the lab can show it.
 //! - [`peers`]: programs that we did not write and test against.

@@ -47,9 +47,9 @@ pub(crate) fn keep() {
     });
 }
 
-/// The lines of the access log for requests under a label.
-pub(crate) fn lines_of(label: &str) -> Vec<String> {
-    lines_with(&format!("/.well-known/est/{label}/"))
+/// The lines of the access log for requests to this path below that of EST.
+pub(crate) fn lines_of(path: &str) -> Vec<String> {
+    lines_with(&format!("/.well-known/est/{path}"))
 }
 
 /// The lines with this text.

@@ -36,7 +36,7 @@ async fn an_account_of_the_domain_enrols_and_the_registration_authority_submits(
     let outcome = client.enroll_csr(&request_of("SEP000000000001")).await.unwrap();
     assert!(matches!(outcome, CsrOutcome::Issued(_)), "{outcome:?}");
     assert_eq!(simulator.requests()[0].requester, ACCOUNT);
-    let lines = log::lines_of("domain-account");
+    let lines = log::lines_of("domain-account/simpleenroll");
     let last = lines.last().unwrap();
     assert!(
         last.contains("MICHAMEN\\phones") && last.contains(" 200 "),
