@@ -6,7 +6,7 @@
     reason = "helpers of a test: a panic is its verdict"
 )]
 
-// mod failures;
+mod failures;
 mod hang;
 mod libest;
 mod log;
