@@ -123,11 +123,7 @@ impl RegistrationAuthority {
         let authority = CertsrvCertificateAuthority::open(client, settings.authority).map_err(diagnosed)?;
         let authority = Arc::new(authority);
         let issuing: Arc<dyn CertificateAuthority> = Arc::<CertsrvCertificateAuthority>::clone(&authority);
-        let mut label_settings = LabelSettings::default();
-        label_settings.authentication = AuthenticationRequirement::any_of([AuthenticationMethod::Basic])
-            .map_err(|error| unexpected(error.to_string()))?;
-        // What libest reads.
-        label_settings.layout.layout = Base64Layout::Columns64Lf;
+        let label_settings = label_settings()?;
         let label = label_of(&settings.label)?;
         // libest's client asks without a label.
         let unnamed = LabelService::new(Arc::clone(&issuing), label_settings.clone());
@@ -214,6 +210,18 @@ impl Drop for RegistrationAuthority {
     fn drop(&mut self) {
         self.serving.abort();
     }
+}
+
+/// By password, and in the layout that libest reads.
+fn label_settings() -> Result<LabelSettings, Failure> {
+    let authentication = AuthenticationRequirement::any_of([AuthenticationMethod::Basic])
+        .map_err(|error| unexpected(error.to_string()))?;
+    let mut settings = LabelSettings {
+        authentication,
+        ..LabelSettings::default()
+    };
+    settings.layout.layout = Base64Layout::Columns64Lf;
+    Ok(settings)
 }
 
 fn label_of(text: &str) -> Result<PathLabel, Failure> {

@@ -59,7 +59,14 @@ pub struct CertsrvAuthenticator {
     /// Of those, the ones that were refused since.
     no_longer: VerifiedCredentials,
     refused: VerifiedCredentials,
+    /// Where logins of one account wait for each other.
+    lanes: Mutex<HashMap<String, Lane>>,
 }
+
+type Lane = Arc<tokio::sync::Mutex<()>>;
+
+/// Accounts after which lanes in which nobody waits are forgotten.
+const LANES: usize = 256;
 
 impl CertsrvAuthenticator {
     /// Passwords by `login`, everything else by `others`.
@@ -72,14 +79,34 @@ impl CertsrvAuthenticator {
             known_good: VerifiedCredentials::new(DEFAULT_CACHE_CAPACITY, KNOWN_GOOD),
             no_longer: VerifiedCredentials::new(DEFAULT_CACHE_CAPACITY, KNOWN_GOOD),
             refused: VerifiedCredentials::new(DEFAULT_CACHE_CAPACITY, REFUSED),
+            lanes: Mutex::default(),
         }
     }
 
+    fn is_known_good(&self, credentials: &BasicCredentials, now: Instant) -> bool {
+        self.known_good.contains(credentials, "", now) && !self.no_longer.contains(credentials, "", now)
+    }
+
+    fn lane(&self, account: &str) -> Lane {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if lanes.len() >= LANES {
+            lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
+        }
+        Arc::clone(lanes.entry(account.to_owned()).or_default())
+    }
+
     async fn ask(&self, credentials: &BasicCredentials) -> Result<Verdict, AuthenticatorUnavailable> {
-        let now = Instant::now();
         let account = account_of(credentials.user());
-        let known_good =
-            self.known_good.contains(credentials, "", now) && !self.no_longer.contains(credentials, "", now);
+        let lane = self.lane(&account);
+        // A phone service enrols many phones at once with one account: the others wait for the outcome of the first,
+        // instead of being taken for so many guesses.
+        let _turn = if self.is_known_good(credentials, Instant::now()) {
+            None
+        } else {
+            Some(lane.lock().await)
+        };
+        let now = Instant::now();
+        let known_good = self.is_known_good(credentials, now);
         if self.refused.contains(credentials, "", now) {
             return Ok(Verdict::Wrong);
         }

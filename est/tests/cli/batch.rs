@@ -219,6 +219,14 @@ fn a_list_of_names_chooses_the_devices_and_each_step_is_logged() {
         "it is not in the list"
     );
 
+    the_steps_are_those_of_the_phone_service(folder);
+    fs::write(folder.join("names"), "SEP1\n../SEP2\n").unwrap();
+    let output = batch(folder, &server.url, &["--names-file", "names"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("names:2: "), "{error}");
+}
+
+fn the_steps_are_those_of_the_phone_service(folder: &Path) {
     let log = fs::read_to_string(folder.join("steps.log")).unwrap();
     for line in log.lines() {
         let (time, rest) = line.split_once(" | debug 1:SEP").unwrap();
@@ -256,11 +264,6 @@ fn a_list_of_names_chooses_the_devices_and_each_step_is_logged() {
         missing.last().unwrap().ends_with("Online Cert Signing Failed"),
         "{missing:?}"
     );
-
-    fs::write(folder.join("names"), "SEP1\n../SEP2\n").unwrap();
-    let output = batch(folder, &server.url, &["--names-file", "names"]);
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.contains("names:2: "), "{error}");
 }
 
 #[test]

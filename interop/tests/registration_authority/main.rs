@@ -6,6 +6,7 @@
     reason = "helpers of a test: a panic is its verdict"
 )]
 
+mod command;
 mod failures;
 mod hang;
 mod libest;

@@ -21,9 +21,6 @@ use crate::adcs::login::{DEFAULT_LOGIN_TIME, LoginSettings};
 #[cfg(feature = "adcs")]
 use crate::adcs::{CertsrvTimeouts, ChainRenewal};
 
-/// The environment variable with the password of the account, when neither a file nor another variable is named.
-pub(super) const PASSWORD_VARIABLE: &str = "EST_CERTSRV_PASSWORD";
-
 /// An authority behind AD CS web enrolment.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::super::CliError;
 use super::super::config_place::Place;
 use super::super::files::read_password;
-use super::config::{PASSWORD_VARIABLE, Scheme};
+use super::config::Scheme;
 use super::{CertsrvConfig, FirstContacts};
 use crate::adcs::authenticator::CertsrvAuthenticator;
 use crate::adcs::authority::CertsrvCertificateAuthority;
@@ -24,6 +24,8 @@ use crate::adcs::{CertsrvAuthentication, CertsrvError, CertsrvSettings, CertsrvU
 use crate::auth::Authenticator;
 use crate::ca::CertificateAuthority;
 
+/// The environment variable with the password of the account, when neither a file nor another variable is named.
+const PASSWORD_VARIABLE: &str = "EST_CERTSRV_PASSWORD";
 /// Role of the anchors in messages.
 const ROLE: &str = "AD CS trust anchors";
 
