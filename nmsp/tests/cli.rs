@@ -404,6 +404,23 @@ fn adds_entries_to_an_authlist_and_removes_them() {
 }
 
 #[test]
+fn a_list_whose_last_entry_goes_is_an_empty_list_and_no_lost_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("authlist.txt");
+    let hash = "ab".repeat(20);
+    std::fs::write(
+        &list,
+        format!("config auth-list add lbs-ssc 02:00:00:00:00:01 {hash}\n"),
+    )
+    .unwrap();
+    let list = list.to_str().unwrap();
+    succeed(&["authlist", "remove", list, "02:00:00:00:00:01"]);
+    assert!(succeed(&["authlist", "check", list]).contains(" 0 entries"));
+    std::fs::write(list, "").unwrap();
+    assert!(fail(&["authlist", "check", list]).contains("no line of a known authlist format"));
+}
+
+#[test]
 fn what_contradicts_an_authlist_or_is_not_in_it_changes_nothing() {
     let (folder, list) = authlist_of_two();
     let before = std::fs::read_to_string(&list).unwrap();

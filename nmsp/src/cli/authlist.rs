@@ -178,8 +178,14 @@ fn remove(path: &Path, macs: &[MacAddr]) -> Result<(), CliError> {
     ))
 }
 
-/// All or nothing, whoever reads it meanwhile.
+/// All or nothing, whoever reads it meanwhile. A list without entries becomes TOML, which can say so: an empty file could
+/// as well be one that got lost, and a controller keeps the list that it had.
 fn replace(path: &Path, list: &AuthList, format: AuthListFormat) -> Result<(), CliError> {
+    let format = if list.is_empty() {
+        AuthListFormat::Toml
+    } else {
+        format
+    };
     let text = export(list, format)?;
     write_public(path, text.as_bytes()).map_err(|error| CliError::of(&error))
 }

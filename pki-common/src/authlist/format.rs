@@ -6,6 +6,10 @@ use std::str::FromStr;
 use crate::authlist::import::{strip_keywords, without_pager, without_prompt};
 use crate::ladder::{Diagnose, Failure, Rung};
 
+/// A list that says in so many words that it has no entry. A file without a line of any format may be one that is just
+/// being written and is refused.
+pub(super) const EMPTY_TOML: &str = "entry = []\n";
+
 /// A text form of an authlist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AuthListFormat {
@@ -57,7 +61,7 @@ impl AuthListFormat {
             Some(Self::AireOs)
         } else if starts_with(&["username"]) || starts_with(&["aaa"]) || starts_with(&["attribute", "type"]) {
             Some(Self::IosXe)
-        } else if line == "[[entry]]" {
+        } else if line == "[[entry]]" || line == EMPTY_TOML.trim_end() {
             Some(Self::Toml)
         } else if super::csv_table::is_header(line) {
             Some(Self::Csv)

@@ -14,6 +14,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::authlist::format::EMPTY_TOML;
 use crate::authlist::import::{
     BadLine, KeyHashText, Line, LineProblem, Parsed, Record, RecordType, TYPE_WORDS, lines,
 };
@@ -180,6 +181,9 @@ impl<'t> Lines<'t> {
 }
 
 pub(super) fn write(entries: &[&AuthListEntry]) -> String {
+    if entries.is_empty() {
+        return EMPTY_TOML.to_owned();
+    }
     let mut text = String::new();
     for (
         index,
