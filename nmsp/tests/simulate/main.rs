@@ -26,6 +26,7 @@ mod tshark;
 
 mod captured;
 mod refusals;
+mod removed_entry;
 mod two_processes;
 
 use std::io::{BufRead as _, BufReader};

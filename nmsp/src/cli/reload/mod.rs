@@ -26,6 +26,22 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// Reloads until the task is aborted.
 pub(super) fn watch(handle: ServerHandle, config: ServeConfig) -> Result<JoinHandle<()>, CliError> {
+    start(handle, config, true)
+}
+
+/// As [`watch`], but leaves the settings alone: for a controller that runs with others than those of the file.
+pub(super) fn watch_credentials(
+    handle: ServerHandle,
+    config: ServeConfig,
+) -> Result<JoinHandle<()>, CliError> {
+    start(handle, config, false)
+}
+
+fn start(
+    handle: ServerHandle,
+    config: ServeConfig,
+    takes_settings: bool,
+) -> Result<JoinHandle<()>, CliError> {
     let (changed, changes) = mpsc::channel(1);
     let files = config.credentials()?;
     let watched = config
@@ -38,6 +54,7 @@ pub(super) fn watch(handle: ServerHandle, config: ServeConfig) -> Result<JoinHan
         config,
         files,
         watched,
+        takes_settings,
     };
     Ok(tokio::spawn(async move { reloading.run(changes, signal).await }))
 }
@@ -55,6 +72,7 @@ struct Reloading {
     config: ServeConfig,
     files: CredentialFiles,
     watched: Option<Watched>,
+    takes_settings: bool,
 }
 
 impl Reloading {
@@ -80,7 +98,9 @@ impl Reloading {
     /// The configuration file and what it names are taken over independently of each other: an authlist entry that goes must
     /// not wait for somebody to mend an interval.
     fn reload(&mut self) {
-        if let Err(error) = self.reload_configuration() {
+        if self.takes_settings
+            && let Err(error) = self.reload_configuration()
+        {
             self.handle.note_failed_reload();
             tell_failure("configuration", &error);
         }

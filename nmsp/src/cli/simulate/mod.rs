@@ -19,7 +19,7 @@ use super::config::ServeConfig;
 use super::connect::{json_line, save};
 use super::failure::CliError;
 use super::serve::{Admin, Ending, admin};
-use super::{floor_plan, print};
+use super::{floor_plan, print, reload};
 use crate::server::{Server, ServerHandle};
 use crate::simulation::{FloorPlan, MAX_WIRED, Population, Simulation, SwitchStack};
 use crate::wire::{Service, Services};
@@ -108,15 +108,17 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
         .map_err(|error| CliError::of(&error))?;
     let stack = SwitchStack::new(arguments.wired, arguments.seed, run::now())
         .map_err(|error| CliError::of(&error))?;
-    let (server, address, admin) = arguments.bind().await?;
+    let (server, address, admin, config) = arguments.bind().await?;
     print(&format!("listening on {address}\n{}", admin.announcement))?;
     if let Some(folder) = &arguments.lab {
         print(&lab::introduce(folder, address)?)?;
     }
     let handle = server.handle();
+    let reloading = reload::watch_credentials(handle.clone(), config)?;
     let running = tokio::spawn(server.run());
     let started = Instant::now();
     let outcome = arguments.publish((simulation, stack), &handle, ending).await;
+    reloading.abort();
     handle.shutdown();
     // A task that panicked has said so on standard error.
     drop(running.await);
@@ -151,7 +153,7 @@ impl Arguments {
         self.interval.map_or(self.rate, f64::recip)
     }
 
-    async fn bind(&self) -> Result<(Server, SocketAddr, Admin), CliError> {
+    async fn bind(&self) -> Result<(Server, SocketAddr, Admin, ServeConfig), CliError> {
         let file = match (&self.config, &self.lab) {
             (Some(path), _) => path.clone(),
             (None, Some(folder)) => lab::prepare(folder)?,
@@ -179,7 +181,7 @@ impl Arguments {
         file.set_access_point_groups(server.handle().store());
         let mut admin = admin(&file, &server.handle()).await?;
         admin.announcement.insert_str(0, &announcement);
-        Ok((server, address, admin))
+        Ok((server, address, admin, file))
     }
 
     /// Publishes until the time is over or somebody ends the program.
