@@ -8,7 +8,7 @@ use http::uri::Scheme;
 use rustls_pki_types::ServerName;
 
 use super::error::CertsrvError;
-use crate::exchange::without_user;
+use crate::exchange::{HostAndPort, refuse_user, without_user};
 
 /// The folder of web enrolment on a server that was set up by its own wizard.
 const CERTSRV: &str = "/certsrv";
@@ -18,8 +18,7 @@ const CERTSRV: &str = "/certsrv";
 /// `Display` always shows the port, as the vendor's logs do: `https://lab-dc.example.com:443/certsrv` (F002-16).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertsrvUrl {
-    host: String,
-    port: u16,
+    place: HostAndPort,
     path: String,
     server_name: ServerName<'static>,
 }
@@ -28,13 +27,13 @@ impl CertsrvUrl {
     /// Host name or address, without the brackets of an IPv6 address.
     #[must_use]
     pub fn host(&self) -> &str {
-        &self.host
+        self.place.host()
     }
 
     /// TCP port.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.port
+        self.place.port()
     }
 
     /// The path of web enrolment without a slash at its end: `/certsrv`.
@@ -53,11 +52,7 @@ impl CertsrvUrl {
     /// The value of the `Host` header: the port only where it is not 443.
     #[must_use]
     pub fn host_header(&self) -> String {
-        if self.port == 443 {
-            self.bracketed()
-        } else {
-            format!("{}:{}", self.bracketed(), self.port)
-        }
+        self.place.without_default_port(443)
     }
 
     /// The URL of a page in the folder: `https://host:443/certsrv/certrqxt.asp`.
@@ -65,19 +60,11 @@ impl CertsrvUrl {
     pub fn page(&self, name: &str) -> String {
         format!("{self}/{name}")
     }
-
-    fn bracketed(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        }
-    }
 }
 
 impl fmt::Display for CertsrvUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "https://{}:{}{}", self.bracketed(), self.port, self.path)
+        write!(f, "https://{}{}", self.place, self.path)
     }
 }
 
@@ -96,11 +83,7 @@ impl FromStr for CertsrvUrl {
             return Err(wrong("it needs https://, because credentials go there"));
         }
         let authority = uri.authority().ok_or_else(|| wrong("the host is missing"))?;
-        if authority.as_str().contains('@') {
-            return Err(wrong(
-                "user name and password do not belong into a URL, where logs would show them",
-            ));
-        }
+        refuse_user(authority).map_err(wrong)?;
         if uri.query().is_some() {
             return Err(wrong("it ends with the folder; leave the query out"));
         }
@@ -110,21 +93,11 @@ impl FromStr for CertsrvUrl {
                 "it ends with the folder, for example /certsrv, and names no page",
             ));
         }
-        let host = authority
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
-        let port = match authority.port() {
-            Some(port) => port.as_u16(),
-            None if authority.as_str() == authority.host() => 443,
-            None => return Err(wrong("the port is missing or no number up to 65535")),
-        };
-        let server_name = ServerName::try_from(host.clone())
+        let place = HostAndPort::of(authority, 443).map_err(wrong)?;
+        let server_name = ServerName::try_from(place.host().to_owned())
             .map_err(|_| wrong("the host is neither a name nor an address"))?;
         Ok(Self {
-            host,
-            port,
+            place,
             path: if path.is_empty() { CERTSRV } else { path }.to_owned(),
             server_name,
         })

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use core::time::Duration;
 use pki_common::channel_binding::{ChannelBindings, record_handshake};
 use pki_common::tls::{ClientTls, HandshakeContext, RefusalRecorder};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::proxy::connect_through;
+use super::reach::{Unreached, reach};
 use super::{ClientConfig, ClientTimeouts};
 use crate::exchange::{ClientError, ServerUrl, Step};
 
@@ -31,10 +32,13 @@ pub(super) async fn connect(
 
 async fn connect_tcp(config: &ClientConfig) -> Result<TcpStream, ClientError> {
     let timeouts = &config.timeouts;
-    let limited = |host, port| timeout(timeouts.connect, reach(host, port));
+    let limited = |host, port| {
+        timeout(timeouts.connect, async move {
+            reach(host, port).await.map_err(|why| unreached(host, port, why))
+        })
+    };
     let Some(proxy) = &config.proxy else {
-        let (host, port) = (config.url.host().to_owned(), config.url.port());
-        return limited(host, port)
+        return limited(config.url.host(), config.url.port())
             .await
             .map_err(slow(Step::Connect, timeouts.connect))?;
     };
@@ -43,7 +47,7 @@ async fn connect_tcp(config: &ClientConfig) -> Result<TcpStream, ClientError> {
         cause: error.to_string(),
         status: None,
     };
-    let mut stream = limited(proxy.host().to_owned(), proxy.port())
+    let mut stream = limited(proxy.host(), proxy.port())
         .await
         .map_err(slow(Step::Proxy, timeouts.connect))?
         .map_err(of_proxy)?;
@@ -53,40 +57,20 @@ async fn connect_tcp(config: &ClientConfig) -> Result<TcpStream, ClientError> {
     Ok(stream)
 }
 
-/// Tries the addresses of the host one after the other.
-async fn reach(host: String, port: u16) -> Result<TcpStream, ClientError> {
-    let unresolved = |cause: String| ClientError::NameResolution {
-        host: host.clone(),
-        cause,
-    };
-    let addresses = lookup_host((host.as_str(), port))
-        .await
-        .map_err(|error| unresolved(error.to_string()))?;
-    let mut causes = Vec::new();
-    let mut kind = None;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // Without this, small requests wait for delayed acknowledgements. A failure costs only speed.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "TCP_NODELAY cannot be set");
-                }
-                return Ok(stream);
-            }
-            Err(error) => {
-                kind.get_or_insert(error.kind());
-                causes.push(format!("{address}: {error}"));
-            }
-        }
+fn unreached(host: &str, port: u16, why: Unreached) -> ClientError {
+    match why {
+        Unreached::NotResolved(cause) => ClientError::NameResolution {
+            host: host.to_owned(),
+            cause,
+        },
+        Unreached::NotConnected(attempts) => ClientError::Tcp {
+            host: format!("{host} port {port}"),
+            kind: attempts
+                .first()
+                .map_or(io::ErrorKind::Other, |(_, error)| error.kind()),
+            cause: Unreached::causes(&attempts),
+        },
     }
-    let Some(kind) = kind else {
-        return Err(unresolved("it has no address".to_owned()));
-    };
-    Err(ClientError::Tcp {
-        host: format!("{host} port {port}"),
-        kind,
-        cause: causes.join("; "),
-    })
 }
 
 async fn shake_hands(

@@ -7,7 +7,7 @@
 //! | `server_key.rs`, `cmc.rs` | keys made by the server; full CMC |
 //! | `bootstrap.rs` | first contact by fingerprint |
 //! | `run.rs` | carries out what the state machine of [`exchange`](crate::exchange) asks for |
-//! | `connect.rs`, `proxy.rs`, `connection.rs` | TCP, proxy, TLS; HTTP connections and their keeping |
+//! | `reach.rs`, `connect.rs`, `proxy.rs`, `connection.rs` | TCP, proxy, TLS; HTTP connections and their keeping |
 //! | `retry.rs` | trying again after failures that pass |
 //!
 //! Nothing is taken from the environment, and there are no trust anchors but those given.
@@ -38,10 +38,11 @@
 mod bootstrap;
 mod cmc;
 mod connect;
-// Web enrolment speaks HTTP over the same connections.
+// Web enrolment reaches its server in the same way and speaks HTTP over the same connections.
 pub(crate) mod connection;
 mod enroll;
 mod proxy;
+pub(crate) mod reach;
 mod retry;
 mod run;
 mod server_key;

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
 use crate::auth::BasicCredentials;
-use crate::exchange::{ClientError, ServerUrl, without_user};
+use crate::exchange::{ClientError, HostAndPort, ServerUrl, refuse_user, without_user};
 
 /// The largest head of a proxy's answer, in bytes: as much as servers allow for theirs.
 const MAX_HEAD: usize = 8 * 1024;
@@ -17,8 +17,7 @@ const MAX_HEAD: usize = 8 * 1024;
 /// Where the proxy is, and what to show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
-    host: String,
-    port: u16,
+    place: HostAndPort,
     /// Name and password for the proxy. They travel to it in the clear.
     pub credentials: Option<BasicCredentials>,
 }
@@ -27,23 +26,19 @@ impl Proxy {
     /// Host name or address, without the brackets of an IPv6 address.
     #[must_use]
     pub fn host(&self) -> &str {
-        &self.host
+        self.place.host()
     }
 
     /// TCP port.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.port
+        self.place.port()
     }
 }
 
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "http://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "http://{}:{}", self.host, self.port)
-        }
+        write!(f, "http://{}", self.place)
     }
 }
 
@@ -66,26 +61,16 @@ impl FromStr for Proxy {
         let authority = uri
             .authority()
             .ok_or_else(|| wrong("the proxy's host is missing"))?;
-        if authority.as_str().contains('@') {
-            return Err(wrong(
-                "user name and password do not belong into a URL, where logs would show them",
-            ));
-        }
+        refuse_user(authority).map_err(wrong)?;
         if uri.path() != "/" && !uri.path().is_empty() || uri.query().is_some() {
             return Err(wrong("a proxy's URL has no path"));
         }
-        let port = match authority.port() {
-            Some(port) => port.as_u16(),
-            None if authority.as_str() == authority.host() => 80,
-            None => return Err(wrong("the port is missing or no number up to 65535")),
-        };
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        if host.is_empty() {
+        let place = HostAndPort::of(authority, 80).map_err(wrong)?;
+        if place.host().is_empty() {
             return Err(wrong("the proxy's host is missing"));
         }
         Ok(Self {
-            host: host.to_owned(),
-            port,
+            place,
             credentials: None,
         })
     }
@@ -102,14 +87,8 @@ pub(super) async fn connect_through(
         cause,
         status: None,
     };
-    let host = server.host();
-    let brackets = host.contains(':');
     // The port is always written out: RFC 9112, section 3.2.3.
-    let authority = if brackets {
-        format!("[{host}]:{}", server.port())
-    } else {
-        format!("{host}:{}", server.port())
-    };
+    let authority = server.host_and_port();
     let mut request = Zeroizing::new(format!(
         "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: est/{}\r\n",
         env!("CARGO_PKG_VERSION")

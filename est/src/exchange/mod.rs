@@ -10,7 +10,7 @@
 //! | `machine.rs` | [`Exchange`]: which action follows which event |
 //! | `settings.rs` | credentials, bounds, what may be accepted |
 //! | `challenge.rs` | `WWW-Authenticate`, and which of its offers is taken |
-//! | `redirect.rs`, `retry_after.rs`, `url.rs` | the headers and the origin |
+//! | `redirect.rs`, `retry_after.rs`, `url.rs`, `host_and_port.rs` | the headers and the origin |
 //! | `body.rs`, `answer.rs` | what servers put into their answers, read leniently |
 //! | `difference.rs`, `issued.rs` | the issued certificate: found, verified, compared with what was asked for |
 //! | `rollover.rs` | which certificates of a `cacerts` answer become trust anchors |
@@ -26,6 +26,7 @@ mod challenge;
 mod difference;
 mod error;
 mod fingerprint;
+mod host_and_port;
 mod issued;
 mod machine;
 mod number;
@@ -38,6 +39,8 @@ mod url;
 pub use difference::{Difference, DifferenceKind};
 pub use error::{ClientError, Step};
 pub use fingerprint::{CaFingerprint, FingerprintCheck};
+#[cfg(any(feature = "adcs", feature = "tokio"))]
+pub(crate) use host_and_port::{HostAndPort, refuse_user};
 pub use issued::{Expectation, Issued, IssuedChecks, compare, find_by_key, validate};
 pub use machine::{Action, Connected, Event, Exchange, HttpRequest, Outcome, Progress, RequestBody};
 pub use pki_common::Fingerprint;

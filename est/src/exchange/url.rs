@@ -8,13 +8,13 @@ use http::uri::Scheme;
 use rustls_pki_types::ServerName;
 
 use super::error::ClientError;
+use super::host_and_port::{HostAndPort, refuse_user};
 use crate::operation::WELL_KNOWN_EST;
 
 /// Where an EST server is: `https://host[:port]`. The path of EST is fixed and may be left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerUrl {
-    host: String,
-    port: u16,
+    place: HostAndPort,
     server_name: ServerName<'static>,
 }
 
@@ -22,13 +22,19 @@ impl ServerUrl {
     /// Host name or address, without the brackets of an IPv6 address.
     #[must_use]
     pub fn host(&self) -> &str {
-        &self.host
+        self.place.host()
     }
 
     /// TCP port.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.port
+        self.place.port()
+    }
+
+    /// As `host:port`, the port always written out.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn host_and_port(&self) -> String {
+        self.place.to_string()
     }
 
     /// The name that the server's certificate must have.
@@ -40,23 +46,13 @@ impl ServerUrl {
     /// Whether both are the same server: scheme, host and port (RFC 6454). Names differ in case only for the eye.
     #[must_use]
     pub fn same_origin(&self, other: &Self) -> bool {
-        self.port == other.port && self.host.eq_ignore_ascii_case(&other.host)
+        self.port() == other.port() && self.host().eq_ignore_ascii_case(other.host())
     }
 
     /// Host and port as they stand in a URL and in the Host header.
     #[must_use]
     pub fn authority(&self) -> String {
-        let brackets = self.host.contains(':');
-        let host = if brackets {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
-        if self.port == 443 {
-            host
-        } else {
-            format!("{host}:{}", self.port)
-        }
+        self.place.without_default_port(443)
     }
 }
 
@@ -79,34 +75,17 @@ impl FromStr for ServerUrl {
             return Err(wrong("EST needs https://"));
         }
         let authority = uri.authority().ok_or_else(|| wrong("the host is missing"))?;
-        if authority.as_str().contains('@') {
-            return Err(wrong(
-                "user name and password do not belong into a URL, where logs would show them",
-            ));
-        }
+        refuse_user(authority).map_err(wrong)?;
         let path = uri.path().trim_end_matches('/');
         if !(path.is_empty() || path == WELL_KNOWN_EST) || uri.query().is_some() {
             return Err(wrong(
                 "the path of EST is fixed; give https://host:port, and a label by its own option",
             ));
         }
-        let host = authority
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
-        let port = match authority.port() {
-            Some(port) => port.as_u16(),
-            None if authority.as_str() == authority.host() => 443,
-            None => return Err(wrong("the port is missing or no number up to 65535")),
-        };
-        let server_name = ServerName::try_from(host.clone())
+        let place = HostAndPort::of(authority, 443).map_err(wrong)?;
+        let server_name = ServerName::try_from(place.host().to_owned())
             .map_err(|_| wrong("the host is neither a name nor an address"))?;
-        Ok(Self {
-            host,
-            port,
-            server_name,
-        })
+        Ok(Self { place, server_name })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pki_common::channel_binding::ChannelBindings;
 use pki_common::tls::{ClientTls, HandshakeContext, RefusalRecorder};
 use pki_common::{Certificate, Diagnose as _};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -14,6 +14,7 @@ use tokio_rustls::client::TlsStream;
 use crate::adcs::ntlm::ChannelBindingToken;
 use crate::adcs::{CertsrvError, CertsrvSettings, Page, Step};
 use crate::client::connection::Connection;
+use crate::client::reach::{Unreached, reach};
 
 /// A connection on which nobody has logged in yet.
 pub(super) struct Connected {
@@ -33,7 +34,8 @@ pub(super) async fn connect(
         .map_err(|_| CertsrvError::TimedOut {
             step: Step::Connect,
             time: timeouts.connect,
-        })??;
+        })?
+        .map_err(|why| unreached(url.host(), url.port(), why))?;
     // What a refusal was for does not fit into every error of rustls: a self-signed certificate has an unknown issuer too.
     let refusal = Arc::new(RefusalRecorder::default());
     let observed = tls
@@ -63,41 +65,22 @@ pub(super) async fn connect(
     })
 }
 
-/// Tries the addresses of the host one after the other.
-async fn reach(host: &str, port: u16) -> Result<TcpStream, CertsrvError> {
-    let unresolved = |cause: String| CertsrvError::NameResolution {
-        host: host.to_owned(),
-        cause,
-    };
-    let addresses = lookup_host((host, port))
-        .await
-        .map_err(|error| unresolved(error.to_string()))?;
-    let mut causes = Vec::new();
-    let mut refused = false;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // Without this, small requests wait for delayed acknowledgements. A failure costs only speed.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "TCP_NODELAY cannot be set");
-                }
-                return Ok(stream);
-            }
-            Err(error) => {
-                refused |= error.kind() == io::ErrorKind::ConnectionRefused;
-                causes.push(format!("{address}: {error}"));
-            }
+fn unreached(host: &str, port: u16, why: Unreached) -> CertsrvError {
+    let attempts = match why {
+        Unreached::NotResolved(cause) => {
+            let host = host.to_owned();
+            return CertsrvError::NameResolution { host, cause };
         }
-    }
-    if causes.is_empty() {
-        return Err(unresolved("it has no address".to_owned()));
-    }
-    let (host, cause) = (format!("{host} port {port}"), causes.join("; "));
-    Err(if refused {
+        Unreached::NotConnected(attempts) => attempts,
+    };
+    let refused = |(_, error): &(_, io::Error)| error.kind() == io::ErrorKind::ConnectionRefused;
+    let is_refused = attempts.iter().any(refused);
+    let (host, cause) = (format!("{host} port {port}"), Unreached::causes(&attempts));
+    if is_refused {
         CertsrvError::ConnectionRefused { host, cause }
     } else {
         CertsrvError::Unreachable { host, cause }
-    })
+    }
 }
 
 fn handshake_error(error: &io::Error, refusal: &RefusalRecorder) -> CertsrvError {
