@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use nmsp::client::{Client, ClientConfig};
 use nmsp::proto::Event;
@@ -209,8 +209,7 @@ async fn publish(handle: ServerHandle, recording: PathBuf) -> Result<(Simulation
 }
 
 fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+    Timestamp::from(SystemTime::now())
 }
 
 /// Prints the floor as the location server sees it: it knows where the access points hang, and what they heard.

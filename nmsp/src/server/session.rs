@@ -255,11 +255,13 @@ impl<'a> Session<'a> {
             measured = next.message == MessageType::MeasurementNotification;
             Some((next.message, next.sequence))
         });
-        if measured {
-            self.trace.measurement_sent();
-        }
         match sent {
-            Ok(length) => length,
+            Ok(length) => {
+                if measured {
+                    self.trace.measurement_sent();
+                }
+                length
+            }
             Err(error) => {
                 tracing::error!(%error, "a notification could not be sent");
                 Some(0)

@@ -1,6 +1,6 @@
 //! The state of a running server.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::state::{
     AccessPointGroup, AuthListRow, AuthListState, ConStats, ControllerState, Losses, MessageCounter,
@@ -23,8 +23,8 @@ impl State {
         Self {
             controller: ControllerState {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
-                started: timestamp(server.started()),
-                taken: timestamp(SystemTime::now()),
+                started: Timestamp::from(server.started()),
+                taken: Timestamp::from(SystemTime::now()),
                 shutting_down: server.is_shutting_down(),
             },
             capability: server.connection_config().services,
@@ -60,12 +60,6 @@ impl State {
         });
         self
     }
-}
-
-/// A clock before 1970 reads as 1970.
-fn timestamp(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn peer_state(peer: &PeerStatus, profile: &WireProfile, store: &StationStore) -> PeerState {
@@ -148,8 +142,8 @@ fn tunnel_state(status: &ConnectionStatus, store: &StationStore) -> TunnelState 
         active: status.active,
         mac: status.mac,
         subscriptions: status.subscriptions,
-        subscribed: status.subscribed_since.map(timestamp),
-        connected: Some(timestamp(status.connected_since)),
+        subscribed: status.subscribed_since.map(Timestamp::from),
+        connected: Some(Timestamp::from(status.connected_since)),
         access_point_groups: groups
             .map(|name| AccessPointGroup {
                 // A name that is not UTF-8 is shown as the log shows it.

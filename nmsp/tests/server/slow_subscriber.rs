@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use nmsp::wire::elements::IdsAlarm;
+use nmsp::wire::message::bodies::IdsNotification;
 use nmsp::wire::message::{Measurement, Timestamp};
-use nmsp::wire::{Services, StationClass};
+use nmsp::wire::{OwnedMessage, Services, StationClass};
 
 use crate::peer::Peer;
 use crate::support::{Lab, measurement, until};
@@ -81,21 +83,29 @@ async fn a_subscriber_that_reads_nothing_costs_bounded_memory_and_gets_the_newes
     lab.stop().await;
 }
 
+fn alarms(count: usize) -> OwnedMessage {
+    OwnedMessage::IdsNotification(IdsNotification {
+        alarms: vec![IdsAlarm::default(); count],
+    })
+}
+
+#[tokio::test]
+async fn a_notification_longer_than_the_connection_carries_is_not_sent_and_leaves_a_gap() {
+    let lab = Lab::start(|config| config.connection.max_sent_length = 1000).await;
+    let mut subscriber = Peer::connect(&lab).await;
+    subscriber.subscribe_services(Services::WIPS).await;
+    lab.handle.notify(&alarms(200)).unwrap();
+    lab.handle.notify(&alarms(1)).unwrap();
+    assert_eq!(subscriber.notification().await, (2, alarms(1)));
+    lab.stop().await;
+}
+
 #[tokio::test]
 async fn messages_of_the_application_are_bounded_in_bytes() {
-    use nmsp::wire::OwnedMessage;
-    use nmsp::wire::elements::IdsAlarm;
-    use nmsp::wire::message::bodies::IdsNotification;
-
     const BOUND: usize = 100_000;
     let lab = Lab::start(|config| config.limits.queue_bytes = BOUND).await;
     let mut slow = Peer::connect(&lab).await;
     slow.subscribe_services(Services::WIPS).await;
-    let alarms = |count| {
-        OwnedMessage::IdsNotification(IdsNotification {
-            alarms: vec![IdsAlarm::default(); count],
-        })
-    };
     let message = alarms(200);
     let mut sent = 0_u64;
     while lab.handle.counters().dropped_notifications < 10 {

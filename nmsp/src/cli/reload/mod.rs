@@ -79,19 +79,20 @@ impl Reloading {
     async fn run(&mut self, mut changes: mpsc::Receiver<()>, mut signal: HangUp) {
         let mut seen = contents(&paths(&self.config, &self.files));
         loop {
-            tokio::select! {
-                () = signal.received() => {}
+            let asked = tokio::select! {
+                () = signal.received() => true,
                 Some(()) = changes.recv() => {
                     // A watcher that is still busy does not hold the reload back for ever.
                     drop(timeout(LONGEST_WAIT, settle(&mut changes)).await);
-                    if contents(&paths(&self.config, &self.files)) == seen {
-                        continue;
-                    }
+                    false
                 }
-            }
+            };
             // Before they are read: what changes meanwhile is another reason.
-            seen = contents(&paths(&self.config, &self.files));
-            self.reload();
+            let present = contents(&paths(&self.config, &self.files));
+            if asked || present != seen {
+                seen = present;
+                self.reload();
+            }
         }
     }
 

@@ -280,10 +280,7 @@ impl Sink {
             return;
         };
         self.next_look = now.checked_add(SKEW_INTERVAL);
-        let arrived = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let arrived = Timestamp(u64::try_from(arrived.as_millis()).unwrap_or(u64::MAX));
+        let arrived = Timestamp::from(SystemTime::now());
         self.controller
             .record
             .estimate_skew(|estimate| estimate.sample(newest, arrived, now));

@@ -273,7 +273,7 @@ impl Connection {
             .ok_or(EncodeError::NotInProfile(message.name()))?;
         let place = self.outgoing.get_mut(start..).unwrap_or_default();
         Header::new(id, sequence).write(profile, length, place)?;
-        self.counters.sent(message, self.outgoing.len() - start);
+        self.count_or_take_back(message, start)?;
         Ok(Some(length))
     }
 
@@ -405,6 +405,11 @@ impl Connection {
             .ok_or(EncodeError::NotInProfile(message.name()))?;
         let start = self.outgoing.len();
         encode_message(Header::new(id, transaction), profile, &mut self.outgoing, body)?;
+        self.count_or_take_back(message, start)
+    }
+
+    /// Counts the message that begins at `start`, or takes it back when it is longer than the connection carries.
+    fn count_or_take_back(&mut self, message: MessageType, start: usize) -> Result<(), EncodeError> {
         let (length, limit) = (self.outgoing.len() - start, self.config.max_sent_length);
         if length > limit {
             self.outgoing.truncate(start);
@@ -414,7 +419,7 @@ impl Connection {
                 limit,
             });
         }
-        self.counters.sent(message, self.outgoing.len() - start);
+        self.counters.sent(message, length);
         Ok(())
     }
 
