@@ -48,6 +48,7 @@ pub mod server;
 pub mod wire;
 
 mod error;
+mod exposition;
 #[cfg(feature = "tokio")]
 mod process_group;
 mod upstream;

@@ -266,6 +266,31 @@ async fn silent_connections_do_not_keep_others_from_the_handshake() {
 }
 
 #[tokio::test]
+async fn an_address_whose_handshakes_never_end_leaves_turns_for_the_others() {
+    let limits = ServerLimits {
+        handshakes: 4,
+        handshakes_per_address: 3,
+        ..ServerLimits::default()
+    };
+    let server = TestServer::start(Setup {
+        limits,
+        ..Setup::default()
+    })
+    .await;
+    let mut stalled = Vec::new();
+    for _ in 0..8 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.1.1:0".parse().unwrap()).unwrap();
+        let mut stream = socket.connect(server.address).await.unwrap();
+        // A record that announces a handshake, and the first byte of a ClientHello.
+        stream.write_all(&[22, 3, 1, 2, 0, 1]).await.unwrap();
+        stalled.push(stream);
+    }
+    unharmed(&server).await;
+    drop(stalled);
+}
+
+#[tokio::test]
 async fn a_connection_serves_several_requests_up_to_its_limit() {
     let limits = ServerLimits {
         requests_per_connection: 3,

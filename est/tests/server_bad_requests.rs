@@ -283,6 +283,22 @@ fn http_cases() -> Vec<Case> {
         )
         .counted_as(Operation::CaCerts),
         case(
+            "a Host that is none",
+            get(CACERTS).replace("Host: x\r\n", "Host: user@x/y\r\n"),
+            400,
+            "no host and port",
+        )
+        .counted_as(Operation::CaCerts),
+        case(
+            "two Hosts in HTTP/1.0",
+            get(CACERTS)
+                .replace("HTTP/1.1", "HTTP/1.0")
+                .replace("Host: x\r\n", "Host: x\r\nHost: x\r\n"),
+            400,
+            "2 Host headers",
+        )
+        .counted_as(Operation::CaCerts),
+        case(
             "two Hosts",
             get(CACERTS).replace("Host: x\r\n", "Host: x\r\nHost: y\r\n"),
             400,
@@ -321,7 +337,12 @@ async fn answers_every_case(server: TestServer) {
     {
         let before = case.counted.of(&server.handle.statistics(), case.status);
         let answer = ask(&server, &case.request).await;
-        let expected = format!("HTTP/1.1 {} ", case.status);
+        let version = if case.request.contains("HTTP/1.0") {
+            "HTTP/1.0"
+        } else {
+            "HTTP/1.1"
+        };
+        let expected = format!("{version} {} ", case.status);
         assert!(answer.starts_with(&expected), "{}: {answer:?}", case.name);
         let found = answer.contains(case.says) || answer.to_ascii_lowercase().contains(case.says);
         assert!(found, "{}: {answer:?} does not say {:?}", case.name, case.says);

@@ -1,6 +1,6 @@
 //! Keys and certificates that the oracles work with. `make-corpus.sh` makes them; they protect nothing.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use est::wire::cms::enveloped_data::{DecryptionKey, KeyEncryptionKey};
@@ -44,11 +44,12 @@ pub(crate) const LISTS: [(&[u8], bool); 5] = [
 ];
 
 /// The one who signs in the oracles.
-pub(crate) fn signer() -> &'static Identity {
-    static SIGNER: OnceLock<Identity> = OnceLock::new();
+pub(crate) fn signer() -> &'static Arc<Identity> {
+    static SIGNER: OnceLock<Arc<Identity>> = OnceLock::new();
     SIGNER.get_or_init(|| {
         let key = PrivatePkcs8KeyDer::from(EC.1).clone_key();
-        Identity::from_parts(vec![CertificateDer::from(EC.0)], key.into()).expect("openssl made a pair")
+        let identity = Identity::from_parts(vec![CertificateDer::from(EC.0)], key.into());
+        Arc::new(identity.expect("openssl made a pair"))
     })
 }
 

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use pki_common::Certificate;
 use pki_common::certificate::{CertificateError, MAX_CERTIFICATE_BYTES};
 use pki_common::identity::{KeyDecryptionLimits, parse_private_key_within, private_key_pem};
 use pki_common::revocation::{RevocationCheck, RevocationDepth, RevocationLists};
 use pki_common::tls::PeerVerifier;
-use pki_common::trust_store::{TrustError, TrustStore, Usage};
+use pki_common::trust_store::{ExpectedName, TrustError, TrustStore, Usage};
+use pki_common::{Certificate, Diagnose as _, MacAddr};
 use rustls::server::danger::ClientCertVerifier;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 use crate::keys::{self, NOW, signed_part};
 
@@ -29,7 +29,12 @@ pub fn pki_certificate(data: &[u8]) {
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }
+    let one = Certificate::from_pem(data);
     if let Ok(certificates) = Certificate::all_from_pem(data) {
+        assert!(
+            one.is_err() || one.as_ref().ok() == certificates.first(),
+            "one is another than the first"
+        );
         for certificate in certificates {
             let again = Certificate::from_der(certificate.der()).expect("it was read before");
             assert_eq!(again, certificate);
@@ -58,8 +63,17 @@ fn check_certificate(certificate: &Certificate, data: &[u8]) {
         );
     }
     // Must not panic, whatever it holds.
-    let shown = format!("{certificate:?}");
+    let shown = format!(
+        "{certificate:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        certificate.serial_number(),
+        certificate.common_name(),
+        certificate.subject_mac(),
+        certificate.subject_alternative_names(),
+        certificate.signature_algorithm(),
+        certificate.key_hash(pki_common::HashAlgorithm::Sha256),
+    );
     assert!(!shown.is_empty());
+    let _validity = (certificate.not_before(), certificate.not_after());
     if certificate.is_self_signed() {
         assert!(certificate.is_self_issued(), "self-signed and of another's name");
     }
@@ -125,7 +139,7 @@ pub fn pki_chain(data: &[u8]) {
         keys::REVOKED,
     ];
     if let Ok(certificate) = Certificate::from_der(end_entity) {
-        for usage in [Usage::Client, Usage::Server] {
+        for usage in USAGES {
             if root_store()
                 .validate(&certificate, &intermediates, usage, NOW)
                 .is_ok()
@@ -133,12 +147,7 @@ pub fn pki_chain(data: &[u8]) {
                 assert!(genuine(&today), "a forged certificate is trusted");
             }
         }
-        // The sender chooses the anchor too: whatever it is, it must not panic.
-        let mut store = TrustStore::empty("fuzz");
-        for anchor in others.iter().filter_map(|der| Certificate::from_der(der).ok()) {
-            let _is_new = store.add(&anchor);
-        }
-        let _verdict = store.validate(&certificate, &intermediates, Usage::Client, NOW);
+        check_anchors_of_sender(&certificate, &intermediates);
     }
     let verdict = old_devices().verify_client_cert(&CertificateDer::from(*end_entity), &intermediates, NOW);
     if verdict.is_ok() {
@@ -147,6 +156,66 @@ pub fn pki_chain(data: &[u8]) {
             "a forged old certificate is trusted"
         );
     }
+}
+
+/// The sender chooses the anchors too: all the others, or the last one alone, so that there is a path to it. Whatever they
+/// are, it must not panic, and asking for revocation without a list revokes nothing.
+fn check_anchors_of_sender(certificate: &Certificate, others: &[CertificateDer<'_>]) {
+    let (last, between) = others.split_last().map_or((&[][..], others), |(last, between)| {
+        (core::slice::from_ref(last), between)
+    });
+    for (anchors, intermediates) in [(others, others), (last, between)] {
+        let mut store = TrustStore::empty("fuzz");
+        for anchor in anchors.iter().filter_map(|der| Certificate::from_der(der).ok()) {
+            let _is_new = store.add(&anchor);
+        }
+        for usage in USAGES {
+            check_refusal(&store, certificate, intermediates, usage);
+        }
+        let names = ["est.example.com", "192.0.2.1"].map(|name| ServerName::try_from(name).expect("a name"));
+        for name in names.map(ExpectedName::from).into_iter().chain([
+            ExpectedName::CommonName("x".to_owned()),
+            ExpectedName::Mac(MacAddr::new([2, 0, 0, 0, 0, 1])),
+        ]) {
+            drop(store.check_name(certificate, &name));
+        }
+        if !store.anchors().is_empty() {
+            drop(old_devices_of(store).verify_client_cert(certificate.der(), intermediates, NOW));
+        }
+    }
+}
+
+fn check_refusal(
+    store: &TrustStore,
+    certificate: &Certificate,
+    intermediates: &[CertificateDer<'_>],
+    usage: Usage,
+) {
+    let plain = store.validate(certificate, intermediates, usage, NOW);
+    if let Err(error) = &plain {
+        let failure = error.diagnose();
+        assert!(!failure.cause.is_empty() && !failure.remedy.is_empty());
+    }
+    let checked = store.validate_unrevoked(certificate, intermediates, usage, NOW, no_lists());
+    assert!(
+        plain.is_ok() || checked == plain,
+        "another refusal because revocation is asked for too"
+    );
+    assert!(
+        !matches!(checked, Err(TrustError::Revoked { .. })),
+        "revoked by no list"
+    );
+}
+
+/// What a certificate may be wanted for.
+const USAGES: [Usage; 3] = [Usage::Client, Usage::Server, Usage::CmcResponder];
+
+/// Revocation is asked for, and nobody has a list.
+fn no_lists() -> &'static RevocationCheck {
+    static CHECK: OnceLock<RevocationCheck> = OnceLock::new();
+    CHECK.get_or_init(|| {
+        RevocationCheck::by(RevocationLists::empty("fuzz")).with_depth(RevocationDepth::Chain)
+    })
 }
 
 fn root_store() -> &'static TrustStore {
@@ -162,13 +231,15 @@ fn root_store() -> &'static TrustStore {
 fn old_devices() -> &'static dyn ClientCertVerifier {
     static VERIFIER: OnceLock<Arc<dyn ClientCertVerifier>> = OnceLock::new();
     VERIFIER
-        .get_or_init(|| {
-            PeerVerifier::trust_store(root_store().clone())
-                .dangerous_accept_legacy_certificates()
-                .into_client_verifier()
-                .expect("the feature aws-lc-rs is on")
-        })
+        .get_or_init(|| old_devices_of(root_store().clone()))
         .as_ref()
+}
+
+fn old_devices_of(store: TrustStore) -> Arc<dyn ClientCertVerifier> {
+    PeerVerifier::trust_store(store)
+        .dangerous_accept_legacy_certificates()
+        .into_client_verifier()
+        .expect("the feature aws-lc-rs is on")
 }
 
 /// The elements that the data begins with, by their lengths of two octets.

@@ -308,3 +308,110 @@ fn the_corpus_of_captures_and_sessions_holds_what_is_read_to_the_end() {
             .is_ok_and(|mut session| session.next_entry().is_some_and(|entry| entry.is_ok()))
     });
 }
+
+#[test]
+fn the_corpus_of_the_est_server_reaches_every_answer() {
+    use est::operation::Operation;
+    use fuzz::est_server::script;
+
+    let answered = |operation, status| {
+        let what = format!("status {status} to {operation:?}");
+        reaches("est_server", 1, &what, |file| {
+            script(file).answers.contains(&(Some(operation), status))
+        });
+    };
+    for status in [
+        200, 202, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503,
+    ] {
+        answered(Operation::SimpleEnroll, status);
+    }
+    for (operation, status) in [
+        (Operation::CaCerts, 200),
+        (Operation::CsrAttrs, 200),
+        (Operation::CsrAttrs, 204),
+        (Operation::SimpleReenroll, 200),
+        (Operation::SimpleReenroll, 403),
+        (Operation::ServerKeyGen, 200),
+        (Operation::ServerKeyGen, 202),
+        (Operation::FullCmc, 200),
+    ] {
+        answered(operation, status);
+    }
+}
+
+#[test]
+fn the_corpus_of_exchanges_reaches_every_way_on() {
+    use fuzz::est_exchange::{Reached, script};
+
+    type Reaches = fn(&Reached) -> bool;
+    let table: [(&str, Reaches, usize); 6] = [
+        ("an answer", |reached| reached.done, 10),
+        ("certificates", |reached| reached.certificates, 5),
+        ("credentials", |reached| reached.authorized, 5),
+        ("a redirect that is followed", |reached| reached.redirected, 2),
+        ("a wait", |reached| reached.waited, 2),
+        ("a request that is sent again", |reached| reached.sent > 1, 8),
+    ];
+    for (what, holds, least) in table {
+        reaches("est_exchange", least, what, |file| holds(&script(file)));
+    }
+}
+
+#[test]
+fn the_corpus_of_renewals_reaches_every_outcome_in_machine_and_daemon() {
+    use fuzz::est_renewal::{Reached, script};
+
+    type Reaches = fn(&Reached) -> bool;
+    let of_machine: [(&str, Reaches, usize); 3] = [
+        ("a renewal", |reached| reached.renewed > 1, 4),
+        ("a request that waits", |reached| reached.pending > 0, 1),
+        ("a failure", |reached| reached.failed > 0, 4),
+    ];
+    let of_daemon: [(&str, Reaches, usize); 5] = [
+        ("renewals of both", |reached| reached.renewed > 3, 4),
+        ("a request that waits", |reached| reached.pending > 1, 1),
+        ("failures", |reached| reached.failed > 3, 3),
+        ("a full disk", |reached| reached.disk_failures > 0, 2),
+        ("a restart", |reached| reached.starts > 2, 2),
+    ];
+    for (odd, table) in [(0, &of_machine[..]), (1, &of_daemon)] {
+        for (what, holds, least) in table {
+            reaches("est_renewal", *least, what, |file| {
+                file.first().is_some_and(|first| first % 2 == odd) && holds(&script(file))
+            });
+        }
+    }
+}
+
+#[test]
+fn the_corpora_of_short_texts_hold_what_is_accepted() {
+    use est::adcs::CertsrvUrl;
+    use est::adcs::ntlm::Challenge;
+    use est::exchange::ServerUrl;
+    use est::operation::EstPath;
+    use pki_common::channel_binding::ChannelBindings;
+
+    reaches("est_ntlm", 5, "a challenge", |file| {
+        Challenge::from_bytes(file).is_ok()
+    });
+    let text = |file: &[u8]| String::from_utf8_lossy(file).into_owned();
+    reaches("est_url", 6, "an EST server", |file| {
+        text(file).parse::<ServerUrl>().is_ok()
+    });
+    reaches("est_url", 6, "web enrolment", |file| {
+        text(file).parse::<CertsrvUrl>().is_ok()
+    });
+    reaches("est_url", 2, "a path of EST", |file| {
+        EstPath::parse(&text(file)).is_some()
+    });
+    reaches("pki_channel_binding", 4, "a channel binding", |file| {
+        ChannelBindings::new(Some([0x5a; 12]), Some([0xa5; 32]))
+            .check(&text(file))
+            .is_ok()
+    });
+    let kinds: std::collections::BTreeSet<_> = files("est_inspect")
+        .iter()
+        .map(|file| est::inspect::inspect(file, rustls_pki_types::UnixTime::now()).kind)
+        .collect();
+    assert!(kinds.len() >= 15, "{kinds:?}");
+}

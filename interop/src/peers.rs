@@ -7,6 +7,9 @@
 //! assert!(openssl.is_file());
 //! ```
 //!
+//! What [`REQUIRE`] lists are names of programs and of peers; a peer that is several programs stands for each of them
+//! ([`programs`]).
+//!
 //! The tests of the other crates include this one file by its path: they need the rule, but must not depend on this
 //! crate.
 
@@ -17,6 +20,37 @@ use std::process::{Command, Stdio};
 
 /// The environment variable that lists, separated by commas, the peers whose absence is a failure and not a skip.
 pub const REQUIRE: &str = "INTEROP_REQUIRE";
+
+/// Peers whose name is not that of their one program, and the programs that they are.
+const PEERS: [(&str, &[&str]); 5] = [
+    ("bouncycastle", &["java", "javac"]),
+    ("libest", &["estserver", "estclient"]),
+    ("proxy", &["tinyproxy"]),
+    ("python", &["python3"]),
+    ("strongswan", &["pki"]),
+];
+
+/// The programs that a peer is: those that must be there for it, and whose absence is a failure where it is demanded.
+///
+/// A name that is no peer's is that of a program.
+pub fn programs(name: &str) -> Vec<&str> {
+    PEERS
+        .iter()
+        .find(|(peer, _)| *peer == name)
+        .map_or_else(|| vec![name], |(_, programs)| programs.to_vec())
+}
+
+/// The names that [`REQUIRE`] lists.
+pub fn demanded() -> Vec<String> {
+    let listed = env::var(REQUIRE).unwrap_or_default();
+    let names = listed.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names.map(ToOwned::to_owned).collect()
+}
+
+/// Whether this name of [`REQUIRE`] demands a peer or program: it is its name, or that of a peer that it is a part of.
+pub fn demands(listed: &str, name: &str) -> bool {
+    listed == name || programs(listed).contains(&name)
+}
 
 /// Looks a program up in `PATH`.
 ///
@@ -39,6 +73,15 @@ pub fn find_or_skip(name: &str) -> Option<PathBuf> {
 /// # Panics
 /// As [`find_or_skip`].
 pub fn find_python_module_or_skip(module: &str) -> Option<PathBuf> {
+    let found = find_python_module(module);
+    if found.is_none() {
+        skip(module, "is no module of the python3 in PATH");
+    }
+    found
+}
+
+/// Looks for a Python that can import a module and returns the Python.
+pub fn find_python_module(module: &str) -> Option<PathBuf> {
     let imports = |python: &PathBuf| {
         let mut command = Command::new(python);
         command
@@ -46,21 +89,7 @@ pub fn find_python_module_or_skip(module: &str) -> Option<PathBuf> {
             .stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };
-    let found = find("python3").filter(imports);
-    if found.is_none() {
-        skip(module, "is no module of the python3 in PATH");
-    }
-    found
-}
-
-/// Reports a missing peer, or fails because it is demanded.
-fn skip(name: &str, problem: &str) {
-    let required = env::var(REQUIRE).unwrap_or_default();
-    assert!(
-        !required.split(',').any(|peer| peer.trim() == name),
-        "{name} is listed in {REQUIRE} but {problem}"
-    );
-    report_skip(name);
+    find("python3").filter(imports)
 }
 
 /// Looks a program up in `PATH`.
@@ -70,9 +99,18 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// Past the test harness, which keeps what a passing test prints to itself: the reader of a run must see what was not
-/// run.
-fn report_skip(name: &str) {
+/// Reports a missing peer, or fails because it is demanded.
+fn skip(name: &str, problem: &str) {
+    let listed = demanded().into_iter().find(|listed| demands(listed, name));
+    if let Some(listed) = listed {
+        panic!("{listed} is listed in {REQUIRE} but {name} {problem}");
+    }
+    report_skip(name);
+}
+
+/// Prints `skipped: not installed: NAME`, past the test harness, which keeps what a passing test prints to itself: the
+/// reader of a run must see what was not run.
+pub fn report_skip(name: &str) {
     let written = writeln!(std::io::stderr(), "skipped: not installed: {name}");
     // Without a standard error there is nobody to tell.
     drop(written);

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use interop::peers::{REQUIRE, find, find_or_skip};
+use interop::peers::{REQUIRE, demands, find, find_or_skip};
 
 #[test]
 fn finds_a_program_that_every_unix_has() {
@@ -40,4 +40,11 @@ fn a_skipped_peer_is_reported_although_the_test_passes() {
 fn a_required_peer_that_is_missing_fails_the_test() {
     let (passed, _) = run_the_skipping_test("openssl,a-program-that-does-not-exist");
     assert!(!passed);
+}
+
+#[test]
+fn a_peer_that_is_several_programs_demands_each_of_them() {
+    assert!(demands("libest", "estserver") && demands("libest", "estclient") && demands("libest", "libest"));
+    assert!(demands("curl", "curl"));
+    assert!(!demands("estserver", "estclient") && !demands("libest", "curl"));
 }

@@ -173,3 +173,6 @@ async fn send<W: AsyncWrite + Unpin>(
 pub(crate) fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
+
+#[cfg(test)]
+mod lost_connection;

@@ -317,6 +317,28 @@ async fn a_flood_of_echo_requests_whose_answers_nobody_reads_is_slowed_down_and_
 }
 
 #[tokio::test]
+async fn an_address_whose_handshakes_never_end_leaves_places_for_the_others() {
+    let lab = Lab::start(|config| {
+        config.limits.max_handshakes = 4;
+        config.limits.max_handshakes_per_address = 3;
+    })
+    .await;
+    let mut stalled = Vec::new();
+    for _ in 0..8 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.1.1:0".parse().unwrap()).unwrap();
+        stalled.push(socket.connect(lab.address).await.unwrap());
+    }
+    until("five are turned away", || {
+        lab.handle.counters().rejected_handshakes == 5
+    })
+    .await;
+    // Another address.
+    drop(lab.connect().await);
+    lab.stop().await;
+}
+
+#[tokio::test]
 async fn peers_that_stall_in_the_handshake_are_dropped_and_counted() {
     let lab = Lab::start(|config| {
         config.limits.handshake_timeout = Duration::from_millis(1500);

@@ -42,6 +42,11 @@ impl Drop for Controller {
 
 impl Controller {
     fn start(more: &str) -> Self {
+        Self::start_with(more, "")
+    }
+
+    /// One that publishes these measurements again and again.
+    fn start_with(more: &str, measurements: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (own, location_server) = (identity(CONTROLLER), identity(LOCATION_SERVER));
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
@@ -53,9 +58,14 @@ impl Controller {
             "serve.toml",
             &format!("{config}{more}\n[authlist]\nfile = \"authlist.toml\"\n"),
         );
+        write("measurements.json", measurements);
+        let file = folder.path().join("measurements.json").display().to_string();
+        let repeated = ["--measurements", &file, "--repeat", "--interval", "10"];
+        let repeated = (!measurements.is_empty()).then_some(repeated);
         let mut process = Command::new(env!("CARGO_BIN_EXE_nmsp"))
             .args(["--log", "info", "serve", "--config"])
             .arg(folder.path().join("serve.toml"))
+            .args(repeated.iter().flatten())
             .env_remove("RUST_LOG")
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
@@ -202,6 +212,25 @@ async fn is_told_to_go(client: &mut Client) {
         panic!("{error}");
     };
     assert_eq!(*reason, DisconnectReason::NOT_AUTHORIZED);
+}
+
+#[tokio::test]
+async fn measurements_that_cannot_be_read_again_do_not_end_the_controller() {
+    let measurement = support::measurement(1, nmsp::wire::StationClass::CLIENT);
+    let line = serde_json::to_string(&measurement).unwrap();
+    let controller = Controller::start_with("", &line);
+    let client = controller.connect().await.unwrap();
+    std::fs::remove_file(controller.path("measurements.json")).unwrap();
+    controller.log_has("serving goes on").await;
+    client.subscribe(nmsp::wire::Services::RSSI_MS).await.unwrap();
+    std::fs::write(controller.path("measurements.json"), "no measurement\n").unwrap();
+    controller.log_has("line 1 column").await;
+    // They are published again when the file is good again.
+    let mut client = client;
+    std::fs::write(controller.path("measurements.json"), line).unwrap();
+    let measured =
+        async { while !matches!(client.next().await, Ok(Some(nmsp::proto::Event::Notification(_)))) {} };
+    tokio::time::timeout(PATIENCE, measured).await.unwrap();
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub(crate) struct ServeConfig {
 }
 
 /// The names of [`ServerKeys`]: all other keys at the top are those of a label.
-const SERVER_KEYS: [&str; 11] = [
+const SERVER_KEYS: [&str; 13] = [
     "listen",
     "certificate",
     "key",
@@ -45,6 +45,8 @@ const SERVER_KEYS: [&str; 11] = [
     "crl-validity",
     "crl-overlap",
     "crl-listen",
+    "metrics-listen",
+    "dangerous-metrics-any-address",
     "limits",
 ];
 
@@ -66,6 +68,9 @@ pub(crate) struct ServerKeys {
     crl_validity: Option<f64>,
     crl_overlap: Option<f64>,
     pub(crate) crl_listen: Option<SocketAddr>,
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    #[serde(default)]
+    pub(crate) dangerous_metrics_any_address: bool,
     #[serde(default)]
     limits: Limits,
 }
@@ -76,6 +81,7 @@ struct Limits {
     connections: Option<usize>,
     connections_per_address: Option<usize>,
     handshakes: Option<usize>,
+    handshakes_per_address: Option<usize>,
     handshake_time: Option<f64>,
     header_time: Option<f64>,
     header_size: Option<usize>,
@@ -287,6 +293,12 @@ impl ServeConfig {
                 1..=ServerLimits::MAX_COUNT,
             ),
             (
+                "limits.handshakes-per-address",
+                given.handshakes_per_address,
+                &mut limits.handshakes_per_address,
+                1..=ServerLimits::MAX_COUNT,
+            ),
+            (
                 "limits.header-size",
                 given.header_size,
                 &mut limits.header_size,
@@ -336,6 +348,11 @@ impl ServeConfig {
                 "crl-listen",
                 shown(self.server.crl_listen),
                 shown(new.server.crl_listen),
+            ),
+            (
+                "metrics-listen",
+                shown(self.server.metrics_listen),
+                shown(new.server.metrics_listen),
             ),
             (
                 "limits.connections",

@@ -39,6 +39,7 @@ fn of_the_process(config: &ServeConfig) -> Result<(), CliError> {
             ));
         }
     }
+    metrics_listener(config)?;
     if !server.client_revocation_lists.is_empty()
         && config
             .all_labels()
@@ -46,6 +47,27 @@ fn of_the_process(config: &ServeConfig) -> Result<(), CliError> {
     {
         let problem = "no client certificate is accepted that could be on a list; add client-trust-anchors";
         return Err(place.wrong("client-revocation-lists", problem));
+    }
+    Ok(())
+}
+
+fn metrics_listener(config: &ServeConfig) -> Result<(), CliError> {
+    let (server, place) = (&config.server, config.place());
+    let Some(address) = server.metrics_listen else {
+        if server.dangerous_metrics_any_address {
+            let problem = "no metrics are served; add metrics-listen, or take this out";
+            return Err(place.wrong("dangerous-metrics-any-address", problem));
+        }
+        return Ok(());
+    };
+    if address.port() != 0 && (address == server.listen || Some(address) == server.crl_listen) {
+        let problem = "listen or crl-listen has this address; give it a port of its own";
+        return Err(place.wrong("metrics-listen", problem));
+    }
+    if !address.ip().to_canonical().is_loopback() && !server.dangerous_metrics_any_address {
+        let problem = "the metrics are served without authentication, and other machines can reach this address; listen on \
+                       127.0.0.1 or ::1, or set dangerous-metrics-any-address";
+        return Err(place.wrong("metrics-listen", problem));
     }
     Ok(())
 }
@@ -367,6 +389,17 @@ mod tests {
         ("crl-overlap = 0.0\n", 5, "crl-overlap"),
         ("crl-validity = 5.0\ncrl-overlap = 5.0\n", 6, "crl-overlap"),
         ("crl-listen = \"127.0.0.1:0\"\n", 5, "crl-listen"),
+        (
+            "crl-path = \"/x.crl\"\ncrl-listen = \"127.0.0.1:8086\"\nmetrics-listen = \"127.0.0.1:8086\"\n",
+            7,
+            "metrics-listen",
+        ),
+        ("metrics-listen = \"192.0.2.1:0\"\n", 5, "metrics-listen"),
+        (
+            "dangerous-metrics-any-address = true\n",
+            5,
+            "dangerous-metrics-any-address",
+        ),
         (
             "client-revocation-lists = [\"x.crl\"]\n",
             5,

@@ -1,5 +1,6 @@
 //! `est serve`
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::CliError;
 use super::authorities::Authorities;
-use super::config::{EXAMPLE, ServeConfig};
+use super::config::{EXAMPLE, ServeConfig, ServerKeys};
 use super::report::Output;
 use super::serving::{Prepared, prepare};
 use crate::server::{RevocationFollower, Server, ServerHandle};
@@ -19,8 +20,8 @@ use crate::server::{RevocationFollower, Server, ServerHandle};
 #[command(
     after_help = "The configuration: `est serve --print-config` prints all of it, each key with its default and what it \
                         means. `est serve --print-config > est.toml` is a place to begin.\n\
-                        SIGHUP has the running server read it again; only listen, crl-listen, limits.connections and \
-                        limits.handshakes need a restart."
+                        SIGHUP has the running server read it again; only listen, crl-listen, metrics-listen, \
+                        limits.connections and limits.handshakes need a restart."
 )]
 pub(crate) struct ServeArguments {
     /// The configuration file (TOML).
@@ -57,23 +58,11 @@ pub(crate) async fn run(arguments: &ServeArguments, output: Output) -> Result<Ex
     }
     first_contacts.make().await?;
     let mut server = Server::bind(config.server.listen, server_config).await?;
-    let crl_address = match config.server.crl_listen {
-        Some(address) => Some(server.listen_for_revocation_lists(address).await?),
-        None => None,
-    };
+    let beside = Beside::listen(&mut server, &config.server).await?;
     let handle = server.handle();
     // Before the first line is printed, so that whoever reads it may send a signal at once.
     let signals = Signals::catch()?;
-    let listening = format!("https://{}", server.local_addr());
-    let lists = crl_address.map(|address| format!("http://{address}"));
-    let mut text = format!("listening on {listening}");
-    if let Some(lists) = &lists {
-        text.push_str(&format!("\nrevocation lists at {lists}"));
-    }
-    output.print(
-        &text,
-        &json!({ "listening": listening, "revocation_lists": lists }),
-    )?;
+    beside.announce(server.local_addr(), output)?;
     let reloader = Reloader {
         path: path.clone(),
         started_with: config,
@@ -90,6 +79,53 @@ pub(crate) async fn run(arguments: &ServeArguments, output: Output) -> Result<Ex
         "server ended"
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is served beside EST, over plain HTTP, and where.
+struct Beside {
+    revocation_lists: Option<String>,
+    metrics: Option<String>,
+}
+
+impl Beside {
+    async fn listen(server: &mut Server, keys: &ServerKeys) -> Result<Self, CliError> {
+        let lists = match keys.crl_listen {
+            Some(address) => Some(server.listen_for_revocation_lists(address).await?),
+            None => None,
+        };
+        let metrics = match keys.metrics_listen {
+            Some(address) if keys.dangerous_metrics_any_address => {
+                Some(server.dangerous_listen_for_metrics_anywhere(address).await?)
+            }
+            Some(address) => Some(server.listen_for_metrics(address).await?),
+            None => None,
+        };
+        Ok(Self {
+            revocation_lists: lists.map(|address| format!("http://{address}")),
+            metrics: metrics.map(|address| format!("http://{address}/metrics")),
+        })
+    }
+
+    fn announce(&self, server: SocketAddr, output: Output) -> Result<(), CliError> {
+        let listening = format!("https://{server}");
+        let mut text = format!("listening on {listening}");
+        for (what, place) in [
+            ("revocation lists", &self.revocation_lists),
+            ("metrics", &self.metrics),
+        ] {
+            if let Some(place) = place {
+                text.push_str(&format!("\n{what} at {place}"));
+            }
+        }
+        output.print(
+            &text,
+            &json!({
+                "listening": listening,
+                "revocation_lists": self.revocation_lists,
+                "metrics": self.metrics,
+            }),
+        )
+    }
 }
 
 struct Signals {

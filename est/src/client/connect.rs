@@ -6,11 +6,11 @@ use std::sync::Arc;
 use core::time::Duration;
 use pki_common::channel_binding::{ChannelBindings, record_handshake};
 use pki_common::tls::{ClientTls, HandshakeContext, RefusalRecorder};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::connector::ByteStream;
 use super::proxy::connect_through;
 use super::reach::{Unreached, reach};
 use super::{ClientConfig, ClientTimeouts};
@@ -25,16 +25,22 @@ fn slow(step: Step, time: Duration) -> impl FnOnce(tokio::time::error::Elapsed) 
 pub(super) async fn connect(
     config: &ClientConfig,
     tls: &ClientTls,
-) -> Result<(TlsStream<TcpStream>, ChannelBindings), ClientError> {
-    let stream = connect_tcp(config).await?;
+) -> Result<(TlsStream<Box<dyn ByteStream>>, ChannelBindings), ClientError> {
+    let stream = connect_bytes(config).await?;
     shake_hands(stream, &config.url, tls, &config.timeouts).await
 }
 
-async fn connect_tcp(config: &ClientConfig) -> Result<TcpStream, ClientError> {
+async fn connect_bytes(config: &ClientConfig) -> Result<Box<dyn ByteStream>, ClientError> {
     let timeouts = &config.timeouts;
     let limited = |host, port| {
         timeout(timeouts.connect, async move {
-            reach(host, port).await.map_err(|why| unreached(host, port, why))
+            if let Some(connector) = &config.connector {
+                let connected = connector.connect(host, port).await;
+                return connected.map_err(|error| not_connected(host, port, error.kind(), error.to_string()));
+            }
+            let stream = reach(host, port).await;
+            let stream: Box<dyn ByteStream> = Box::new(stream.map_err(|why| unreached(host, port, why))?);
+            Ok(stream)
         })
     };
     let Some(proxy) = &config.proxy else {
@@ -63,22 +69,28 @@ fn unreached(host: &str, port: u16, why: Unreached) -> ClientError {
             host: host.to_owned(),
             cause,
         },
-        Unreached::NotConnected(attempts) => ClientError::Tcp {
-            host: format!("{host} port {port}"),
-            kind: attempts
-                .first()
-                .map_or(io::ErrorKind::Other, |(_, error)| error.kind()),
-            cause: Unreached::causes(&attempts),
-        },
+        Unreached::NotConnected(attempts) => {
+            let first = attempts.first();
+            let kind = first.map_or(io::ErrorKind::Other, |(_, error)| error.kind());
+            not_connected(host, port, kind, Unreached::causes(&attempts))
+        }
+    }
+}
+
+fn not_connected(host: &str, port: u16, kind: io::ErrorKind, cause: String) -> ClientError {
+    ClientError::Tcp {
+        host: format!("{host} port {port}"),
+        kind,
+        cause,
     }
 }
 
 async fn shake_hands(
-    stream: TcpStream,
+    stream: Box<dyn ByteStream>,
     url: &ServerUrl,
     tls: &ClientTls,
     timeouts: &ClientTimeouts,
-) -> Result<(TlsStream<TcpStream>, ChannelBindings), ClientError> {
+) -> Result<(TlsStream<Box<dyn ByteStream>>, ChannelBindings), ClientError> {
     // What a refusal was for does not fit into every error of rustls: a self-signed certificate has an unknown issuer too.
     let refusal = Arc::new(RefusalRecorder::default());
     let observed = tls

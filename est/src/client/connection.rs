@@ -20,10 +20,10 @@ use pki_common::KnownCause;
 use pki_common::channel_binding::ChannelBindings;
 use pki_common::tls::diagnose_io;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
+use super::connector::ByteStream;
 use crate::exchange::{ClientError, Connected, HttpRequest, Progress, answer};
 
 /// The largest head of a response, in bytes; hyper takes no less than 8 KiB.
@@ -33,7 +33,7 @@ const MAX_RESPONSE_HEAD: usize = 64 * 1024;
 /// closed is not worth the risk.
 const MAX_IDLE: Duration = Duration::from_secs(10);
 
-type Driver = http1::Connection<TokioIo<TlsStream<TcpStream>>, Full<Bytes>>;
+type Driver = http1::Connection<TokioIo<TlsStream<Box<dyn ByteStream>>>, Full<Bytes>>;
 
 /// A connection. It is driven only while somebody uses it.
 pub(crate) struct Connection {
@@ -56,7 +56,7 @@ pub(crate) struct Broken {
 impl Connection {
     pub(crate) async fn new(
         id: u64,
-        stream: TlsStream<TcpStream>,
+        stream: TlsStream<Box<dyn ByteStream>>,
         bindings: ChannelBindings,
     ) -> Result<Self, ClientError> {
         let (sender, driver) = http1::Builder::new()

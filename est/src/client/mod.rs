@@ -8,6 +8,7 @@
 //! | `bootstrap.rs` | first contact by fingerprint |
 //! | `run.rs` | carries out what the state machine of [`exchange`](crate::exchange) asks for |
 //! | `reach.rs`, `connect.rs`, `proxy.rs`, `connection.rs` | TCP, proxy, TLS; HTTP connections and their keeping |
+//! | `connector.rs` | another way to the server than TCP |
 //! | `retry.rs` | trying again after failures that pass |
 //!
 //! Nothing is taken from the environment, and there are no trust anchors but those given.
@@ -40,6 +41,7 @@ mod cmc;
 mod connect;
 // Web enrolment reaches its server in the same way and speaks HTTP over the same connections.
 pub(crate) mod connection;
+mod connector;
 mod enroll;
 mod proxy;
 pub(crate) mod reach;
@@ -66,6 +68,7 @@ pub use crate::exchange::{
 };
 pub use bootstrap::{Bootstrapped, FirstContact};
 pub use cmc::CmcOutcome;
+pub use connector::{ByteStream, Connector, ConnectorFuture};
 pub use enroll::{
     CsrOutcome, EnrollOptions, EnrollOutcome, Enrolled, ProofOfPossession, ReenrollKey, ReenrollOptions,
     SimpleEnrollResponse,
@@ -157,6 +160,8 @@ pub struct ClientConfig {
     pub pending: PendingPolicy,
     /// An HTTP proxy between here and the server.
     pub proxy: Option<Proxy>,
+    /// Another way to the server, or to the proxy, than TCP from this machine.
+    pub connector: Option<Arc<dyn Connector>>,
     /// Time per step.
     pub timeouts: ClientTimeouts,
     /// The largest response body accepted, in bytes.
@@ -193,6 +198,7 @@ impl ClientConfig {
             checks: IssuedChecks::default(),
             pending: PendingPolicy::no_wait(),
             proxy: None,
+            connector: None,
             timeouts: ClientTimeouts::default(),
             max_response: DEFAULT_MAX_RESPONSE,
             max_redirects: DEFAULT_MAX_REDIRECTS,

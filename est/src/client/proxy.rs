@@ -5,9 +5,9 @@ use core::str::FromStr;
 
 use http::Uri;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
+use super::connector::ByteStream;
 use crate::auth::BasicCredentials;
 use crate::exchange::{ClientError, HostAndPort, ServerUrl, refuse_user, without_user};
 
@@ -80,7 +80,7 @@ impl FromStr for Proxy {
 pub(super) async fn connect_through(
     proxy: &Proxy,
     server: &ServerUrl,
-    stream: &mut TcpStream,
+    stream: &mut Box<dyn ByteStream>,
 ) -> Result<(), ClientError> {
     let failed = |cause: String| ClientError::Proxy {
         proxy: proxy.to_string(),
@@ -121,7 +121,7 @@ fn status(line: &str) -> Option<u16> {
 
 /// Byte by byte, because what comes behind the head belongs to TLS. A head has some dozens of bytes, and the server
 /// says nothing before the client does.
-async fn read_head(stream: &mut TcpStream) -> Result<String, String> {
+async fn read_head(stream: &mut Box<dyn ByteStream>) -> Result<String, String> {
     let mut head = Vec::new();
     while !(head.ends_with(b"\r\n\r\n") || head.ends_with(b"\n\n")) {
         if head.len() >= MAX_HEAD {

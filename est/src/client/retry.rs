@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::exchange::ClientError;
 
 /// How often and how fast to try again. Only failures that may pass are tried again: nobody refused, something was slow
-/// or away ([`ClientError::is_transient`]).
+/// or away, a connection was lost ([`ClientError::is_transient`]).
 ///
 /// A request for a certificate whose answer was lost may have been granted; tried again, it may be granted twice. Both
 /// certificates are for the same key; a server that recognises the request gives the first one again.
@@ -112,6 +112,26 @@ mod tests {
         for code in [429, 500, 502, 503, 504] {
             assert!(policy.wait(1, &status(code, None)).is_some(), "{code}");
         }
+    }
+
+    #[test]
+    fn a_handshake_that_broke_off_is_tried_again_and_one_that_was_refused_is_not() {
+        let wait = |cause: &std::io::Error| {
+            let failure = pki_common::tls::diagnose_io(cause);
+            RetryPolicy::default().wait(1, &ClientError::Tls(Box::new(failure)))
+        };
+        for kind in [
+            std::io::ErrorKind::UnexpectedEof,
+            std::io::ErrorKind::ConnectionReset,
+            std::io::ErrorKind::BrokenPipe,
+        ] {
+            assert!(wait(&kind.into()).is_some(), "{kind}");
+        }
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateExpired);
+        assert_eq!(
+            wait(&std::io::Error::new(std::io::ErrorKind::InvalidData, alert)),
+            None
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -418,6 +418,8 @@ impl ClientError {
             Self::Http { .. } | Self::Unanswered { .. } => true,
             Self::Status { status, .. } => matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504),
             Self::Proxy { status, .. } => matches!(status, None | Some(502..=504)),
+            // A server that restarts, or is full, breaks handshakes off like other exchanges.
+            Self::Tls(failure) => matches!(failure.known_cause, Some(KnownCause::ConnectionLost)),
             _ => false,
         }
     }

@@ -94,7 +94,16 @@ pub(crate) fn without_user(url: &str) -> String {
     let Some((user, rest)) = url.rsplit_once('@') else {
         return url.to_owned();
     };
-    let scheme = user.split_once("://").map_or("", |(scheme, _)| scheme);
+    // What stands before "://" is a part of the password, too, when the colon of the scheme was forgotten.
+    let scheme = user
+        .split_once("://")
+        .map(|(scheme, _)| scheme)
+        .filter(|scheme| {
+            ["http", "https"]
+                .iter()
+                .any(|known| scheme.eq_ignore_ascii_case(known))
+        })
+        .unwrap_or_default();
     format!("{scheme}://...@{rest}")
 }
 
@@ -152,12 +161,18 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn repeats_no_password_of_a_url_whose_scheme_is_none() {
         for text in [
             "https://user:secret@est.example",
             "http://user:secret@est.example",
             "https://user:sec ret@est.example",
             "https://user:secret/@est.example",
             "user:secret@est.example",
+            "http//user:secret@a://user:secret@est.example",
+            "user:secret://user:x@est.example",
         ] {
             let error = text.parse::<ServerUrl>().unwrap_err();
             for shown in [error.to_string(), format!("{error:?}")] {

@@ -30,12 +30,15 @@ pub enum Refusal {
          simplereenroll, fullcmc, serverkeygen, csrattrs."
     )]
     NotFound,
-    /// An HTTP/1.1 request without a Host header, or with several (RFC 9112, section 3.2).
-    #[error("the request has {found} Host headers; HTTP/1.1 demands exactly one (RFC 9112, section 3.2).")]
+    /// An HTTP/1.1 request without a Host header, or any with several (RFC 9112, section 3.2).
+    #[error("the request has {found} Host headers; exactly one is demanded (RFC 9112, section 3.2).")]
     Host {
         /// How many there are.
         found: usize,
     },
+    /// A Host header that is no host and port (RFC 9112, section 3.2).
+    #[error("the Host header is no host and port (RFC 9112, section 3.2).")]
+    InvalidHost,
     /// The wrong method for the operation.
     #[error("{operation} is requested with {}, not with {found}.", operation.method())]
     WrongMethod {
@@ -229,6 +232,7 @@ impl Refusal {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::Host { .. }
+            | Self::InvalidHost
             | Self::BodyBroken { .. }
             | Self::BadRequest { .. }
             | Self::MalformedCredentials(_) => StatusCode::BAD_REQUEST,
@@ -257,7 +261,7 @@ impl Refusal {
             Self::WrongMethod { .. } => EstErrorNumber::WRONG_METHOD,
             Self::ContentEncoding { .. } => EstErrorNumber::HTTP_UNSUPPORTED,
             Self::WrongContentType { .. } => EstErrorNumber::BAD_CONTENT_TYPE,
-            Self::Host { .. } | Self::BodyTooLarge { .. } | Self::BodyBroken { .. } => {
+            Self::Host { .. } | Self::InvalidHost | Self::BodyTooLarge { .. } | Self::BodyBroken { .. } => {
                 EstErrorNumber::HTTP_BAD_REQ
             }
             Self::BodyTimeout { .. } => EstErrorNumber::SSL_READ,
@@ -331,6 +335,7 @@ impl Refusal {
             // The rest of the body is still on its way and must not be read as the next request; who sends a wrong Host
             // may not agree with us on where requests end either.
             Self::Host { .. }
+            | Self::InvalidHost
             | Self::BodyTooLarge { .. }
             | Self::BodyTimeout { .. }
             | Self::BodyBroken { .. } => {
@@ -385,6 +390,7 @@ impl Refusal {
         match self {
             Self::NotFound => "Ask for a path of EST under a label that is configured.",
             Self::Host { .. } => "Send exactly one Host header.",
+            Self::InvalidHost => "Send the name of the server in Host, and its port if it has one.",
             Self::WrongMethod { .. } => "Use the method of the operation.",
             Self::NotConfigured(_) => "Do without this operation, or have it configured for the label.",
             Self::WrongContentType { .. } | Self::ContentEncoding { .. } => {
@@ -482,6 +488,7 @@ mod tests {
         let retry_after = Duration::from_secs(1);
         for (refusal, rung) in [
             (Refusal::Host { found: 0 }, Rung::Status),
+            (Refusal::InvalidHost, Rung::Status),
             (Refusal::BadRequest { cause: "x".into() }, Rung::Body),
             (Refusal::Policy { cause: "x".into() }, Rung::Upstream),
             (

@@ -19,11 +19,10 @@
 //!
 //! All but the first have the label `identity`. What is not known yet has no line.
 
-use core::fmt::Write as _;
-
 use rustls_pki_types::UnixTime;
 
 use super::machine::{Phase, Status};
+use crate::exposition::{Exposition, Kind};
 
 /// One identity as monitoring sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,73 +54,73 @@ fn seconds(time: Option<UnixTime>) -> Option<u64> {
     time.map(|time| time.as_secs())
 }
 
-const METRICS: [(&str, &str, &str, Value); 12] = [
+const METRICS: [(&str, Kind, &str, Value); 12] = [
     (
         "est_renewal_certificate_not_before_timestamp_seconds",
-        "gauge",
+        Kind::Gauge,
         "Start of validity of the certificate.",
         |one| one.status?.certificate.map(|facts| facts.not_before.as_secs()),
     ),
     (
         "est_renewal_certificate_not_after_timestamp_seconds",
-        "gauge",
+        Kind::Gauge,
         "End of validity of the certificate.",
         |one| one.status?.certificate.map(|facts| facts.not_after.as_secs()),
     ),
     (
         "est_renewal_renew_timestamp_seconds",
-        "gauge",
+        Kind::Gauge,
         "When the certificate is to be renewed.",
         |one| seconds(one.status?.renew_at),
     ),
     (
         "est_renewal_next_attempt_timestamp_seconds",
-        "gauge",
+        Kind::Gauge,
         "When the next attempt will be made.",
         |one| seconds(one.status?.next_attempt),
     ),
     (
         "est_renewal_last_attempt_timestamp_seconds",
-        "gauge",
+        Kind::Gauge,
         "Start of the last attempt.",
         |one| seconds(one.status?.last_attempt),
     ),
     (
         "est_renewal_last_success_timestamp_seconds",
-        "gauge",
+        Kind::Gauge,
         "When the last certificate was issued to this process.",
         |one| seconds(one.status?.last_success),
     ),
-    ("est_renewal_attempts_total", "counter", "Attempts.", |one| {
+    ("est_renewal_attempts_total", Kind::Counter, "Attempts.", |one| {
         Some(one.status?.attempts)
     }),
     (
         "est_renewal_failures_total",
-        "counter",
+        Kind::Counter,
         "Attempts that failed.",
         |one| Some(one.status?.failures),
     ),
     (
         "est_renewal_consecutive_failures",
-        "gauge",
+        Kind::Gauge,
         "Failures since the last success.",
         |one| Some(one.status?.consecutive_failures.into()),
     ),
     (
         "est_renewal_hook_failures_total",
-        "counter",
+        Kind::Counter,
         "Runs of the hook that failed.",
         |one| Some(one.hook_failures),
     ),
     (
         "est_renewal_consecutive_hook_failures",
-        "gauge",
+        Kind::Gauge,
         "Runs of the hook that failed since the last that did not.",
         |one| Some(one.consecutive_hook_failures.into()),
     ),
     (
         "est_renewal_configured",
-        "gauge",
+        Kind::Gauge,
         "1 when the configuration can be used, 0 when it cannot.",
         |one| Some(one.configured.into()),
     ),
@@ -130,53 +129,34 @@ const METRICS: [(&str, &str, &str, Value); 12] = [
 /// The whole text, sorted as given.
 #[must_use]
 pub fn prometheus(identities: &[IdentityMetrics]) -> String {
-    let mut text = String::new();
-    // Writing to a string does not fail; what `write!` returns is not looked at.
-    let mut line = |arguments: core::fmt::Arguments<'_>| {
-        let _ = text.write_fmt(arguments);
-        text.push('\n');
-    };
-    line(format_args!("# HELP est_renewal_identities Identities watched."));
-    line(format_args!("# TYPE est_renewal_identities gauge"));
-    line(format_args!("est_renewal_identities {}", identities.len()));
+    let mut out = Exposition::default();
+    let watched = u64::try_from(identities.len()).unwrap_or(u64::MAX);
+    out.single(
+        "est_renewal_identities",
+        Kind::Gauge,
+        "Identities watched.",
+        watched,
+    );
     for (name, kind, help, value) in METRICS {
-        line(format_args!("# HELP {name} {help}"));
-        line(format_args!("# TYPE {name} {kind}"));
+        out.metric(name, kind, help);
         for one in identities {
             if let Some(value) = value(one) {
-                line(format_args!(
-                    "{name}{{identity=\"{}\"}} {value}",
-                    escaped(&one.identity)
-                ));
+                out.sample(name, &[("identity", &one.identity)], value);
             }
         }
     }
-    line(format_args!(
-        "# HELP est_renewal_phase 1 for the phase the renewal is in."
-    ));
-    line(format_args!("# TYPE est_renewal_phase gauge"));
+    let name = "est_renewal_phase";
+    out.metric(name, Kind::Gauge, "1 for the phase the renewal is in.");
     for one in identities {
         let Some(status) = one.status else {
             continue;
         };
         for phase in PHASES {
-            line(format_args!(
-                "est_renewal_phase{{identity=\"{}\",phase=\"{}\"}} {}",
-                escaped(&one.identity),
-                phase.name(),
-                u8::from(status.phase == phase)
-            ));
+            let labels = [("identity", one.identity.as_str()), ("phase", phase.name())];
+            out.sample(name, &labels, (status.phase == phase).into());
         }
     }
-    text
-}
-
-/// The three characters that a label's value must have escaped.
-fn escaped(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
+    out.into_text()
 }
 
 #[cfg(test)]

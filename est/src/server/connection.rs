@@ -13,30 +13,30 @@ use pki_common::Certificate;
 use pki_common::channel_binding::{ChannelBindings, FinishedRecorder, record_handshake};
 use pki_common::tls::diagnose_io;
 use rustls_pki_types::CertificateDer;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::ServerLimits;
+use super::addresses::Place;
 use super::counters::{HandshakeFailure, count, est_error};
+use super::first_byte::FirstByte;
 use super::service::EstService;
 use super::state::ServerState;
 use super::write_timeout::WriteTimeout;
 use crate::operation::{ConnectionFacts, EstErrorNumber};
 
-/// How long and how much is read, and thrown away, after the last answer. Closing a socket with unread bytes in it
-/// resets the connection, and the client would lose the answer that explains the refusal.
+/// How long and how much is read, and thrown away, after the last answer or alert. Closing a socket with unread bytes in it
+/// resets the connection, and the client would lose what explains the refusal.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1024 * 1024;
 
-type Stream = WriteTimeout<TlsStream<TcpStream>>;
-
 /// What a connection needs of the server.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct ConnectionContext {
     pub(crate) state: Arc<ServerState>,
     pub(crate) handshakes: Arc<Semaphore>,
@@ -44,14 +44,47 @@ pub(crate) struct ConnectionContext {
 }
 
 impl ConnectionContext {
-    /// Serves a connection until it ends.
-    pub(crate) async fn serve(self, stream: TcpStream, peer: SocketAddr) {
+    /// Serves a TCP connection, which has this place, until it ends.
+    pub(crate) async fn serve_tcp(self, stream: TcpStream, peer: SocketAddr, place: &Place) {
+        let ready = async {
+            // Nagle's algorithm and delayed acknowledgements together stall each answer for some 40 ms.
+            stream.set_nodelay(true)?;
+            // Not readable(), which may be wrong: a silent connection would take a turn.
+            stream.peek(&mut [0]).await?;
+            Ok(stream)
+        };
+        self.serve(ready, peer, Some(place)).await;
+    }
+
+    /// Serves any other stream until it ends.
+    pub(crate) async fn serve_stream<S>(self, stream: S, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        self.serve(FirstByte::of(stream), peer, None).await;
+    }
+
+    /// `ready` yields the stream once the peer has begun to speak.
+    async fn serve<S>(
+        self,
+        ready: impl Future<Output = io::Result<S>> + Send,
+        peer: SocketAddr,
+        place: Option<&Place>,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
         let limits = self.state.serving.load().limits;
-        let handshake = timeout(limits.handshake_time, self.handshake(stream));
+        let handshake = timeout(limits.handshake_time, self.handshake(ready, place));
         let (stream, finished) = tokio::select! {
             handshake = handshake => match handshake {
                 Ok(Ok(stream)) => stream,
-                Ok(Err(error)) => return self.handshake_failed(peer, HandshakeFailure::of(&error), &error),
+                Ok(Err((error, stream))) => {
+                    self.handshake_failed(peer, HandshakeFailure::of(&error), &error);
+                    if let Some(stream) = stream {
+                        linger(stream).await;
+                    }
+                    return;
+                }
                 Err(elapsed) => {
                     let error = io::Error::new(io::ErrorKind::TimedOut, elapsed);
                     return self.handshake_failed(peer, HandshakeFailure::Timeout, &error);
@@ -76,15 +109,28 @@ impl ConnectionContext {
         self.serve_http(stream, peer, facts, &limits).await;
     }
 
-    async fn handshake(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, FinishedRecorder)> {
-        // Nagle's algorithm and delayed acknowledgements together stall each answer for some 40 ms.
-        stream.set_nodelay(true)?;
-        // Not readable(), which may be wrong: a silent connection would take a turn.
-        stream.peek(&mut [0]).await?;
-        let _turn = self.handshakes.acquire().await.map_err(io::Error::other)?;
+    /// Gives back the stream of a handshake that was refused: the alert has yet to arrive.
+    async fn handshake<S>(
+        &self,
+        ready: impl Future<Output = io::Result<S>>,
+        place: Option<&Place>,
+    ) -> Result<(TlsStream<S>, FinishedRecorder), (io::Error, Option<S>)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let stream = ready.await.map_err(before_it)?;
+        // That of the address first: while it waits there it takes no turn from others.
+        let _own_turn = match place {
+            Some(place) => Some(place.handshakes().acquire().await.map_err(closed)?),
+            None => None,
+        };
+        let _turn = self.handshakes.acquire().await.map_err(closed)?;
         let acceptor = TlsAcceptor::from(self.state.tls.load_full());
-        let (accepted, finished) = record_handshake(acceptor.accept(stream)).await;
-        Ok((accepted?, finished))
+        let (accepted, finished) = record_handshake(acceptor.accept(stream).into_fallible()).await;
+        match accepted {
+            Ok(stream) => Ok((stream, finished)),
+            Err((error, stream)) => Err((error, Some(stream))),
+        }
     }
 
     fn handshake_failed(&self, peer: SocketAddr, failure: HandshakeFailure, error: &io::Error) {
@@ -95,13 +141,15 @@ impl ConnectionContext {
             "TLS handshake failed");
     }
 
-    async fn serve_http(
+    async fn serve_http<S>(
         &self,
-        stream: TlsStream<TcpStream>,
+        stream: TlsStream<S>,
         peer: SocketAddr,
         facts: ConnectionFacts,
         limits: &ServerLimits,
-    ) {
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
         let service = EstService::new(Arc::clone(&self.state)).for_connection(facts);
         // Without the adapter for tower, which makes another future of each.
         let service = service_fn(move |request| Box::pin(service.clone().respond(request)));
@@ -134,6 +182,15 @@ impl ConnectionContext {
         let number = est_error_of_http(error);
         tracing::info!(%peer, cause = %error, est_error = %number, "HTTP connection failed");
     }
+}
+
+/// What keeps a handshake from its beginning.
+const fn before_it<S>(error: io::Error) -> (io::Error, Option<S>) {
+    (error, None)
+}
+
+fn closed<S>(error: AcquireError) -> (io::Error, Option<S>) {
+    before_it(io::Error::other(error))
 }
 
 /// The libest error number that fits a connection which ended badly after its handshake.
@@ -176,7 +233,7 @@ fn http(limits: &ServerLimits) -> http1::Builder {
 }
 
 /// The certificate that the TLS layer has verified; it is asked for, so a client may have none.
-fn client_certificate(stream: &TlsStream<TcpStream>) -> Result<Option<Certificate>, String> {
+fn client_certificate<S>(stream: &TlsStream<S>) -> Result<Option<Certificate>, String> {
     let (_, connection) = stream.get_ref();
     let Some(first) = connection.peer_certificates().and_then(<[_]>::first) else {
         return Ok(None);
@@ -187,7 +244,7 @@ fn client_certificate(stream: &TlsStream<TcpStream>) -> Result<Option<Certificat
 }
 
 /// What the client sent beside its own certificate; as much as rustls lets it send in a handshake (64 KiB).
-fn other_certificates(stream: &TlsStream<TcpStream>) -> Vec<CertificateDer<'static>> {
+fn other_certificates<S>(stream: &TlsStream<S>) -> Vec<CertificateDer<'static>> {
     let (_, connection) = stream.get_ref();
     let sent = connection.peer_certificates().unwrap_or_default();
     sent.iter()
@@ -196,12 +253,15 @@ fn other_certificates(stream: &TlsStream<TcpStream>) -> Vec<CertificateDer<'stat
         .collect()
 }
 
-/// Ends the connection in an order that lets the client read the last answer.
-async fn linger(mut stream: Stream) {
-    if stream.shutdown().await.is_err() {
+/// Ends the connection in an order that lets the client read the last answer, or the alert.
+async fn linger<S>(mut stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let end = Instant::now() + LINGER_TIME;
+    if !matches!(timeout_at(end, stream.shutdown()).await, Ok(Ok(()))) {
         return;
     }
-    let end = Instant::now() + LINGER_TIME;
     let mut thrown_away = 0;
     let mut buffer = [0; 4096];
     while thrown_away < LINGER_BYTES {

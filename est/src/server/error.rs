@@ -17,6 +17,14 @@ pub enum ServerError {
         /// What the operating system says.
         cause: std::io::Error,
     },
+    /// The address for the metrics can be reached from other machines.
+    #[error(
+        "the metrics are served without authentication, and {address} can be reached from other machines"
+    )]
+    MetricsNotLoopback {
+        /// The address asked for.
+        address: SocketAddr,
+    },
     /// The TLS configuration cannot be used.
     #[error("{0}")]
     Tls(#[from] TlsConfigError),
@@ -53,6 +61,10 @@ impl Diagnose for ServerError {
         let remedy = match self {
             Self::Bind { .. } => {
                 "Choose a free port and an address of this machine; ports under 1024 need a privilege."
+            }
+            Self::MetricsNotLoopback { .. } => {
+                "Listen on 127.0.0.1 or ::1 and bring the port elsewhere by SSH or a proxy that authenticates, or set \
+                 dangerous-metrics-any-address."
             }
             Self::Tls(error) => return error.diagnose(),
             Self::RevocationList { .. } => "Look into the log and at the disk of the certificate authority.",

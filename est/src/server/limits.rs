@@ -18,6 +18,9 @@ pub struct ServerLimits {
     /// TLS handshakes in progress at a time, counted from the first byte of the client: a connection that says
     /// nothing takes no turn. A handshake is the most expensive thing a stranger can ask for.
     pub handshakes: usize,
+    /// How many of these handshakes may be those of one IPv4 address, or one IPv6 network of 64 bits; more wait. For an
+    /// address that has connections, a new value holds when they have ended.
+    pub handshakes_per_address: usize,
     /// Time for a TLS handshake, waiting for a turn included.
     pub handshake_time: Duration,
     /// Time from the first byte awaited of a request to the end of its headers; also how long a kept-alive connection
@@ -51,6 +54,9 @@ impl ServerLimits {
     pub const CONNECTIONS_PER_ADDRESS: usize = 512;
     /// 256 handshakes: a core does thousands a second, so this many in flight wait for the network.
     pub const HANDSHAKES: usize = 256;
+    /// 192 handshakes of one address: it may be a gateway with many clients behind it, but however slowly it sends, a
+    /// quarter is left to the others.
+    pub const HANDSHAKES_PER_ADDRESS: usize = 192;
     /// 10 s for a handshake, libest's step time-out (fact F002-33).
     pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
     /// 10 s for the headers.
@@ -89,6 +95,7 @@ impl Default for ServerLimits {
             connections: Self::CONNECTIONS,
             connections_per_address: Self::CONNECTIONS_PER_ADDRESS,
             handshakes: Self::HANDSHAKES,
+            handshakes_per_address: Self::HANDSHAKES_PER_ADDRESS,
             handshake_time: Self::HANDSHAKE_TIME,
             header_time: Self::HEADER_TIME,
             header_size: Self::HEADER_SIZE,

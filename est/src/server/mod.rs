@@ -4,18 +4,19 @@
 //! |---|---|
 //! | `mod.rs` | listens, starts and ends connections |
 //! | `limits.rs` | every bound, with its reason |
-//! | `connection.rs` | handshake, HTTP, orderly end of one connection |
+//! | `connection.rs`, `first_byte.rs` | handshake, HTTP, orderly end of one connection |
 //! | `service.rs` | one request: authentication, body, operation, log |
+//! | `host.rs` | whether a Host header is one |
 //! | `state.rs` | what a reload replaces |
 //! | `addresses.rs` | connections per address |
 //! | `revocation_follower.rs` | revocation lists for client certificates, kept current |
-//! | `revocation_listener.rs` | revocation lists over plain HTTP |
+//! | `plain_listener.rs` | revocation lists and metrics over plain HTTP |
 //! | `authentication.rs` | who the client is, by what the label demands |
 //! | `password_gate.rs` | password checks off the runtime |
 //! | `own_identity.rs` | a certificate for the server from the authority behind it |
 //! | `write_timeout.rs` | clients that do not listen |
 //! | `within.rs` | time-outs of the steps of a request |
-//! | `counters.rs`, `access_log.rs` | what an operator sees |
+//! | `counters.rs`, `metrics.rs`, `access_log.rs` | what an operator sees |
 //!
 //! # A server and a client
 //! ```
@@ -76,15 +77,19 @@ mod authentication;
 mod connection;
 mod counters;
 mod error;
+mod first_byte;
+mod host;
 mod key_generation;
 mod libest_clients;
 mod limits;
+mod metrics;
 mod own_identity;
 mod password_gate;
+mod plain_listener;
 mod revocation_follower;
-mod revocation_listener;
 mod service;
 mod state;
+mod unnamed_clients;
 mod within;
 mod write_timeout;
 
@@ -94,6 +99,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pki_common::tls::ServerTls;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -112,7 +118,7 @@ use crate::operation::Operations;
 use addresses::Addresses;
 use connection::ConnectionContext;
 use counters::count;
-use revocation_listener::RevocationListener;
+use plain_listener::{Content, PlainListener};
 use state::ServerState;
 
 /// How long to wait before accepting again when the operating system has no descriptor left.
@@ -137,7 +143,7 @@ pub struct ServerConfig {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    revocation: Option<RevocationListener>,
+    plain: Vec<PlainListener>,
     context: ConnectionContext,
     connections: Arc<Semaphore>,
 }
@@ -145,8 +151,7 @@ pub struct Server {
 /// Asks a running server to end or to change, and reads its counters. Clones belong to the same server.
 #[derive(Debug, Clone)]
 pub struct ServerHandle {
-    shutdown: CancellationToken,
-    state: Arc<ServerState>,
+    context: ConnectionContext,
 }
 
 impl Server {
@@ -158,20 +163,26 @@ impl Server {
     /// # Errors
     /// [`ServerError`] when the address cannot be had or the configuration cannot work.
     pub async fn bind(address: SocketAddr, config: ServerConfig) -> Result<Self, ServerError> {
-        let limits = config.limits;
-        let state = Arc::new(ServerState::new(config)?);
+        let connections = config.limits.connections;
+        let context = new_context(config)?;
         let (listener, address) = listen(address).await?;
-        let context = ConnectionContext {
-            state,
-            handshakes: Arc::new(Semaphore::new(limits.handshakes)),
-            shutdown: CancellationToken::new(),
-        };
         Ok(Self {
             listener,
             address,
-            revocation: None,
+            plain: Vec::new(),
             context,
-            connections: Arc::new(Semaphore::new(limits.connections)),
+            connections: Arc::new(Semaphore::new(connections)),
+        })
+    }
+
+    /// A server that listens nowhere: its connections come through [`ServerHandle::serve`]. For streams that somebody
+    /// else accepts: a Unix socket, a socket that another process hands over, a tunnel, memory.
+    ///
+    /// # Errors
+    /// [`ServerError`] when the configuration cannot work.
+    pub fn without_listener(config: ServerConfig) -> Result<ServerHandle, ServerError> {
+        Ok(ServerHandle {
+            context: new_context(config)?,
         })
     }
 
@@ -184,8 +195,42 @@ impl Server {
         &mut self,
         address: SocketAddr,
     ) -> Result<SocketAddr, ServerError> {
+        self.listen_plainly(address, Content::RevocationLists).await
+    }
+
+    /// Serves what [`ServerHandle::metrics`] says at `/metrics` of an address of its own, over plain HTTP, to anybody who can
+    /// reach it: a loopback address. The address with the real port is returned.
+    ///
+    /// # Errors
+    /// [`ServerError::MetricsNotLoopback`], [`ServerError::Bind`]
+    pub async fn listen_for_metrics(&mut self, address: SocketAddr) -> Result<SocketAddr, ServerError> {
+        if !address.ip().to_canonical().is_loopback() {
+            return Err(ServerError::MetricsNotLoopback { address });
+        }
+        self.listen_plainly(address, Content::Metrics).await
+    }
+
+    /// The same on any address: whoever reaches it learns how many clients there are and what they fail at.
+    ///
+    /// # Errors
+    /// [`ServerError::Bind`]
+    pub async fn dangerous_listen_for_metrics_anywhere(
+        &mut self,
+        address: SocketAddr,
+    ) -> Result<SocketAddr, ServerError> {
+        if !address.ip().to_canonical().is_loopback() {
+            tracing::warn!(%address, "the metrics can be read from other machines, without authentication");
+        }
+        self.listen_plainly(address, Content::Metrics).await
+    }
+
+    async fn listen_plainly(
+        &mut self,
+        address: SocketAddr,
+        content: Content,
+    ) -> Result<SocketAddr, ServerError> {
         let (listener, address) = listen(address).await?;
-        self.revocation = Some(RevocationListener { listener, address });
+        self.plain.push(PlainListener { listener, content });
         Ok(address)
     }
 
@@ -199,8 +244,7 @@ impl Server {
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         ServerHandle {
-            shutdown: self.context.shutdown.clone(),
-            state: Arc::clone(&self.context.state),
+            context: self.context.clone(),
         }
     }
 
@@ -211,13 +255,13 @@ impl Server {
             listener,
             context,
             connections,
-            revocation,
+            plain,
             ..
         } = self;
         let tasks = TaskTracker::new();
         let addresses = Addresses::default();
-        if let Some(revocation) = revocation {
-            tasks.spawn(revocation.run(Arc::clone(&context.state), context.shutdown.clone()));
+        for listener in plain {
+            tasks.spawn(listener.run(Arc::clone(&context.state), context.shutdown.clone()));
         }
         loop {
             let accepted = tokio::select! {
@@ -228,16 +272,17 @@ impl Server {
                 Ok((stream, peer, permit)) => {
                     let counters = &context.state.counters;
                     count(&counters.connections);
-                    let limit = context.state.serving.load().limits.connections_per_address;
-                    let Some(place) = addresses.take(peer.ip(), limit) else {
+                    let limits = context.state.serving.load().limits;
+                    let Some(place) = addresses.take(peer.ip(), &limits) else {
                         count(&counters.connections_refused);
+                        let limit = limits.connections_per_address;
                         tracing::info!(%peer, limit, "refused a connection: too many from this address");
                         continue;
                     };
                     let context = context.clone();
                     tasks.spawn(async move {
-                        let _places = (permit, place);
-                        context.serve(stream, peer).await;
+                        let _permit = permit;
+                        context.serve_tcp(stream, peer, &place).await;
                     });
                 }
                 Err(error) => {
@@ -256,7 +301,7 @@ impl core::fmt::Debug for Server {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Server")
             .field("address", &self.address)
-            .field("revocation_lists", &self.revocation.as_ref().map(|at| at.address))
+            .field("plain", &self.plain)
             .finish_non_exhaustive()
     }
 }
@@ -264,13 +309,20 @@ impl core::fmt::Debug for Server {
 impl ServerHandle {
     /// Asks the server to accept no more connections and to end.
     pub fn shutdown(&self) {
-        self.shutdown.cancel();
+        self.context.shutdown.cancel();
     }
 
     /// What the server has done so far.
     #[must_use]
     pub fn statistics(&self) -> ServerStatistics {
-        self.state.counters.snapshot()
+        self.context.state.counters.snapshot()
+    }
+
+    /// The same in the text format of Prometheus (version 0.0.4), and with it the version, the start, the tasks of the
+    /// runtime that this is called in, and the end of the server's certificate.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.context.state.metrics()
     }
 
     /// Takes a new configuration: certificate and key, trust anchors and revocation lists, users, labels with their
@@ -284,7 +336,7 @@ impl ServerHandle {
     /// # Errors
     /// [`ServerError`]: the configuration cannot work, and the old one stays in force as a whole.
     pub fn reload(&self, config: ServerConfig) -> Result<(), ServerError> {
-        self.state.reload(config)?;
+        self.context.state.reload(config)?;
         tracing::info!("the server works with a new configuration");
         Ok(())
     }
@@ -292,8 +344,31 @@ impl ServerHandle {
     /// The operations as a service to be mounted in another HTTP server. It follows [`ServerHandle::reload`].
     #[must_use]
     pub fn service(&self) -> EstService {
-        EstService::new(Arc::clone(&self.state))
+        EstService::new(Arc::clone(&self.context.state))
     }
+
+    /// Serves a connection that came in another way than through the listener, from the TLS handshake to its end, and
+    /// returns then. `peer` is what logs and limits per address take for its address.
+    ///
+    /// All limits hold but [`ServerLimits::connections`] and [`ServerLimits::connections_per_address`], which are the
+    /// listener's: the caller bounds how many connections it hands over. After [`Self::shutdown`] nothing new is
+    /// served.
+    pub async fn serve<S>(&self, stream: S, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        count(&self.context.state.counters.connections);
+        self.context.clone().serve_stream(stream, peer).await;
+    }
+}
+
+fn new_context(config: ServerConfig) -> Result<ConnectionContext, ServerError> {
+    let handshakes = config.limits.handshakes;
+    Ok(ConnectionContext {
+        state: Arc::new(ServerState::new(config)?),
+        handshakes: Arc::new(Semaphore::new(handshakes)),
+        shutdown: CancellationToken::new(),
+    })
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
@@ -322,6 +397,11 @@ fn check(limits: &ServerLimits) -> Result<(), ServerError> {
     for (name, found, possible) in [
         ("connections", limits.connections, countable.clone()),
         ("handshakes", limits.handshakes, countable.clone()),
+        (
+            "handshakes_per_address",
+            limits.handshakes_per_address,
+            countable.clone(),
+        ),
         (
             "connections_per_address",
             limits.connections_per_address,
@@ -359,9 +439,10 @@ mod tests {
     fn a_limit_that_cannot_be_kept_is_an_error_and_no_panic() {
         assert!(check(&ServerLimits::default()).is_ok());
         type Change = fn(&mut ServerLimits, usize);
-        let changes: [Change; 5] = [
+        let changes: [Change; 6] = [
             |limits, value| limits.connections = value,
             |limits, value| limits.handshakes = value,
+            |limits, value| limits.handshakes_per_address = value,
             |limits, value| limits.password_checks = value,
             |limits, value| limits.header_count = value,
             |limits, value| limits.header_size = value,

@@ -17,8 +17,10 @@ use time::OffsetDateTime;
 use super::access_log::AccessLine;
 use super::authentication::AuthenticationRequest;
 use super::counters::count;
+use super::host::is_host;
 use super::libest_clients;
 use super::state::{ServerState, Serving};
+use super::unnamed_clients;
 use super::within::within;
 use crate::auth::Client;
 use crate::operation::{ConnectionFacts, EstPath, OperationRequest, OperationResponse, Refusal, Route};
@@ -78,7 +80,9 @@ impl EstService {
             Ok(response) => response,
             Err(refusal) => {
                 self.count_refusal(&refusal);
-                refusal.to_response()
+                let mut response = refusal.to_response();
+                unnamed_clients::suit(&head.headers, &mut response);
+                response
             }
         };
         // The limit is reached with this answer.
@@ -223,11 +227,14 @@ impl EstService {
 
 /// hyper leaves this to its users.
 fn check_host(head: &http::request::Parts) -> Result<(), Refusal> {
-    let found = head.headers.get_all(HOST).iter().count();
-    if head.version == Version::HTTP_11 && found != 1 {
-        return Err(Refusal::Host { found });
+    let mut hosts = head.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.count()) {
+        (None, _) if head.version != Version::HTTP_11 => Ok(()),
+        (None, _) => Err(Refusal::Host { found: 0 }),
+        (Some(host), 0) if is_host(host.as_bytes()) => Ok(()),
+        (Some(_), 0) => Err(Refusal::InvalidHost),
+        (Some(_), others) => Err(Refusal::Host { found: others + 1 }),
     }
-    Ok(())
 }
 
 impl<B> tower::Service<Request<B>> for EstService

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use pki_common::Certificate;
 use pki_common::revocation::SharedRevocationLists;
-use pki_common::tls::ClientAuthentication;
+use pki_common::tls::{ClientAuthentication, ServerTls};
 use rustls::ServerConfig as TlsConfig;
+use rustls_pki_types::UnixTime;
+use tokio::runtime::Handle;
 
 use super::authentication::AuthenticationGate;
 use super::counters::Counters;
+use super::metrics::{self, Facts};
 use super::password_gate::PasswordGate;
 use super::{ServerConfig, ServerError, ServerLimits, check};
 use crate::auth::{Authenticator, FailureCounter};
@@ -27,6 +30,8 @@ pub(crate) struct Serving {
     default_gate: AuthenticationGate,
     label_gates: HashMap<Option<PathLabel>, AuthenticationGate>,
     pub(crate) limits: ServerLimits,
+    /// Of the server's own certificate.
+    certificate_not_after: UnixTime,
 }
 
 impl Serving {
@@ -35,7 +40,7 @@ impl Serving {
         authenticator: Arc<dyn Authenticator>,
         limits: ServerLimits,
         guards: Guards,
-        revocation: Option<SharedRevocationLists>,
+        tls: &ServerTls,
         counters: &Arc<Counters>,
     ) -> Self {
         let gate = |realm: &str, authenticator| {
@@ -53,9 +58,10 @@ impl Serving {
             default_gate: gate("", authenticator),
             label_gates,
             guards,
-            revocation,
+            revocation: revocation_lists(&tls.client_authentication),
             operations,
             limits,
+            certificate_not_after: tls.identity.certificate().not_after(),
         }
     }
 
@@ -82,6 +88,7 @@ pub(crate) struct ServerState {
     pub(crate) serving: ArcSwap<Serving>,
     pub(crate) tls: ArcSwap<TlsConfig>,
     pub(crate) counters: Arc<Counters>,
+    started: UnixTime,
 }
 
 impl ServerState {
@@ -92,7 +99,20 @@ impl ServerState {
             serving: ArcSwap::from_pointee(serving),
             tls: ArcSwap::new(tls),
             counters,
+            started: UnixTime::now(),
         })
+    }
+
+    /// What monitoring reads.
+    pub(crate) fn metrics(&self) -> String {
+        let runtime = Handle::try_current().ok();
+        let tasks = runtime.map(|runtime| runtime.metrics().num_alive_tasks());
+        let facts = Facts {
+            started: self.started,
+            certificate_not_after: self.serving.load().certificate_not_after,
+            tasks: tasks.map(|tasks| u64::try_from(tasks).unwrap_or(u64::MAX)),
+        };
+        metrics::prometheus(&self.counters.snapshot(), facts)
     }
 
     /// Takes the new configuration as a whole, or keeps the old one as a whole.
@@ -145,11 +165,9 @@ fn prepare(
     // A connection carries a few kilobytes: the handshake is what it costs.
     tls.prefer_aes_128 = true;
     tls.channel_binding |= operations.uses_channel_bindings();
-    let revocation = revocation_lists(&tls.client_authentication);
-    let tls = tls.rustls_config()?;
     let guards = Guards::new(&limits, before);
-    let serving = Serving::new(operations, authenticator, limits, guards, revocation, counters);
-    Ok((serving, tls))
+    let serving = Serving::new(operations, authenticator, limits, guards, &tls, counters);
+    Ok((serving, tls.rustls_config()?))
 }
 
 /// The lists by which the handshake checks client certificates.

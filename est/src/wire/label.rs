@@ -113,6 +113,10 @@ mod tests {
                 character: '%'
             })
         );
+    }
+
+    #[test]
+    fn refuses_the_name_of_an_operation() {
         for operation in OPERATIONS {
             assert_eq!(operation.parse::<PathLabel>(), Err(PathLabelError::Operation));
         }

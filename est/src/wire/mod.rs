@@ -14,3 +14,4 @@ pub mod multipart;
 pub mod server_key;
 
 pub(crate) mod asn1;
+pub(crate) mod hexadecimal;

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::support::peers::find_or_skip;
-use super::support::raw::{base64, csr};
+use super::support::raw::{ask, base64, csr, post};
 use super::support::{PASSWORD, TestServer, USER};
 use super::{digest_answer, enroll, server, status, values};
 
@@ -78,7 +78,7 @@ async fn offers_each_scheme_in_a_header_of_its_own_and_the_strongest_first() {
         (&[], false, &[]),
     ] {
         let (server, _) = server(require, md5, KEY).await;
-        let answer = enroll(&server, None).await;
+        let answer = enroll_with(&server, NAMED).await;
         let schemes: Vec<_> = values(&answer, "www-authenticate")
             .iter()
             .map(|value| value.split(' ').next().unwrap())
@@ -86,6 +86,76 @@ async fn offers_each_scheme_in_a_header_of_its_own_and_the_strongest_first() {
         assert_eq!(schemes, expected, "{require:?}");
         let expected = if expected.is_empty() { "403" } else { "401" };
         assert_eq!(status(&answer), expected, "{require:?}");
+        server.stop().await;
+    }
+}
+
+/// The header of a client that says its name.
+const NAMED: &str = "User-Agent: curl/7.88.1\r\n";
+
+/// The answer to an enrolment with these headers.
+async fn enroll_with(server: &TestServer, headers: &str) -> String {
+    let headers = format!("Content-Type: application/pkcs10\r\n{headers}");
+    ask(server, &post(&headers, &base64(&csr()))).await
+}
+
+/// BouncyCastle's client says no name, and takes a 401 with a body that it has not read for a broken connection.
+#[tokio::test]
+async fn challenges_a_client_that_says_no_name_without_a_text_and_others_with_one() {
+    let (server, _) = server(&["basic"], false, KEY).await;
+    let wrong = "Authorization: Basic cGhvbmU6d3Jvbmc=\r\n";
+    for (headers, expected) in [
+        ("", ""),
+        (
+            NAMED,
+            "simpleenroll needs authentication: user name and password by HTTP Basic.\n",
+        ),
+        (wrong, "user name or password is wrong.\n"),
+    ] {
+        let answer = enroll_with(&server, headers).await;
+        assert_eq!(status(&answer), "401", "{answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body, expected);
+        let length = values(&answer, "content-length");
+        assert_eq!(length, [expected.len().to_string()]);
+        let types = values(&answer, "content-type");
+        assert_eq!(types.is_empty(), expected.is_empty(), "{answer}");
+    }
+    server.stop().await;
+}
+
+/// It reads the first challenge alone, and in it only what has quotes.
+#[tokio::test]
+async fn begins_with_a_challenge_that_a_client_without_a_name_can_read() {
+    for (require, md5, unnamed, named) in [
+        (
+            &["digest", "basic", "bearer"][..],
+            true,
+            &["Digest", "Basic", "Digest", "Bearer"][..],
+            &["Digest", "Digest", "Basic", "Bearer"][..],
+        ),
+        (
+            &["digest", "basic"],
+            false,
+            &["Basic", "Digest"],
+            &["Digest", "Basic"],
+        ),
+        (&["digest"], false, &["Digest"], &["Digest"]),
+    ] {
+        let (server, _) = server(require, md5, KEY).await;
+        for (headers, expected) in [("", unnamed), (NAMED, named)] {
+            let answer = enroll_with(&server, headers).await;
+            let challenges = values(&answer, "www-authenticate");
+            let schemes: Vec<_> = challenges
+                .iter()
+                .map(|value| value.split(' ').next().unwrap())
+                .collect();
+            assert_eq!(schemes, expected, "{headers:?}");
+            let is_bare = |parameter: &str| !parameter.ends_with('"');
+            let bare = challenges[0].split(", ").any(is_bare);
+            let readable = headers.is_empty() && (md5 || require.contains(&"basic"));
+            assert_eq!(bare, !readable, "{}", challenges[0]);
+        }
         server.stop().await;
     }
 }
@@ -133,7 +203,7 @@ async fn servers_that_share_a_nonce_key_answer_for_each_other() {
 async fn md5_is_refused_unless_it_is_turned_on() {
     for (dangerous_md5, expected) in [(false, "401"), (true, "200")] {
         let (server, _) = server(&["digest"], dangerous_md5, KEY).await;
-        let challenged = enroll(&server, None).await;
+        let challenged = enroll_with(&server, NAMED).await;
         // A client that knows MD5 only sees nothing else.
         let md5_only = challenged.replace("algorithm=SHA-256", "algorithm=MD5");
         let answer = digest_answer(&md5_only, USER, PASSWORD, 1);

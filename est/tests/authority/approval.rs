@@ -435,3 +435,16 @@ fn a_certificate_past_half_of_its_life_is_renewed_and_not_handed_out_again() {
     drop(authority);
     waits(&reopened(folder.path(), &short, DAY + 1), "alice");
 }
+
+#[test]
+fn a_certificate_that_was_issued_by_a_clock_ahead_is_not_handed_out_again_when_the_clock_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(root(folder.path()));
+    let ahead = reopened(folder.path(), &policy(), DAY);
+    waits(&ahead, "alice");
+    decide(folder.path(), 1, true, 0).unwrap();
+    let first = enroll(&ahead, request_of("p256", "alice")).unwrap();
+    assert!(matches!(first, EnrollOutcome::Issued(_)), "{first:?}");
+    drop(ahead);
+    waits(&reopened(folder.path(), &policy(), 0), "alice");
+}

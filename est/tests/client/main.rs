@@ -12,7 +12,6 @@ mod support;
 mod answers;
 mod authority;
 mod exchange;
-mod libest;
 mod operations;
 mod rollover;
 mod scripted;

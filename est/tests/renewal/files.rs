@@ -1,79 +1,22 @@
 //! The files of an identity: a crash at any step leaves a whole pair in use and loses no key.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use est::renewal::folder::{Files, IdentityFolder, PendingRequest, SystemFiles, Visibility};
+use est::renewal::folder::{IdentityFolder, PendingRequest};
 use est::request::KeyAndRequest;
 use pki_common::identity::{Identity, NewKey, SelfSigned};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use crate::stepwise::{Refusing, Stepwise};
+
 /// Files that stop working at one step: it is not done, or half done, and none after it.
-#[derive(Debug)]
-struct Crashing {
-    steps_left: AtomicU64,
-}
-
-impl Crashing {
-    fn after(steps: u64) -> Self {
-        Self {
-            steps_left: AtomicU64::new(steps),
-        }
-    }
-
-    fn step(&self) -> io::Result<()> {
-        let left = self
-            .steps_left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        left.map(drop).map_err(|_| io::Error::other("power failed"))
-    }
-}
-
-impl Files for Crashing {
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.step()?;
-        SystemFiles.create_folder(path)
-    }
-
-    fn write_new(&self, path: &Path, bytes: &[u8], visibility: Visibility) -> io::Result<()> {
-        if let Err(error) = self.step() {
-            if self.steps_left.swap(0, Ordering::Relaxed) == 0 {
-                // The step at which it crashes gets half of the bytes to the disk.
-                drop(SystemFiles.write_new(path, &bytes[..bytes.len() / 2], visibility));
-            }
-            return Err(error);
-        }
-        SystemFiles.write_new(path, bytes, visibility)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.step()?;
-        SystemFiles.rename(from, to)
-    }
-
-    fn link(&self, target: &Path, link: &Path) -> io::Result<()> {
-        self.step()?;
-        SystemFiles.link(target, link)
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.step()?;
-        SystemFiles.remove_file(path)
-    }
-
-    fn remove_folder(&self, path: &Path) -> io::Result<()> {
-        self.step()?;
-        SystemFiles.remove_folder(path)
-    }
-
-    fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        self.step()?;
-        SystemFiles.sync_folder(path)
-    }
+fn crashing(path: &Path, steps: usize) -> IdentityFolder<Stepwise<Refusing>> {
+    let files = Stepwise::<Refusing>::default();
+    files.0.refuse_after(steps);
+    IdentityFolder::with_files(path.to_path_buf(), files)
 }
 
 fn identity(lifetime: u64) -> Identity {
@@ -122,8 +65,8 @@ fn never_overwrites_a_good_key_with_half_a_file() {
         healthy.hook_succeeded().unwrap();
         healthy.keep_pending(&request_for(&new)).unwrap();
 
-        let crashing = IdentityFolder::with_files(path.clone(), Crashing::after(steps));
-        let installed = crashing.install(&new, None);
+        let broken = crashing(&path, steps);
+        let installed = broken.install(&new, None);
         finished = installed.is_ok();
         // After the crash, and without any repair, a whole pair is in use.
         let used = in_use(&path);
@@ -185,8 +128,8 @@ fn a_request_is_kept_whole_or_not_at_all() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_path_buf();
         let wanted = request();
-        let crashing = IdentityFolder::with_files(path.clone(), Crashing::after(steps));
-        finished = crashing.keep_pending(&wanted).is_ok();
+        let broken = crashing(&path, steps);
+        finished = broken.keep_pending(&wanted).is_ok();
         let healthy = IdentityFolder::new(path.clone());
         healthy.recover().unwrap();
         if let Some(pending) = healthy.pending().unwrap() {
@@ -277,8 +220,8 @@ fn files_replaced_by_hand_are_seen_and_a_folder_put_there_becomes_a_version() {
 
     let new = identity(2 * 86_400);
     for steps in 0..100 {
-        let crashing = IdentityFolder::with_files(path.to_path_buf(), Crashing::after(steps));
-        if crashing.install(&new, None).is_ok() {
+        let broken = crashing(path, steps);
+        if broken.install(&new, None).is_ok() {
             break;
         }
         folder.recover().unwrap();

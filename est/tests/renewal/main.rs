@@ -24,3 +24,6 @@ mod files;
 mod outage;
 mod schedule;
 mod simulation;
+#[cfg(unix)]
+#[allow(dead_code, reason = "the fuzz targets use more of it")]
+mod stepwise;

@@ -13,13 +13,15 @@ mod support;
 #[path = "../support/process.rs"]
 mod process;
 
+mod alerts;
 #[cfg(feature = "cli")]
 mod configuration;
 #[cfg(feature = "cli")]
 mod curl;
 mod http_forms;
 mod labels;
-mod libest_client;
+#[cfg(feature = "cli")]
+mod metrics;
 #[cfg(feature = "cli")]
 mod pending;
 mod proof_of_possession;

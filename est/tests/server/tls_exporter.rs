@@ -6,6 +6,7 @@ use std::process::Stdio;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use est::operation::{LabelSettings, ProofOfPossession};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -103,11 +104,9 @@ async fn request_with(folder: &Path, challenge_password: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_tied_to_a_tls_1_3_connection_of_openssl_is_accepted_and_from_another_one_refused() {
-    if find_or_skip("openssl").is_none() {
-        return;
-    }
+/// A server that wants requests linked to their connection, and a folder with its anchor; `None` without openssl.
+async fn linked() -> Option<(TestServer, TempDir)> {
+    find_or_skip("openssl")?;
     let settings = LabelSettings {
         proof_of_possession: ProofOfPossession::Required,
         ..LabelSettings::default()
@@ -118,8 +117,16 @@ async fn a_request_tied_to_a_tls_1_3_connection_of_openssl_is_accepted_and_from_
     })
     .await;
     let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("anchor.pem"), server.anchor_pem()).unwrap();
+    Some((server, folder))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_tied_to_a_tls_1_3_connection_of_openssl_is_accepted_and_from_another_one_refused() {
+    let Some((server, folder)) = linked().await else {
+        return;
+    };
     let folder = folder.path();
-    std::fs::write(folder.join("anchor.pem"), server.anchor_pem()).unwrap();
     let headers = format!("Connection: close\r\n{}", good_headers());
 
     let (first, second) = (
@@ -140,21 +147,10 @@ async fn a_request_tied_to_a_tls_1_3_connection_of_openssl_is_accepted_and_from_
 /// libest once put a line end into the text; the bytes that are meant are the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn white_space_in_the_binding_changes_nothing() {
-    if find_or_skip("openssl").is_none() {
+    let Some((server, folder)) = linked().await else {
         return;
-    }
-    let settings = LabelSettings {
-        proof_of_possession: ProofOfPossession::Required,
-        ..LabelSettings::default()
     };
-    let server = TestServer::start(Setup {
-        settings,
-        ..Setup::default()
-    })
-    .await;
-    let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    std::fs::write(folder.join("anchor.pem"), server.anchor_pem()).unwrap();
     let headers = format!("Connection: close\r\n{}", good_headers());
     let connection = OpenSsl::connect(&server, folder).await;
     let binding = STANDARD.encode(&connection.exporter);

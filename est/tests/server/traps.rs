@@ -28,7 +28,7 @@
 //! | re-enrolment with other alternative names | server/reenrollment.rs | refuses_other_alternative_names_and_shows_both |
 //! | re-enrolment by password, without the certificate | server/traps.rs | a_password_alone_does_not_renew |
 //! | one line in base64 without a final newline | server/traps.rs | an_answer_is_one_line_that_ends_with_a_newline |
-//! | four certificates on one line sent to libest | server/libest_client.rs | reads_more_certificates_than_fit_on_a_line_that_it_can_read |
+//! | four certificates on one line sent to libest | ../../interop/tests/interoperability/libest/estclient.rs | reads_four_ca_certificates |
 //! | lines of 64 or 76 columns sent to strongSwan | server/labels.rs | libest_gets_lines_and_everybody_else_one_line |
 //! | no way to choose the layout | server_bad_input.rs | the_base64_layout_of_answers_is_a_setting |
 //! | header names compared with case | server/traps.rs | header_names_are_spelt_as_in_their_standards |
@@ -61,7 +61,7 @@
 //! | two differing Content-Length | client/traps.rs | refuses_two_lengths_that_differ |
 //! | a stalled body | client/traps.rs | a_body_that_stalls_runs_into_the_time_out |
 //! | chunked answers | client/traps.rs | reads_a_chunked_answer |
-//! | a multipart that is longer than its Content-Length | client/libest.rs | takes_a_key_of_the_server_whose_content_length_is_too_short |
+//! | a multipart that is longer than its Content-Length | ../../interop/tests/interoperability/libest/estserver.rs | makes_a_key |
 //! | requested names dropped | client/traps.rs | a_dropped_alternative_name_is_named |
 //! | the subject changed | client/traps.rs | a_changed_subject_is_named |
 //! | extensions dropped | client/traps.rs | a_dropped_extension_is_named |

@@ -285,14 +285,11 @@ impl Common {
     }
 
     fn identity(&self) -> Result<Option<Arc<Identity>>, Failure> {
-        let folder = self.identity.as_deref();
-        let paths = match (folder, &self.certificate, &self.key) {
-            (Some(folder), ..) => (folder.join("certificate.pem"), folder.join("key.pem")),
-            (None, Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
-            _ => return Ok(None),
-        };
-        let identity = Identity::load(paths.0, paths.1).map_err(|error| error.diagnose())?;
-        Ok(Some(Arc::new(identity)))
+        super::own_identity(
+            self.identity.as_deref(),
+            self.certificate.as_deref(),
+            self.key.as_deref(),
+        )
     }
 }
 
@@ -333,7 +330,8 @@ impl Way {
     }
 }
 
-fn authlist(path: &Path) -> Result<SharedAuthList, Failure> {
+/// An authlist in any format.
+pub(super) fn authlist(path: &Path) -> Result<SharedAuthList, Failure> {
     let text = read(path)?;
     let format = AuthListFormat::detect(&text).ok_or_else(|| {
         local(
@@ -345,7 +343,7 @@ fn authlist(path: &Path) -> Result<SharedAuthList, Failure> {
     Ok(SharedAuthList::new(list))
 }
 
-fn first_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
+pub(crate) fn first_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let text = read(path)?;
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
 }

@@ -10,12 +10,11 @@ use est::adcs::{
 };
 use pki_common::clock::SystemClock;
 use pki_common::identity::Identity;
-use pki_common::tls::{HandshakeContext, PeerVerifier};
 use pki_common::trust_store::TrustStore;
-use pki_common::{Certificate, Diagnose as _, Failure, KnownCause, Rung, Side};
+use pki_common::{Diagnose as _, Failure, KnownCause, Rung, Side};
 use rustls::time_provider::TimeProvider as _;
 
-use super::est::warn_of_time;
+use super::est::note_authority;
 use super::ground::{Place, climb, plan};
 use super::http::Answer;
 use super::tls::{Terms, note_validity};
@@ -132,16 +131,8 @@ pub async fn diagnose(settings: &Settings) -> Report {
 
 async fn climb_to_pages(walk: &mut Walk, settings: &Settings) -> Result<(), Stopped> {
     let url = &settings.url;
-    let terms = Terms {
-        name: url.server_name().clone(),
-        verifier: PeerVerifier::trust_store(Arc::clone(&settings.anchors)),
-        identity: settings.identity.clone(),
-        alpn: vec![b"http/1.1".to_vec()],
-        context: HandshakeContext {
-            peer: "the AD CS server".to_owned(),
-            peer_has_authlist: false,
-        },
-    };
+    let identity = settings.identity.as_ref();
+    let terms = Terms::http(url.server_name(), &settings.anchors, identity, "the AD CS server");
     let place = Place {
         host: url.host(),
         port: url.port(),
@@ -293,16 +284,7 @@ async fn renewals(session: &mut Session, findings: &mut Findings) -> Result<(), 
 async fn chain(session: &mut Session, findings: &mut Findings) -> Result<(), Failure> {
     let chain = session.chain().await.map_err(explained)?;
     findings.note(format!("renewal {}", chain.renewal));
-    let subjects: Vec<&str> = chain.certificates.iter().map(Certificate::subject).collect();
-    findings.fact("subjects", subjects);
-    let now = SystemClock.current_time();
-    for certificate in &chain.certificates {
-        findings.note(certificate.subject());
-        if let Some(now) = now {
-            note_validity(certificate, now, findings);
-            warn_of_time("The certificate of the authority", certificate, now, findings);
-        }
-    }
+    note_authority(&chain.certificates, findings);
     if chain.certificates.is_empty() {
         return Err(KnownCause::AnswerNotUnderstood.failure("The chain of the CA is empty."));
     }

@@ -13,7 +13,6 @@ use est::wire::label::PathLabel;
 use http::StatusCode;
 use pki_common::clock::SystemClock;
 use pki_common::identity::Identity;
-use pki_common::tls::{HandshakeContext, PeerVerifier};
 use pki_common::trust_store::TrustStore;
 use pki_common::{Certificate, Diagnose as _, Failure, KnownCause};
 use rustls::time_provider::TimeProvider as _;
@@ -101,16 +100,8 @@ pub async fn diagnose(settings: &Settings) -> Report {
 
 async fn climb_to_operations(walk: &mut Walk, settings: &Settings) -> Result<(), Stopped> {
     let url = &settings.url;
-    let terms = Terms {
-        name: url.server_name().clone(),
-        verifier: PeerVerifier::trust_store(Arc::clone(&settings.anchors)),
-        identity: settings.identity.clone(),
-        alpn: vec![b"http/1.1".to_vec()],
-        context: HandshakeContext {
-            peer: "the EST server".to_owned(),
-            peer_has_authlist: false,
-        },
-    };
+    let identity = settings.identity.as_ref();
+    let terms = Terms::http(url.server_name(), &settings.anchors, identity, "the EST server");
     let place = Place {
         host: url.host(),
         port: url.port(),
@@ -163,17 +154,22 @@ async fn operations(walk: &mut Walk, settings: &Settings, road: &Road, terms: &T
 
 async fn cacerts(client: &Client, findings: &mut Findings) -> Result<(), Failure> {
     let certificates = client.cacerts().await.map_err(|error| error.diagnose())?;
+    note_authority(&certificates, findings);
+    Ok(())
+}
+
+/// The certificates of the authority, and which of them are not valid now.
+pub(super) fn note_authority(certificates: &[Certificate], findings: &mut Findings) {
     let now = SystemClock.current_time();
     let subjects: Vec<&str> = certificates.iter().map(Certificate::subject).collect();
     findings.fact("subjects", subjects);
-    for certificate in &certificates {
+    for certificate in certificates {
         findings.note(certificate.subject());
         if let Some(now) = now {
             note_validity(certificate, now, findings);
             warn_of_time("The certificate of the authority", certificate, now, findings);
         }
     }
-    Ok(())
 }
 
 /// A certificate that is not valid now, whatever else is right.

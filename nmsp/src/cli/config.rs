@@ -99,6 +99,7 @@ struct LimitsTable {
     max_connections_per_address: Option<NonZeroUsize>,
     max_new_connections_per_second: Option<NonZeroU32>,
     max_handshakes: Option<NonZeroUsize>,
+    max_handshakes_per_address: Option<NonZeroUsize>,
     handshake_timeout_seconds: Option<NonZeroU64>,
     idle_timeout_seconds: Option<NonZeroU64>,
     shutdown_timeout_seconds: Option<u64>,
@@ -298,6 +299,10 @@ impl LimitsTable {
             self.max_new_connections_per_second,
         );
         set(&mut limits.max_handshakes, self.max_handshakes);
+        set(
+            &mut limits.max_handshakes_per_address,
+            self.max_handshakes_per_address,
+        );
         set(
             &mut limits.handshake_timeout,
             seconds(self.handshake_timeout_seconds),

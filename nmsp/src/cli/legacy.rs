@@ -37,18 +37,13 @@ pub(super) struct LegacyChoice<'a> {
 
 #[cfg(feature = "openssl")]
 mod with_openssl {
-    use core::time::Duration;
     use std::net::SocketAddr;
 
     use tokio::sync::mpsc;
-    use tokio::time::sleep;
 
     use super::{CliError, ClientConfig, LegacyChoice, LegacyTable, Server};
     use crate::server::{Incoming, LegacyListener};
     use crate::transport::openssl::{LegacyTransport, LegacyVersion};
-
-    /// How long accepting pauses when the operating system cannot give another socket.
-    const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
     impl LegacyTable {
         /// Listens; what to say about it on standard output.
@@ -66,21 +61,12 @@ mod with_openssl {
         ) -> Result<(impl Future<Output = ()> + Send + use<>, String), CliError> {
             let transport = self.transport()?;
             let what = transport.to_string();
-            let (mut listener, address) = LegacyListener::bind(self.listen, transport).await?;
-            let accepting = async move {
-                loop {
-                    match listener.accept().await {
-                        // A listener that waits would hold up the datagrams of those that came before.
-                        Ok(arrived) => arrivals.try_send(arrived).unwrap_or_else(|error| {
-                            tracing::warn!("an old device was turned away: {error}");
-                        }),
-                        Err(error) => {
-                            tracing::warn!(%error, "cannot accept a connection");
-                            sleep(ACCEPT_PAUSE).await;
-                        }
-                    }
+            let (listener, address) = LegacyListener::bind(self.listen, transport).await?;
+            let accepting = listener.serve(move |incoming, peer| {
+                if let Err(error) = arrivals.try_send((incoming, peer)) {
+                    tracing::warn!("an old device was turned away: {error}");
                 }
-            };
+            });
             Ok((
                 accepting,
                 format!("listening on {address} for old devices ({what})\n"),

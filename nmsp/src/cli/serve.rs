@@ -11,6 +11,9 @@ use super::{print, reload};
 use crate::server::{Publisher, Server, ServerHandle};
 use crate::wire::message::Measurement;
 
+/// How long to wait before measurements that could not be published again are tried once more.
+const REPEAT_PAUSE: Duration = Duration::from_secs(1);
+
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "The configuration file:\n\n  \
     listen = \"0.0.0.0:16113\"\n  \
@@ -26,6 +29,7 @@ use crate::wire::message::Measurement;
     max-connections-per-address = 32\n  \
     max-new-connections-per-second = 100 # of one address\n  \
     max-handshakes = 32\n  \
+    max-handshakes-per-address = 24\n  \
     handshake-timeout-seconds = 5\n  \
     idle-timeout-seconds = 60\n  \
     shutdown-timeout-seconds = 5\n  \
@@ -139,24 +143,35 @@ async fn publish(publisher: Publisher, arguments: &Arguments) -> Result<(), CliE
         return std::future::pending().await;
     };
     let pause = Duration::from_millis(arguments.interval);
-    loop {
-        let failed = |source| CliError::File {
-            path: path.clone(),
-            source,
-        };
-        if path.as_os_str() == "-" {
-            publish_lines(BufReader::new(tokio::io::stdin()), path, pause, &publisher).await?;
-        } else {
-            // Reading a local file takes no time that matters beside the pauses.
-            let text = std::fs::read(path).map_err(failed)?;
-            publish_lines(&text[..], path, pause, &publisher).await?;
-        }
-        if !arguments.repeat {
-            tracing::info!("all measurements published; serving goes on");
-            return std::future::pending().await;
-        }
-        tokio::time::sleep(pause).await;
+    publish_once(&publisher, path, pause).await?;
+    if !arguments.repeat {
+        tracing::info!("all measurements published; serving goes on");
+        return std::future::pending().await;
     }
+    loop {
+        tokio::time::sleep(pause).await;
+        // The file was good once; what is in its way now, too many open files for instance, must not end the tunnels.
+        if let Err(error) = publish_once(&publisher, path, pause).await {
+            tracing::error!(%error, "the measurements cannot be published again for now; serving goes on");
+            tokio::time::sleep(REPEAT_PAUSE).await;
+        }
+    }
+}
+
+async fn publish_once(
+    publisher: &Publisher,
+    path: &std::path::Path,
+    pause: Duration,
+) -> Result<(), CliError> {
+    if path.as_os_str() == "-" {
+        return publish_lines(BufReader::new(tokio::io::stdin()), path, pause, publisher).await;
+    }
+    // Reading a local file takes no time that matters beside the pauses.
+    let text = std::fs::read(path).map_err(|source| CliError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    publish_lines(&text[..], path, pause, publisher).await
 }
 
 async fn publish_lines(

@@ -21,6 +21,8 @@ pub(super) enum Rejection {
     PerAddress(usize),
     /// Handshakes in flight.
     Handshakes(usize),
+    /// Handshakes of the address in flight.
+    HandshakesPerAddress(usize),
     /// New connections of the address in a second.
     Rate(u32),
 }
@@ -31,6 +33,9 @@ impl fmt::Display for Rejection {
             Self::Connections(limit) => write!(f, "there are {limit} connections already"),
             Self::PerAddress(limit) => write!(f, "this address has {limit} connections already"),
             Self::Handshakes(limit) => write!(f, "{limit} handshakes are in flight already"),
+            Self::HandshakesPerAddress(limit) => {
+                write!(f, "this address has {limit} handshakes in flight already")
+            }
             Self::Rate(limit) => write!(f, "this address has come {limit} times within a second"),
         }
     }

@@ -20,6 +20,10 @@ pub const DEFAULT_MAX_CONNECTIONS: usize = 100;
 /// handshake time-out at most, and established connections are not affected.
 pub const DEFAULT_MAX_HANDSHAKES: usize = 32;
 
+/// How many of them may be handshakes of one address (IPv6: one /64). However slowly it sends, a quarter is left to the
+/// others.
+pub const DEFAULT_MAX_HANDSHAKES_PER_ADDRESS: usize = 24;
+
 /// How long a handshake may take. The vendor's devices need 1.3 s (F001-24).
 pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -58,6 +62,8 @@ pub struct Limits {
     pub max_connections: usize,
     /// Connections in handshake. Default: [`DEFAULT_MAX_HANDSHAKES`].
     pub max_handshakes: usize,
+    /// How many of these are of one address (IPv6: of one /64). Default: [`DEFAULT_MAX_HANDSHAKES_PER_ADDRESS`].
+    pub max_handshakes_per_address: usize,
     /// Time for one handshake. Default: [`DEFAULT_HANDSHAKE_TIMEOUT`].
     pub handshake_timeout: Duration,
     /// Connections of one address (IPv6: of one /64). Default: [`DEFAULT_MAX_CONNECTIONS_PER_ADDRESS`].
@@ -84,6 +90,7 @@ impl Default for Limits {
         Self {
             max_connections: DEFAULT_MAX_CONNECTIONS,
             max_handshakes: DEFAULT_MAX_HANDSHAKES,
+            max_handshakes_per_address: DEFAULT_MAX_HANDSHAKES_PER_ADDRESS,
             handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
             max_connections_per_address: DEFAULT_MAX_CONNECTIONS_PER_ADDRESS,
             max_new_connections_per_second: DEFAULT_MAX_NEW_CONNECTIONS_PER_SECOND,

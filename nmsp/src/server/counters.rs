@@ -78,7 +78,8 @@ pub struct ServerCounters {
     /// Ours: among `accept-reject`, because
     /// [`Limits::max_connections_per_address`](super::Limits::max_connections_per_address) was reached.
     pub rejected_per_address: u64,
-    /// Ours: among `accept-reject`, because [`Limits::max_handshakes`](super::Limits::max_handshakes) was reached.
+    /// Ours: among `accept-reject`, because [`Limits::max_handshakes`](super::Limits::max_handshakes) or
+    /// [`Limits::max_handshakes_per_address`](super::Limits::max_handshakes_per_address) was reached.
     pub rejected_handshakes: u64,
     /// Ours: among `accept-reject`, because one address came more often than
     /// [`Limits::max_new_connections_per_second`](super::Limits::max_new_connections_per_second).
@@ -151,7 +152,7 @@ impl Counters {
         add(match reason {
             Rejection::Connections(_) => &self.rejected_connections,
             Rejection::PerAddress(_) => &self.rejected_per_address,
-            Rejection::Handshakes(_) => &self.rejected_handshakes,
+            Rejection::Handshakes(_) | Rejection::HandshakesPerAddress(_) => &self.rejected_handshakes,
             Rejection::Rate(_) => &self.rejected_rate,
         });
     }

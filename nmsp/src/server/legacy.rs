@@ -65,7 +65,7 @@ impl LegacyListener {
     }
 
     /// The next peer. Over UDP it also carries the datagrams of those that came before.
-    pub(crate) async fn accept(&mut self) -> io::Result<(Incoming, SocketAddr)> {
+    async fn accept(&mut self) -> io::Result<(Incoming, SocketAddr)> {
         let transport = Arc::clone(&self.transport);
         match &mut self.listener {
             Listener::Tcp(listener) => {
@@ -75,6 +75,19 @@ impl LegacyListener {
             Listener::Udp(listener) => {
                 let (incoming, peer) = listener.accept().await?;
                 Ok((Incoming::Dtls(incoming, transport), peer))
+            }
+        }
+    }
+
+    /// Gives each peer to `arrived`, for ever. It must not wait: that would hold up the datagrams of those that came before.
+    pub(crate) async fn serve(mut self, mut arrived: impl FnMut(Incoming, SocketAddr)) {
+        loop {
+            match self.accept().await {
+                Ok((incoming, peer)) => arrived(incoming, peer),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }
@@ -105,21 +118,13 @@ impl Server {
 pub(super) fn start(shared: &Arc<Shared>, listeners: Vec<LegacyListener>) -> JoinSet<()> {
     let mut running = JoinSet::new();
     for listener in listeners {
-        running.spawn(accept(Arc::clone(shared), listener));
+        let shared = Arc::clone(shared);
+        running.spawn(listener.serve(move |incoming, peer| {
+            // Whoever comes during the shutdown is turned away.
+            if !shared.shutdown.is_cancelled() {
+                admit(&shared, incoming, peer);
+            }
+        }));
     }
     running
-}
-
-async fn accept(shared: Arc<Shared>, mut listener: LegacyListener) {
-    loop {
-        match listener.accept().await {
-            // Whoever comes during the shutdown is turned away.
-            Ok(_) if shared.shutdown.is_cancelled() => {}
-            Ok((incoming, peer)) => admit(&shared, incoming, peer),
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
 }

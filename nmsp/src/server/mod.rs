@@ -13,6 +13,7 @@
 //! | comes when there are [`Limits::max_connections`] | closed | [`ServerCounters::rejected_connections`], [`SslStats::accept_reject`] |
 //! | comes when its address has [`Limits::max_connections_per_address`] | closed | [`ServerCounters::rejected_per_address`], [`SslStats::accept_reject`] |
 //! | comes when there are [`Limits::max_handshakes`] | closed | [`ServerCounters::rejected_handshakes`], [`SslStats::accept_reject`] |
+//! | comes when its address has [`Limits::max_handshakes_per_address`] | closed | [`ServerCounters::rejected_handshakes`], [`SslStats::accept_reject`] |
 //! | comes more often than [`Limits::max_new_connections_per_second`] | closed | [`ServerCounters::rejected_rate`], [`SslStats::accept_reject`] |
 //! | sends a length of zero or over [`ConnectionConfig::max_message_length`], a broken message, a message that only a controller sends | closed | [`ServerCounters::protocol_errors`] |
 //! | ends the stream inside a message | closed | [`ServerCounters::protocol_errors`] |
@@ -65,9 +66,9 @@ use pki_common::tls::{ClientAuthentication, ServerTls};
 
 pub use config::{
     DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_CONNECTIONS_PER_ADDRESS,
-    DEFAULT_MAX_HANDSHAKES, DEFAULT_MAX_MESSAGES_PER_SECOND, DEFAULT_MAX_NEW_CONNECTIONS_PER_SECOND,
-    DEFAULT_MAX_STATIONS, DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_LENGTH, DEFAULT_SHUTDOWN_TIMEOUT, Limits,
-    ServerConfig,
+    DEFAULT_MAX_HANDSHAKES, DEFAULT_MAX_HANDSHAKES_PER_ADDRESS, DEFAULT_MAX_MESSAGES_PER_SECOND,
+    DEFAULT_MAX_NEW_CONNECTIONS_PER_SECOND, DEFAULT_MAX_STATIONS, DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_LENGTH,
+    DEFAULT_SHUTDOWN_TIMEOUT, Limits, ServerConfig,
 };
 pub use counters::{AaaStats, ServerCounters, SslStats};
 pub use peers::PeerStatus;

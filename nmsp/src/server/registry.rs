@@ -164,6 +164,14 @@ impl Entry {
     }
 }
 
+/// What one address has.
+#[derive(Clone, Copy, Debug, Default)]
+struct OfOrigin {
+    connections: usize,
+    /// How many of them are in the handshake.
+    handshakes: usize,
+}
+
 #[derive(Debug, Default)]
 struct Entries {
     live: BTreeMap<u32, Entry>,
@@ -171,7 +179,7 @@ struct Entries {
     free: BTreeSet<u32>,
     /// How many of the live ones are in the handshake.
     handshakes: usize,
-    by_origin: HashMap<IpAddr, usize>,
+    by_origin: HashMap<IpAddr, OfOrigin>,
     arrivals: Arrivals,
     gone: VecDeque<ConnectionStatus>,
     totals: PeerTotals,
@@ -190,11 +198,14 @@ impl Entries {
             return Err(Rejection::Connections(limits.max_connections));
         }
         let of_address = self.by_origin.get(&origin(peer)).copied().unwrap_or_default();
-        if of_address >= limits.max_connections_per_address {
+        if of_address.connections >= limits.max_connections_per_address {
             return Err(Rejection::PerAddress(limits.max_connections_per_address));
         }
         if self.handshakes >= limits.max_handshakes {
             return Err(Rejection::Handshakes(limits.max_handshakes));
+        }
+        if of_address.handshakes >= limits.max_handshakes_per_address {
+            return Err(Rejection::HandshakesPerAddress(limits.max_handshakes_per_address));
         }
         Ok(())
     }
@@ -213,7 +224,9 @@ impl Entries {
         };
         self.live.insert(id, entry);
         self.handshakes += 1;
-        *self.by_origin.entry(origin(peer.ip())).or_default() += 1;
+        let of_address = self.by_origin.entry(origin(peer.ip())).or_default();
+        of_address.connections += 1;
+        of_address.handshakes += 1;
         id
     }
 
@@ -224,16 +237,23 @@ impl Entries {
             self.free.clear();
         }
         if entry.established.is_none() {
-            self.handshakes -= 1;
+            self.handshake_ended(entry.peer);
         }
         let origin = origin(entry.peer.ip());
         if let Some(count) = self.by_origin.get_mut(&origin) {
-            *count -= 1;
-            if *count == 0 {
+            count.connections -= 1;
+            if count.connections == 0 {
                 self.by_origin.remove(&origin);
             }
         }
         Some(entry)
+    }
+
+    fn handshake_ended(&mut self, peer: SocketAddr) {
+        self.handshakes -= 1;
+        if let Some(of_address) = self.by_origin.get_mut(&origin(peer.ip())) {
+            of_address.handshakes -= 1;
+        }
     }
 
     /// Lists a connection that ended, and forgets the peer that has been gone for longest if there are too many.
@@ -337,7 +357,7 @@ impl Slot {
         if let Some(entry) = entries.live.get_mut(&self.id) {
             entry.since = SystemTime::now();
             entry.established = Some(established);
-            entries.handshakes -= 1;
+            entries.handshake_ended(self.peer);
         }
     }
 

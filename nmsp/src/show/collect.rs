@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use tokio::runtime::Handle;
+
 use super::state::{
     AccessPointGroup, AuthListRow, AuthListState, ConStats, ControllerState, Losses, MessageCounter,
     NotificationState, PeerState, QueueState, RecordCount, SrvStats, State, StoreState, TunnelState,
@@ -26,6 +28,7 @@ impl State {
                 started: Timestamp::from(server.started()),
                 taken: Timestamp::from(SystemTime::now()),
                 shutting_down: server.is_shutting_down(),
+                tasks: tasks_of_this_runtime(),
             },
             capability: server.connection_config().services,
             peers: peers
@@ -60,6 +63,11 @@ impl State {
         });
         self
     }
+}
+
+fn tasks_of_this_runtime() -> Option<u64> {
+    let runtime = Handle::try_current().ok()?;
+    u64::try_from(runtime.metrics().num_alive_tasks()).ok()
 }
 
 fn peer_state(peer: &PeerStatus, profile: &WireProfile, store: &StationStore) -> PeerState {

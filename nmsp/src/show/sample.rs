@@ -27,6 +27,7 @@ pub(crate) fn state() -> State {
             started: Timestamp(1_600_000_000_000),
             taken: Timestamp(1_600_000_100_500),
             shutting_down: false,
+            tasks: Some(9),
         },
         capability: Services::RSSI_MS | Services::RSSI_RFID | Services::INFO_MS | Services::AP_INFO,
         peers: vec![connected(), gone()],

@@ -57,6 +57,9 @@ pub struct ControllerState {
     /// Whether it has begun to shut down.
     #[serde(default)]
     pub shutting_down: bool,
+    /// Tasks alive in the runtime in which the state was taken: some for the server, a few for each tunnel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<u64>,
 }
 
 /// `srv-stats` of the YANG model.

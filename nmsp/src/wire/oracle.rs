@@ -5,10 +5,15 @@ use std::sync::LazyLock;
 use bytes::BytesMut;
 
 use super::describe;
-use super::error::DecodeError;
+use super::elements::{AccessPointReading, Measurement};
+use super::error::{DecodeError, EncodeError};
 use super::frame::{DEFAULT_MAX_MESSAGE_LENGTH, Frame, FrameBuffer};
-use super::message::{Message, OwnedMessage};
+use super::message::{
+    EncodedMeasurement, MeasurementNotification, Message, OwnedMessage, write_encoded_measurements,
+};
 use super::profile::WireProfile;
+use super::schema::Element;
+use super::writer::Writer;
 
 /// The profiles that the promises are tried under: the built-in one and some that differ in everything a profile can say.
 #[must_use]
@@ -33,6 +38,10 @@ pub fn profiles() -> &'static [WireProfile] {
 pub fn decode_encode(bytes: &[u8]) {
     for profile in profiles() {
         decode_encode_under(profile, bytes);
+        let shown = describe::describe_stream(profile, DEFAULT_MAX_MESSAGE_LENGTH, bytes);
+        let leaves = shown.iter().flat_map(|(_, parts)| parts).filter(|part| part.leaf);
+        let covered: usize = leaves.map(|part| part.bytes.len()).sum();
+        assert_eq!(covered, bytes.len(), "the parts of a stream must cover it");
     }
 }
 
@@ -77,6 +86,11 @@ pub fn message(profile: &WireProfile, frame: &Frame<'_>, bytes: &[u8]) {
     let direct = OwnedMessage::decode(frame, profile);
     assert_eq!(checked, direct, "checking and reading must agree");
     let Ok(owned) = checked else { return };
+    if let (Ok(Message::MeasurementNotification(view)), OwnedMessage::MeasurementNotification(owned)) =
+        (Message::decode(frame, profile), &owned)
+    {
+        measurements(profile, &view, &owned.stations);
+    }
     let mut out = BytesMut::new();
     // What was received may be written shorter, never longer, so it fits the fields again.
     owned
@@ -91,6 +105,49 @@ pub fn message(profile: &WireProfile, frame: &Frame<'_>, bytes: &[u8]) {
         Ok(owned),
         "values must survive"
     );
+}
+
+/// Stations that are visited without a copy are those of the values; and written from either form they are the same bytes,
+/// by the shortcuts and by the general code.
+fn measurements(profile: &WireProfile, view: &MeasurementNotification<'_>, owned: &[Measurement]) {
+    let visited: Vec<Measurement> = view.stations().map(|station| station.to_owned()).collect();
+    assert_eq!(
+        visited, owned,
+        "the stations that are visited are those that are read"
+    );
+    let written = |write: &dyn Fn(&mut Writer<'_>) -> Result<(), EncodeError>| {
+        let mut out = BytesMut::new();
+        write(&mut Writer::new(&mut out, profile)).map(|()| out)
+    };
+    let without_state = owned.iter().all(|station| station.state.is_none());
+    let one_by_one = written(&|writer| owned.iter().try_for_each(|station| station.encode(writer)));
+    let general = written(&|writer| {
+        let mut stations = owned.iter();
+        stations.try_for_each(|station| writer.element(Element::STATION_MEASUREMENT, station))
+    });
+    assert_eq!(one_by_one, general, "a shortcut writes something else");
+    if without_state {
+        // What is reserved in a reading is not part of its values.
+        let readings = |station: &Measurement| -> Vec<_> {
+            station
+                .access_points
+                .iter()
+                .map(AccessPointReading::to_bytes)
+                .collect()
+        };
+        let readings: Vec<_> = owned.iter().map(readings).collect();
+        let encoded = owned
+            .iter()
+            .zip(&readings)
+            .map(|(station, readings)| EncodedMeasurement {
+                station: station.station,
+                class: station.class,
+                timestamp: station.timestamp,
+                readings,
+            });
+        let in_one_block = written(&|writer| write_encoded_measurements(writer, encoded.clone()));
+        assert_eq!(in_one_block, general, "a block is something else");
+    }
 }
 
 /// A text as a profile file. A profile that is accepted must be written as a file that reads as the same profile, and keep

@@ -14,6 +14,8 @@ mod document;
 mod endings;
 /// What one end does with what a peer with a mind of its own sends.
 mod lone;
+/// Connections lost at every byte, and clocks that jump.
+mod lost;
 /// Versions, offers and subscriptions that do not match.
 mod mismatch;
 /// The simulated network.

@@ -72,7 +72,7 @@ struct Session {
     told: BTreeMap<bool, Vec<(u32, OwnedMessage)>>,
 }
 
-fn may_send(role: Role, message: &OwnedMessage) -> bool {
+pub(crate) fn may_send(role: Role, message: &OwnedMessage) -> bool {
     match (message.message_type().unwrap().sender(), role) {
         (Sender::Controller, role) => role == Role::Controller,
         (Sender::LocationServer, role) => role == Role::LocationServer,
@@ -331,7 +331,7 @@ impl Session {
     }
 }
 
-fn answer(
+pub(crate) fn answer(
     connection: &mut Connection,
     now: Instant,
     transaction: u32,

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use pki_common::channel_binding::ChannelBindings;
 use pki_common::tls::{ClientTls, HandshakeContext, RefusalRecorder};
 use pki_common::{Certificate, Diagnose as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::adcs::ntlm::ChannelBindingToken;
 use crate::adcs::{CertsrvError, CertsrvSettings, Page, Step};
+use crate::client::ByteStream;
 use crate::client::connection::Connection;
 use crate::client::reach::{Unreached, reach};
 
@@ -42,6 +42,7 @@ pub(super) async fn connect(
         .rustls_config_observed(Arc::<RefusalRecorder>::clone(&refusal))
         .map_err(|error| CertsrvError::TlsConfig(Box::new(error.diagnose())))?;
     let connector = TlsConnector::from(observed);
+    let stream: Box<dyn ByteStream> = Box::new(stream);
     let stream = timeout(
         timeouts.handshake,
         connector.connect(url.server_name().clone(), stream),
@@ -100,7 +101,7 @@ fn handshake_error(error: &io::Error, refusal: &RefusalRecorder) -> CertsrvError
     CertsrvError::Tls(Box::new(context.diagnose_io(error, Some(refusal))))
 }
 
-fn channel_binding(stream: &TlsStream<TcpStream>) -> Option<ChannelBindingToken> {
+fn channel_binding(stream: &TlsStream<Box<dyn ByteStream>>) -> Option<ChannelBindingToken> {
     let certificate = stream.get_ref().1.peer_certificates()?.first()?;
     let certificate = Certificate::from_der(certificate).ok()?;
     Some(ChannelBindingToken::of_server(&certificate))

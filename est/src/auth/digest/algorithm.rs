@@ -1,10 +1,12 @@
 //! The hash of a Digest exchange and what it is applied to (RFC 7616, section 3.4).
 
-use core::fmt::{self, Write as _};
+use core::fmt;
 
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
+
+use crate::wire::hexadecimal::{decode, encode};
 
 /// The hash function of a Digest exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,28 +60,12 @@ impl fmt::Display for DigestAlgorithm {
 }
 
 pub(in super::super) fn hexadecimal(bytes: &[u8]) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2));
-    for byte in bytes {
-        // Writing into a String cannot fail.
-        let _written = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-/// Bytes of hexadecimal digits in either case, `None` for anything else.
-pub(super) fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let pairs = text.as_bytes().chunks_exact(2);
-    pairs
-        .map(|pair| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
+    Zeroizing::new(encode(bytes))
 }
 
 /// The 32 bytes of 64 hexadecimal digits.
 pub(in super::super) fn bytes_of(text: &str) -> Option<[u8; 32]> {
-    from_hexadecimal(text)?.try_into().ok()
+    decode(text)?.try_into().ok()
 }
 
 /// `HA1`, the hash of name, realm and password: who has it can log in as the user to this realm.
@@ -102,7 +88,7 @@ impl DigestSecret {
     /// The secret as hexadecimal digits, whose number tells the algorithm; `None` for anything else.
     #[must_use]
     pub fn from_hexadecimal(text: &str) -> Option<Self> {
-        let bytes = Zeroizing::new(from_hexadecimal(text)?);
+        let bytes = Zeroizing::new(decode(text)?);
         let algorithm = [DigestAlgorithm::Md5, DigestAlgorithm::Sha256]
             .into_iter()
             .find(|algorithm| algorithm.length() == bytes.len())?;

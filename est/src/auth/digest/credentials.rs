@@ -4,7 +4,8 @@ use pki_common::{Diagnose, Failure, Rung};
 
 use super::super::basic::MAX_USER_NAME;
 use super::super::parameters::{ParameterError, Parameters};
-use super::algorithm::{DigestAlgorithm, from_hexadecimal};
+use super::algorithm::DigestAlgorithm;
+use crate::wire::hexadecimal;
 
 /// The longest `Authorization: Digest` value looked at, in bytes: the longest name with every byte percent-encoded,
 /// and 3 KiB for target, nonces and realm.
@@ -73,7 +74,7 @@ impl DigestCredentials {
             .value("algorithm")
             .map_or(Some(DigestAlgorithm::Md5), DigestAlgorithm::from_name);
         let algorithm = algorithm.ok_or(DigestError::Unsupported { name: "algorithm" })?;
-        let response = from_hexadecimal(&needed("response")?)
+        let response = hexadecimal::decode(&needed("response")?)
             .filter(|response| response.len() == algorithm.length())
             .ok_or(DigestError::BadValue { name: "response" })?;
         let count_text = needed("nc")?;
@@ -129,7 +130,7 @@ fn from_extended(text: &str) -> Option<String> {
     while let Some(byte) = rest.next() {
         if byte == b'%' {
             let pair = [rest.next()?, rest.next()?];
-            bytes.extend(from_hexadecimal(core::str::from_utf8(&pair).ok()?)?);
+            bytes.extend(hexadecimal::decode(core::str::from_utf8(&pair).ok()?)?);
         } else {
             bytes.push(byte);
         }

@@ -12,7 +12,8 @@ use rand_core::{OsRng, RngCore as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::algorithm::{from_hexadecimal, hexadecimal};
+use super::algorithm::hexadecimal;
+use crate::wire::hexadecimal::decode;
 
 /// How far the clocks of the servers that share a key may differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
@@ -60,7 +61,7 @@ impl NonceKey {
             cause: error.to_string(),
         })?;
         let text = Zeroizing::new(text);
-        let bytes = from_hexadecimal(text.trim()).map(Zeroizing::new);
+        let bytes = decode(text.trim()).map(Zeroizing::new);
         let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
         key.map(Self::from_bytes).ok_or_else(|| NonceKeyError::Malformed {
             path: path.to_owned(),

@@ -6,10 +6,11 @@ use http::HeaderValue;
 use subtle::ConstantTimeEq as _;
 
 use super::super::challenge::quotable;
-use super::algorithm::{DigestAlgorithm, DigestSecret, from_hexadecimal};
+use super::algorithm::{DigestAlgorithm, DigestSecret};
 use super::credentials::DigestCredentials;
 use super::nonce::NonceKey;
 use super::replay::UsedCounts;
+use crate::wire::hexadecimal;
 
 /// How long a nonce is good: five minutes cover an enrolment with all its retries.
 pub const DEFAULT_NONCE_LIFETIME: Duration = Duration::from_secs(300);
@@ -154,7 +155,7 @@ impl DigestVerifier {
             request.method,
             &answer.uri,
         );
-        let right = from_hexadecimal(&expected).is_some_and(|expected| equal(&expected, &answer.response));
+        let right = hexadecimal::decode(&expected).is_some_and(|expected| equal(&expected, &answer.response));
         let fits = answer.realm == realm && answer.uri == request.target && self.accepts(answer.algorithm);
         if !(right && known.is_some() && fits) {
             return DigestVerdict::Wrong;

@@ -59,6 +59,7 @@ use super::{
     EnrollRequest, IssuedCertificate, PolicyRefusal, PolicyRule, Requester, ServerKeyDecision,
     ServerKeyRequest, server_key_identity,
 };
+use crate::wire::hexadecimal;
 use crate::wire::label::PathLabel;
 use run::Ran;
 
@@ -263,11 +264,14 @@ fn environment(request: &EnrollRequest) -> Vec<(&'static str, String)> {
         request.channel_binding,
         request.csr.subject_text(),
     );
-    values.push(("EST_PUBLIC_KEY_SHA256", hex(&request.csr.public_key().sha256())));
+    values.push((
+        "EST_PUBLIC_KEY_SHA256",
+        hexadecimal::encode(&request.csr.public_key().sha256()),
+    ));
     if request.operation == EnrollOperation::ServerKeyGen {
         let identity = server_key_identity(&request.csr, &request.requester, request.label.as_ref());
         values.push(("EST_STEP", "issue".to_owned()));
-        values.push(("EST_SERVER_KEY_REQUEST", hex(&identity)));
+        values.push(("EST_SERVER_KEY_REQUEST", hexadecimal::encode(&identity)));
     }
     printable(values)
 }
@@ -281,7 +285,7 @@ fn environment_of_form(request: &ServerKeyRequest) -> Vec<(&'static str, String)
         request.form.subject_text(),
     );
     values.push(("EST_STEP", "approve".to_owned()));
-    values.push(("EST_SERVER_KEY_REQUEST", hex(&request.identity())));
+    values.push(("EST_SERVER_KEY_REQUEST", hexadecimal::encode(&request.identity())));
     printable(values)
 }
 
@@ -310,10 +314,6 @@ fn printable(values: Vec<(&'static str, String)>) -> Vec<(&'static str, String)>
         .into_iter()
         .map(|(name, value)| (name, value.replace(char::is_control, "?")))
         .collect()
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// Reads the certificate and checks that it is for the key of the request.

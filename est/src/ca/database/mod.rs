@@ -31,7 +31,7 @@ pub use record::{
     RevocationRecord,
 };
 #[cfg(feature = "sqlite")]
-pub use sqlite::{MAX_QUEUE, RESERVED_SERIALS, SqliteLog, SqliteSettings};
+pub use sqlite::{LOCK_WAIT, MAX_QUEUE, RESERVED_SERIALS, SqliteLog, SqliteSettings};
 
 use super::serial::SerialNumber;
 

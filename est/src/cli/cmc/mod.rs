@@ -27,7 +27,8 @@ use crate::request::KeyAndRequest;
 use crate::request::cmc::{CmcAnswer, CmcRequest, CmcRequestBuilder, RANDOM_OCTETS};
 use crate::wire::cmc::{Control, PendInfo, RevokeRequestControl};
 use crate::wire::cms::signed_data::Signer;
-use octets::{Octets, hex, octets, token};
+use crate::wire::hexadecimal;
+use octets::{Octets, octets, token};
 use statuses::{granted, line, object};
 
 #[derive(Debug, Args)]
@@ -307,7 +308,7 @@ impl Pending {
                 let mut name = destination.certificate.as_os_str().to_owned();
                 name.push(".token");
                 let path = PathBuf::from(name);
-                write_public(&path, &format!("{}\n", hex(&info.token)))?;
+                write_public(&path, &format!("{}\n", hexadecimal::encode(&info.token)))?;
                 Some(path)
             }
         };
@@ -325,7 +326,7 @@ impl Pending {
             let object = json!({
                 "status": "pending",
                 "retry_after_seconds": self.seconds,
-                "token": info.map(|info| hex(&info.token)),
+                "token": info.map(|info| hexadecimal::encode(&info.token)),
                 "pend_time": info.map(|info| info.time),
                 "key": kept.and_then(|kept| kept.key.as_ref()),
                 "request": kept.map(|kept| &kept.request),

@@ -36,10 +36,6 @@ pub(super) fn octets(text: &str) -> Result<Octets, String> {
     Ok(Octets(found))
 }
 
-pub(super) fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
 /// A token as it was printed, or `@FILE` for the file that an earlier call kept it in.
 pub(super) fn token(text: &str) -> Result<Octets, CliError> {
     let unusable = |cause: String| {

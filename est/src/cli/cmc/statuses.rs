@@ -3,12 +3,12 @@
 use pki_common::Diagnose as _;
 use serde_json::{Value, json};
 
-use super::octets::hex;
 use crate::cli::CliError;
 use crate::cli::files::print;
 use crate::cli::report::Output;
 use crate::request::cmc::{CmcAnswer, CmcAnswerError};
 use crate::wire::cmc::{BodyPartReference, CmcStatusInfo};
+use crate::wire::hexadecimal;
 
 /// Refusals, with what the server said of each body part where programs look for it.
 pub(super) fn granted(answer: &CmcAnswer, output: Output) -> Result<(), CliError> {
@@ -55,6 +55,6 @@ pub(super) fn object(status: &CmcStatusInfo) -> Value {
         "body_parts": parts,
         "fail_info": status.fail_info().map(|info| info.to_string()),
         "text": status.text,
-        "token": status.pend_info().map(|info| hex(&info.token)),
+        "token": status.pend_info().map(|info| hexadecimal::encode(&info.token)),
     })
 }

@@ -4,6 +4,7 @@ use pki_common::{Diagnose, Failure, Rung};
 use zeroize::Zeroizing;
 
 use crate::wire::cms::enveloped_data::KeyEncryptionKey;
+use crate::wire::hexadecimal;
 
 /// A line of a shared-keys file that cannot be read. No message holds a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,9 +49,8 @@ pub fn parse_shared_keys(text: &str, origin: &str) -> Result<Vec<KeyEncryptionKe
             .rsplit_once(':')
             .ok_or_else(|| wrong("there is no \":\" between identifier and key".to_owned()))?;
         let identifier = match identifier.trim().strip_prefix("0x") {
-            Some(digits) => hexadecimal(digits)
-                .ok_or_else(|| wrong("the identifier after 0x is not hexadecimal".to_owned()))?
-                .to_vec(),
+            Some(digits) => hexadecimal::decode(digits)
+                .ok_or_else(|| wrong("the identifier after 0x is not hexadecimal".to_owned()))?,
             None => identifier.trim().as_bytes().to_vec(),
         };
         if identifier.is_empty() {
@@ -59,26 +59,12 @@ pub fn parse_shared_keys(text: &str, origin: &str) -> Result<Vec<KeyEncryptionKe
         if keys.iter().any(|known| known.identifier() == identifier) {
             return Err(wrong("the identifier occurs twice".to_owned()));
         }
-        let key = hexadecimal(key.trim()).ok_or_else(|| wrong("the key is not hexadecimal".to_owned()))?;
+        let key =
+            hexadecimal::decode(key.trim()).ok_or_else(|| wrong("the key is not hexadecimal".to_owned()))?;
+        let key = Zeroizing::new(key);
         keys.push(KeyEncryptionKey::new(identifier, key).map_err(|error| wrong(error.to_string()))?);
     }
     Ok(keys)
-}
-
-fn hexadecimal(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
-    if !digits.is_ascii() || !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
-    let mut rest = digits;
-    while let Some((pair, tail)) = rest.split_at_checked(2) {
-        if pair.starts_with('+') {
-            return None;
-        }
-        bytes.push(u8::from_str_radix(pair, 16).ok()?);
-        rest = tail;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

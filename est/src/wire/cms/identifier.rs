@@ -10,6 +10,7 @@ use x509_cert::name::Name;
 use crate::error::{DerProblem, WireError};
 use crate::wire::asn1::{self, Element, Rules, tag};
 use crate::wire::csr::PublicKey;
+use crate::wire::hexadecimal;
 
 /// `[0]` with octets in it, as IMPLICIT OCTET STRINGs are written.
 pub(super) const CONTEXT_0_PRIMITIVE: u8 = 0x80;
@@ -124,13 +125,17 @@ impl fmt::Display for CertificateIdentifier {
             } => {
                 let issuer = Name::from_der(issuer_der)
                     .map_or_else(|_| "an unreadable name".to_owned(), |name| name.to_string());
-                write!(formatter, "serial number 0x{} of {issuer:?}", hex(serial_number))
+                write!(
+                    formatter,
+                    "serial number 0x{} of {issuer:?}",
+                    hexadecimal::encode(serial_number)
+                )
             }
             Self::SubjectKeyIdentifier(identifier) if identifier.is_empty() => {
                 formatter.write_str("an empty key identifier")
             }
             Self::SubjectKeyIdentifier(identifier) => {
-                write!(formatter, "key identifier {}", hex(identifier))
+                write!(formatter, "key identifier {}", hexadecimal::encode(identifier))
             }
         }
     }
@@ -159,8 +164,4 @@ pub(crate) fn subject_key_identifier(certificate: &Certificate) -> Option<Vec<u8
 fn magnitude(serial_number: &[u8]) -> &[u8] {
     let zeros = serial_number.iter().take_while(|octet| **octet == 0).count();
     serial_number.get(zeros..).unwrap_or_default()
-}
-
-pub(super) fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

@@ -19,6 +19,7 @@ use super::{
 use crate::wire::asn1::{self, tag};
 use crate::wire::base64;
 use crate::wire::csr::Attribute;
+use crate::wire::hexadecimal;
 
 /// The CSR attributes of a label, as a configuration file has them.
 ///
@@ -327,7 +328,9 @@ impl ExtensionConfig {
         let wrong = |problem: &str| CsrAttributesConfigError::new(&place, problem);
         match (&self.value, &self.names, &self.usages) {
             (None, None, None) => Ok(None),
-            (Some(digits), None, None) => hex(digits).map(Some).ok_or_else(|| wrong(NOT_HEX)),
+            (Some(digits), None, None) => hexadecimal::decode(digits)
+                .map(Some)
+                .ok_or_else(|| wrong(NOT_HEX)),
             (None, Some(names), None) => {
                 let names: Vec<Vec<u8>> = names
                     .iter()
@@ -531,7 +534,7 @@ fn attribute_value(text: &str, place: &str) -> Result<Vec<u8>> {
         "printable" => Ok(asn1::encode(0x13, &[value.as_bytes()])),
         "ia5" => Ok(asn1::encode(0x16, &[value.as_bytes()])),
         "der" => {
-            let der = hex(value).ok_or_else(|| wrong(NOT_HEX.to_owned()))?;
+            let der = hexadecimal::decode(value).ok_or_else(|| wrong(NOT_HEX.to_owned()))?;
             let mut reader = asn1::Reader::new(&der, asn1::Rules::Der);
             let whole = reader.any("value").and_then(|_| reader.finish("value"));
             whole.map_err(|error| wrong(error.to_string()))?;
@@ -550,15 +553,4 @@ fn oid_of(name: &str, place: &str) -> Result<ObjectIdentifier> {
 
 fn encode_oid(oid: &ObjectIdentifier) -> Vec<u8> {
     asn1::encode(tag::OBJECT_IDENTIFIER, &[oid.as_bytes()])
-}
-
-fn hex(digits: &str) -> Option<Vec<u8>> {
-    let all_digits = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if !all_digits || !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    (0..digits.len())
-        .step_by(2)
-        .map(|start| u8::from_str_radix(digits.get(start..start + 2)?, 16).ok())
-        .collect()
 }

@@ -10,6 +10,7 @@ use super::requirements::{ExtensionRequirement, KeyRequirement, SubjectRequireme
 use super::{CsrAttribute, CsrAttributes, CsrRequirements};
 use crate::wire::asn1::{Reader, Rules};
 use crate::wire::csr::{Attribute, directory_string};
+use crate::wire::hexadecimal;
 
 impl CsrAttributes {
     /// What the server asks for: one line for each entry, in the server's order, and two blanks more for what
@@ -136,7 +137,7 @@ fn extension(extension: &ExtensionRequirement) -> String {
     let name = names::display(&extension.oid);
     let critical = if extension.critical { ", critical" } else { "" };
     match &extension.value {
-        Some(value) => format!("{name}{critical}, value {}", hex(value)),
+        Some(value) => format!("{name}{critical}, value {}", hexadecimal::encode(value)),
         None => format!("{name}{critical}"),
     }
 }
@@ -144,7 +145,7 @@ fn extension(extension: &ExtensionRequirement) -> String {
 /// A value as people read it: text, number, name, or the DER in hexadecimal digits.
 fn value_text(der: &[u8]) -> String {
     let Ok(element) = Reader::new(der, Rules::Ber).any("value") else {
-        return hex(der);
+        return hexadecimal::encode(der);
     };
     if let Some(text) = directory_string(&element) {
         return format!("{text:?}");
@@ -152,7 +153,7 @@ fn value_text(der: &[u8]) -> String {
     match element.tag {
         0x06 => element
             .object_identifier("value")
-            .map_or_else(|_| hex(der), |oid| names::display(&oid)),
+            .map_or_else(|_| hexadecimal::encode(der), |oid| names::display(&oid)),
         0x02 if element.content.len() <= 7 => {
             let number = element
                 .content
@@ -160,15 +161,11 @@ fn value_text(der: &[u8]) -> String {
                 .fold(0_u64, |number, octet| (number << 8) | u64::from(*octet));
             match element.content.first() {
                 Some(first) if first & 0x80 == 0 => number.to_string(),
-                _ => hex(der),
+                _ => hexadecimal::encode(der),
             }
         }
-        _ => hex(der),
+        _ => hexadecimal::encode(der),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Serialize for CsrAttributes {
@@ -188,7 +185,11 @@ impl Serialize for CsrAttribute {
         match self {
             Self::Oid(_) => object.skip_field("values")?,
             Self::Attribute(attribute) => {
-                let values: Vec<String> = attribute.values.iter().map(|value| hex(value)).collect();
+                let values: Vec<String> = attribute
+                    .values
+                    .iter()
+                    .map(|value| hexadecimal::encode(value))
+                    .collect();
                 object.serialize_field("values", &values)?;
             }
         }

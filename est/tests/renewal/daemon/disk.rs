@@ -2,15 +2,16 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use est::renewal::folder::{Files, IdentityFolder, SystemFiles, Visibility};
+use est::renewal::folder::IdentityFolder;
 use pki_common::identity::Identity;
 
 use super::clock::RuntimeWall;
 use super::lab::{DAY, Lab, Reply, Running, START, Scripted, certified, days, failed, request};
+use crate::stepwise::{Disk, Stepwise};
 
 /// A disk whose steps with these numbers fail: half of a file is written, other steps are not done. After each step,
 /// what is in use must be a whole pair.
@@ -23,64 +24,30 @@ struct Failing {
 }
 
 impl Failing {
-    fn new(failing: Range<u64>, identity: PathBuf) -> Arc<Self> {
-        Arc::new(Self {
+    fn new(failing: Range<u64>, identity: PathBuf) -> Arc<Stepwise<Self>> {
+        Arc::new(Stepwise(Self {
             steps: AtomicU64::new(0),
             failing,
             identity,
             broken: AtomicU64::new(0),
-        })
+        }))
     }
+}
 
-    fn step(&self, done: impl FnOnce(bool) -> io::Result<()>) -> io::Result<()> {
+impl Disk for Failing {
+    fn step(&self, _: &str, whole: &dyn Fn() -> io::Result<()>, half: &dyn Fn()) -> io::Result<()> {
         let number = self.steps.fetch_add(1, Ordering::SeqCst);
-        let fails = self.failing.contains(&number);
-        let done = done(fails);
+        let done = if self.failing.contains(&number) {
+            half();
+            Err(io::Error::other("the disk fails"))
+        } else {
+            whole()
+        };
         let used = IdentityFolder::new(self.identity.clone()).current();
         if !matches!(used, Ok(Some(_))) {
             self.broken.fetch_add(1, Ordering::SeqCst);
         }
-        if fails {
-            return Err(io::Error::other("the disk fails"));
-        }
         done
-    }
-
-    fn whole(&self, step: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        self.step(|fails| if fails { Ok(()) } else { step() })
-    }
-}
-
-impl Files for Failing {
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.whole(|| SystemFiles.create_folder(path))
-    }
-
-    fn write_new(&self, path: &Path, bytes: &[u8], visibility: Visibility) -> io::Result<()> {
-        self.step(|fails| {
-            let length = if fails { bytes.len() / 2 } else { bytes.len() };
-            SystemFiles.write_new(path, &bytes[..length], visibility)
-        })
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.whole(|| SystemFiles.rename(from, to))
-    }
-
-    fn link(&self, target: &Path, link: &Path) -> io::Result<()> {
-        self.whole(|| SystemFiles.link(target, link))
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.whole(|| SystemFiles.remove_file(path))
-    }
-
-    fn remove_folder(&self, path: &Path) -> io::Result<()> {
-        self.whole(|| SystemFiles.remove_folder(path))
-    }
-
-    fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        self.whole(|| SystemFiles.sync_folder(path))
     }
 }
 
@@ -113,10 +80,10 @@ async fn a_fault_at_any_write_breaks_no_pair_and_delays_the_renewal_at_most() {
         let server = Scripted::new(&wall, |_| Reply::Issue { days: 30 });
         let disk = Failing::new(fault..fault + 1, lab.path("a"));
         let daemon = lab.daemon(&wall, &[("a", &server)]);
-        let running = Running::start(daemon.with_files(Arc::<Failing>::clone(&disk)));
+        let running = Running::start(daemon.with_files(Arc::<Stepwise<Failing>>::clone(&disk)));
         days(25).await;
         let after = format!("after a fault at step {fault}: {:?}", lab.events("a"));
-        assert_eq!(disk.broken.load(Ordering::SeqCst), 0, "{after}");
+        assert_eq!(disk.0.broken.load(Ordering::SeqCst), 0, "{after}");
         let new = lab.current("a").unwrap();
         assert_ne!(der(&new), der(&old), "{after}");
         let versions = whole_versions(&lab);
@@ -134,7 +101,7 @@ async fn a_fault_at_any_write_breaks_no_pair_and_delays_the_renewal_at_most() {
             "{after}"
         );
         running.stop().await;
-        if disk.steps.load(Ordering::SeqCst) / 2 < fault {
+        if disk.0.steps.load(Ordering::SeqCst) / 2 < fault {
             assert!(fault > 20, "the loop went through the steps of a renewal");
             break;
         }
@@ -149,10 +116,10 @@ async fn a_power_failure_at_any_write_is_mended_by_the_next_start() {
         let server = Scripted::new(&wall, |_| Reply::Issue { days: 30 });
         let disk = Failing::new(fault..u64::MAX, lab.path("a"));
         let daemon = lab.daemon(&wall, &[("a", &server)]);
-        let running = Running::start(daemon.with_files(Arc::<Failing>::clone(&disk)));
+        let running = Running::start(daemon.with_files(Arc::<Stepwise<Failing>>::clone(&disk)));
         days(21).await;
         running.stop().await;
-        assert_eq!(disk.broken.load(Ordering::SeqCst), 0, "step {fault}");
+        assert_eq!(disk.0.broken.load(Ordering::SeqCst), 0, "step {fault}");
         assert!(whole_versions_of_use(&lab).contains(&der(&old)), "step {fault}");
 
         let running = Running::start(lab.daemon(&wall, &[("a", &server)]));
@@ -165,7 +132,7 @@ async fn a_power_failure_at_any_write_is_mended_by_the_next_start() {
             "step {fault}"
         );
         running.stop().await;
-        if disk.steps.load(Ordering::SeqCst) <= fault {
+        if disk.0.steps.load(Ordering::SeqCst) <= fault {
             assert!(fault > 20, "the loop went through the steps of a renewal");
             break;
         }

@@ -1,16 +1,16 @@
 //! A daemon that is told to stop in the middle of something.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use est::renewal::folder::{Files, IdentityFolder, SystemFiles, Visibility};
+use est::renewal::folder::IdentityFolder;
 
 use super::clock::RuntimeWall;
 use super::lab::{Lab, Reply, Running, START, Scripted, renewed};
+use crate::stepwise::{Disk, Stepwise};
 use crate::support::PATIENCE;
 
 #[tokio::test]
@@ -43,35 +43,13 @@ struct Standing {
     go_on: Mutex<Receiver<()>>,
 }
 
-impl Files for Standing {
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        SystemFiles.create_folder(path)
-    }
-
-    fn write_new(&self, path: &Path, bytes: &[u8], visibility: Visibility) -> io::Result<()> {
-        SystemFiles.write_new(path, bytes, visibility)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        SystemFiles.rename(from, to)
-    }
-
-    fn link(&self, target: &Path, link: &Path) -> io::Result<()> {
-        self.reached.lock().unwrap().send(()).unwrap();
-        self.go_on.lock().unwrap().recv().unwrap();
-        SystemFiles.link(target, link)
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        SystemFiles.remove_file(path)
-    }
-
-    fn remove_folder(&self, path: &Path) -> io::Result<()> {
-        SystemFiles.remove_folder(path)
-    }
-
-    fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        SystemFiles.sync_folder(path)
+impl Disk for Standing {
+    fn step(&self, name: &str, whole: &dyn Fn() -> io::Result<()>, _: &dyn Fn()) -> io::Result<()> {
+        if name == "link" {
+            self.reached.lock().unwrap().send(()).unwrap();
+            self.go_on.lock().unwrap().recv().unwrap();
+        }
+        whole()
     }
 }
 
@@ -80,10 +58,10 @@ async fn a_stop_while_files_are_written_waits_for_their_end() {
     let (lab, wall) = (Lab::new(), RuntimeWall::new(START));
     let server = Scripted::new(&wall, |_| Reply::Issue { days: 30 });
     let ((reached, is_reached), (go_on, gone_on)) = (channel(), channel());
-    let disk = Standing {
+    let disk = Stepwise(Standing {
         reached: Mutex::new(reached),
         go_on: Mutex::new(gone_on),
-    };
+    });
     let daemon = lab.daemon(&wall, &[("a", &server)]);
     let running = Running::start(daemon.with_files(Arc::new(disk)));
     tokio::task::spawn_blocking(move || is_reached.recv_timeout(PATIENCE))

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use pki_common::identity::Identity;
 use pki_common::tls::{HandshakeContext, PeerVerifier, RefusalRecorder, crypto_provider};
+use pki_common::trust_store::TrustStore;
 use pki_common::{Alert, Diagnose as _, Failure, KnownCause, Side};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
@@ -108,6 +109,25 @@ fn config(
 }
 
 impl Terms {
+    /// For HTTP/1.1 to a server whose certificate must lead to these anchors.
+    pub(in crate::doctor) fn http(
+        name: &ServerName<'static>,
+        anchors: &Arc<TrustStore>,
+        identity: Option<&Arc<Identity>>,
+        peer: &str,
+    ) -> Self {
+        Self {
+            name: name.clone(),
+            verifier: PeerVerifier::trust_store(Arc::clone(anchors)),
+            identity: identity.cloned(),
+            alpn: vec![b"http/1.1".to_vec()],
+            context: HandshakeContext {
+                peer: peer.to_owned(),
+                peer_has_authlist: false,
+            },
+        }
+    }
+
     /// A refusal by the server in the light of what it had asked for: the alert for a missing certificate differs
     /// between versions and makes, and says little by itself.
     pub(in crate::doctor) fn explain(&self, failure: Failure, asked: Option<&Asked>) -> Failure {

@@ -1,5 +1,7 @@
 //! Access logs: the common format, libest's and this project's, which adds how the client was known and why it failed.
 
+use pki_common::KnownCause;
+
 use super::{Line, Says, Source, kept, leading_number, own_line};
 use crate::explain::time::{Stamp, Zone};
 
@@ -13,7 +15,9 @@ pub(crate) struct AccessRow {
     pub(crate) status: u16,
     /// libest's number, which this project's log adds.
     pub(crate) est_error: Option<u32>,
-    /// The cause, which this project's log adds.
+    /// The stable name of the cause, which this project's log adds.
+    pub(crate) known_cause: Option<KnownCause>,
+    /// The cause in words, which this project's log adds.
     pub(crate) cause: Option<String>,
     pub(crate) wall: i64,
     pub(crate) zone: Zone,
@@ -57,11 +61,11 @@ pub(super) fn row(text: &str) -> Option<(AccessRow, Stamp)> {
     let mut words = rest.split_ascii_whitespace();
     let status = words.next().filter(|status| status.len() == 3)?.parse().ok()?;
     words.next()?;
-    let (est_error, cause) = match rest.split_once(" EST error ") {
-        Some((_, error)) => (
-            leading_number(error),
-            error.split_once(": ").map(|(_, cause)| cause),
-        ),
+    // `22 (EST_ERR_AUTH_FAIL) credentials-refused: wrong password`, name and words where there are any.
+    let error = rest.split_once(" EST error ").map(|(_, error)| error);
+    let (number, cause) = match error.map(|error| error.split_once(": ").ok_or(error)) {
+        Some(Ok((number, cause))) => (Some(number), Some(cause)),
+        Some(Err(number)) => (Some(number), None),
         None => (None, None),
     };
     let row = AccessRow {
@@ -69,7 +73,10 @@ pub(super) fn row(text: &str) -> Option<(AccessRow, Stamp)> {
         user: user.map(kept),
         request: kept(request),
         status,
-        est_error,
+        est_error: number.and_then(leading_number),
+        known_cause: number
+            .and_then(|number| number.rsplit_once(") "))
+            .and_then(|(_, name)| name.trim_end().parse().ok()),
         cause: cause.map(kept),
         wall,
         zone,
@@ -105,6 +112,30 @@ mod tests {
         let (row, _) = row(&ours).unwrap();
         assert_eq!((row.user.as_deref(), row.est_error), (Some("phone"), Some(22)));
         assert_eq!(row.cause.as_deref(), Some("wrong password"));
+        assert_eq!(row.known_cause, None);
+    }
+
+    #[test]
+    fn reads_the_name_of_the_cause_with_and_without_words() {
+        let before = "192.0.2.1 - - [27/Feb/2019:21:53:28 +0000] \"POST /.well-known/est/simpleenroll HTTP/1.1\" 503 90 \
+                      EST error 25 (EST_ERR_CA_ENROLL_FAIL)";
+        for (behind, cause) in [
+            (
+                " answer-timed-out: AD CS (certfnsh.asp) did not answer: 9 s",
+                true,
+            ),
+            (" answer-timed-out", false),
+        ] {
+            let (row, _) = row(&format!("{before}{behind}")).unwrap();
+            assert_eq!(row.est_error, Some(25));
+            assert_eq!(row.known_cause, Some(KnownCause::AnswerTimedOut));
+            assert_eq!(row.cause.is_some(), cause);
+        }
+        let (row, _) = row(before).unwrap();
+        assert_eq!(
+            (row.est_error, row.known_cause, row.cause),
+            (Some(25), None, None)
+        );
     }
 
     #[test]

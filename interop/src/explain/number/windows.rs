@@ -1,4 +1,4 @@
-//! The numbers in IIS logs and in the pages of AD CS: Win32 codes, HRESULTs, and dispositions of requests.
+//! The numbers in IIS logs: Win32 codes and HRESULTs, those of AD CS among them.
 
 use core::fmt;
 
@@ -22,10 +22,19 @@ impl WindowsCode {
     /// The first leg of NTLM: the server has sent its challenge (F002-18).
     pub const NO_CREDENTIALS: Self = Self(0x8009_030E);
 
+    /// The Win32 code inside an HRESULT that was made of one (`HRESULT_FROM_WIN32`), else the number itself.
+    const fn win32(self) -> u32 {
+        if self.0 & 0xffff_0000 == 0x8007_0000 {
+            self.0 & 0xffff
+        } else {
+            self.0
+        }
+    }
+
     /// The constant of the Windows headers; `None` for a number not listed.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
-        Some(match self.0 {
+        Some(match self.win32() {
             0 => "ERROR_SUCCESS",
             2 => "ERROR_FILE_NOT_FOUND",
             3 => "ERROR_PATH_NOT_FOUND",
@@ -61,7 +70,7 @@ impl WindowsCode {
     /// What it means in a log of web enrolment.
     #[must_use]
     pub const fn meaning(self) -> Option<&'static str> {
-        Some(match self.0 {
+        Some(match self.win32() {
             2 | 3 => "no such page on the server",
             5 => "access denied; the first request without a login has this",
             64 | 1236 => "the client has closed the connection before the answer was complete",
@@ -89,7 +98,7 @@ impl WindowsCode {
     /// The cause, when the code alone says it: a login that the server refused for good.
     #[must_use]
     pub const fn cause(self) -> Option<KnownCause> {
-        Some(match self.0 {
+        Some(match self.win32() {
             1326 | 1327 | 1330 | 1331 | 1385 | 1907 | 1909 | 0x8009_030C | 0x8009_0322 | 0x8009_0346 => {
                 KnownCause::CredentialsRefused
             }
@@ -109,47 +118,6 @@ impl fmt::Display for WindowsCode {
         match self.name() {
             Some(name) => write!(f, " ({name})"),
             None => Ok(()),
-        }
-    }
-}
-
-/// What AD CS has done with a request (`CR_DISP_…` of `certcli.h`). Any number can be held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Disposition(pub u32);
-
-impl Disposition {
-    /// The number in words; `None` for one that is not listed.
-    #[must_use]
-    pub const fn name(self) -> Option<&'static str> {
-        Some(match self.0 {
-            0 => "incomplete",
-            1 => "error",
-            2 => "denied",
-            3 => "issued",
-            4 => "issued out of band",
-            5 => "under submission",
-            6 => "revoked",
-            _ => return None,
-        })
-    }
-
-    /// The cause of not getting a certificate; `None` for an issued one and for an unknown number.
-    #[must_use]
-    pub const fn cause(self) -> Option<KnownCause> {
-        Some(match self.0 {
-            0 | 1 => KnownCause::ServerFailed,
-            2 | 6 => KnownCause::RequestDenied,
-            5 => KnownCause::RequestPending,
-            _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for Disposition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => write!(f, "{} ({name})", self.0),
-            None => write!(f, "{}", self.0),
         }
     }
 }
@@ -184,10 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn a_disposition_says_why_there_is_no_certificate() {
-        assert_eq!(Disposition(2).to_string(), "2 (denied)");
-        assert_eq!(Disposition(5).cause(), Some(KnownCause::RequestPending));
-        assert_eq!(Disposition(3).cause(), None);
-        assert_eq!(Disposition(9).to_string(), "9");
+    fn a_win32_code_is_known_inside_an_hresult_too() {
+        let wrong_password = WindowsCode(2_147_943_726);
+        assert_eq!(wrong_password.cause(), Some(KnownCause::CredentialsRefused));
+        assert_eq!(
+            wrong_password.to_string(),
+            "2147943726 = 0x8007052E (ERROR_LOGON_FAILURE)"
+        );
     }
 }

@@ -98,7 +98,7 @@ fn session(place: Place, row: &AccessRow) -> Session {
         .as_ref()
         .map_or_else(String::new, |cause| format!(": {cause}"));
     let sentence = format!("The server answered {}{number_text}{reason}.", row.status);
-    let named = row.cause.as_deref().and_then(named_cause);
+    let named = row.known_cause;
     let by_status = match row.status {
         401 | 403 => Some(KnownCause::CredentialsRefused),
         404 => Some(KnownCause::PageNotFound),
@@ -124,15 +124,4 @@ fn session(place: Place, row: &AccessRow) -> Session {
         Some(SERVER),
     );
     session
-}
-
-/// A cause that this project's log names by its stable name.
-fn named_cause(text: &str) -> Option<KnownCause> {
-    let is_word = |name: &str| {
-        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
-            .any(|word| word == name)
-    };
-    // A name of one word may be part of a sentence.
-    let mut names = KnownCause::ALL.iter().filter(|cause| cause.name().contains('-'));
-    names.find(|cause| is_word(cause.name())).copied()
 }

@@ -135,6 +135,13 @@ impl Families<'_> {
             "Ours: 1 from the beginning of the shutdown.",
             state.controller.shutting_down.into(),
         )?;
+        if let Some(tasks) = state.controller.tasks {
+            self.gauge(
+                "nmsp_tasks",
+                "Ours: tasks alive in the runtime: some for the server, a few for each tunnel.",
+                tasks,
+            )?;
+        }
         if let Some(list) = &state.auth_list {
             self.gauge(
                 "nmsp_auth_list_entries",

@@ -1,5 +1,7 @@
 //! What `nmsp connect` is told, on the command line or in a file.
 
+use core::ops::RangeInclusive;
+use core::time::Duration;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -9,11 +11,15 @@ use serde::Deserialize;
 use crate::cli::failure::CliError;
 use crate::cli::legacy::LegacyChoice;
 use crate::cli::read_text;
+use crate::client::fleet::RetryPolicy;
 use crate::simulation::FloorPlan;
 use crate::wire::elements::ServiceParameters;
 use crate::wire::message::ServiceSubscribeRequest;
 use crate::wire::numbers::UnknownName;
 use crate::wire::{Service, Services};
+
+/// What `--longest-wait` may be, in seconds: up to a day.
+const LONGEST_WAIT: RangeInclusive<i64> = 1..=86_400;
 
 #[derive(Debug, Default, clap::Args, Deserialize)]
 #[command(group = clap::ArgGroup::new("controller-check").required(true).multiple(true).args(
@@ -87,6 +93,11 @@ pub(in crate::cli) struct Options {
     /// Ends when the controllers have ended their connections, instead of connecting again.
     #[arg(long)]
     pub(super) no_reconnect: bool,
+    /// The longest pause before the next attempt to connect, 1 to 86400 seconds; at most twice that where the controller asks
+    /// for a pause. Unless given, pauses grow to a minute, and to five where a person has to mend something. Each attempt
+    /// costs the controller a handshake.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "no_reconnect", value_parser = clap::value_parser!(u32).range(LONGEST_WAIT))]
+    pub(super) longest_wait: Option<u32>,
     /// Prints one JSON object a line: measurements as `nmsp serve --measurements` reads them, other messages with
     /// controller, sequence, message and body; at the end the summary on standard error.
     #[arg(long, conflicts_with_all = ["tui", "plain"])]
@@ -214,6 +225,7 @@ impl Options {
             count: self.count.or(file.count),
             seconds: self.seconds.or(file.seconds),
             no_reconnect: self.no_reconnect || file.no_reconnect,
+            longest_wait: self.longest_wait.or(file.longest_wait),
             json: self.json || (file.json && !shaped),
             plain: self.plain || (file.plain && !shaped),
             tui: self.tui || (file.tui && !shaped),
@@ -268,6 +280,15 @@ impl Options {
                 "give seconds from 1 to 180",
             ));
         }
+        if self
+            .longest_wait
+            .is_some_and(|seconds| !LONGEST_WAIT.contains(&i64::from(seconds)))
+        {
+            return Err(CliError::usage(
+                "longest-wait is not 1 to 86400".to_owned(),
+                "give seconds from 1 to 86400",
+            ));
+        }
         Ok(())
     }
 
@@ -293,6 +314,22 @@ impl Options {
             (_, _, true) => Shape::Plain,
             _ if std::io::stdout().is_terminal() => Shape::Table,
             _ => Shape::Plain,
+        }
+    }
+
+    /// When to connect again.
+    pub(super) fn retry(&self) -> RetryPolicy {
+        let usual = RetryPolicy::default();
+        let Some(seconds) = self.longest_wait else {
+            return usual;
+        };
+        let longest = Duration::from_secs(seconds.into());
+        RetryPolicy {
+            first: usual.first.min(longest),
+            longest: usual.longest.min(longest),
+            attention: usual.attention.min(longest),
+            longest_asked: usual.longest_asked.min(longest),
+            ..usual
         }
     }
 
@@ -387,9 +424,24 @@ mod tests {
         assert!(refused(own).contains("nothing to check"));
         let checked = format!("{own}trust-anchors = [\"t\"]\n");
         assert!(refused(&format!("{checked}interval = 181\n")).contains("1 to 180"));
+        assert!(refused(&format!("{checked}longest-wait = 0\n")).contains("1 to 86400"));
         assert!(refused(&format!("{checked}json = true\ntui = true\n")).contains("more than one"));
         assert!(toml::from_str::<Options>("service = [\"rssi-mss\"]\n").is_err());
         assert!(toml::from_str::<Options>("contrller = [\"a\"]\n").is_err());
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_was_said() {
+        assert_eq!(Options::default().retry(), RetryPolicy::default());
+        let retry = Options::default().over(from_file("longest-wait = 1\n")).retry();
+        let usual = RetryPolicy::default();
+        let second = Duration::from_secs(1);
+        assert_eq!((retry.first, retry.longest), (usual.first, second));
+        assert_eq!((retry.attention, retry.longest_asked), (second, second));
+        let day = Options::default()
+            .over(from_file("longest-wait = 86400\n"))
+            .retry();
+        assert_eq!(day, usual, "pauses do not become longer");
     }
 
     #[test]

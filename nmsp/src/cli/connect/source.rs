@@ -79,6 +79,7 @@ impl Source {
     pub(super) fn start(options: &Options, config: ClientConfig) -> Result<Self, CliError> {
         let mut fleet_config = FleetConfig::new(config);
         fleet_config.subscription = options.subscription(Services::from_iter(Service::ALL.iter().copied()));
+        fleet_config.retry = options.retry();
         let fleet = Fleet::new(fleet_config);
         let ids: Result<Vec<_>, _> = options
             .controller

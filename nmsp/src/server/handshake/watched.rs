@@ -8,26 +8,48 @@ use core::task::{Context, Poll};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
+use pki_common::tls::ServerTls;
+use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::server::trace::ConnectionTrace;
 
 /// The server's side of the handshake. A stream whose handshake failed is given back, so that an alert can still arrive.
+///
+/// The configuration is that of this connection, because its verification is watched. It is made when there is a whole
+/// `ClientHello`: ten thousand peers that say nothing, or not enough, cost no such work.
 pub(super) async fn accept(
-    acceptor: TlsAcceptor,
+    tls: &ServerTls,
     stream: TcpStream,
-    trace: Arc<ConnectionTrace>,
-) -> Result<TlsStream<WatchedStream>, (io::Error, TcpStream)> {
-    let (stream, progress) = WatchedStream::new(stream, trace);
-    match progress.watch(acceptor.accept(stream).into_fallible()).await {
+    trace: &Arc<ConnectionTrace>,
+) -> Result<TlsStream<WatchedStream>, (io::Error, Option<TcpStream>)> {
+    let (stream, progress) = WatchedStream::new(stream, Arc::clone(trace));
+    let handshake = async {
+        let mut hello = LazyConfigAcceptor::new(Acceptor::default(), stream);
+        let begun = match (&mut hello).await {
+            Ok(begun) => begun,
+            Err(error) => return Err((error, hello.take_io())),
+        };
+        let observer = Arc::<ConnectionTrace>::clone(trace);
+        let config = match tls.rustls_config_observed(observer) {
+            Ok(config) => config,
+            Err(error) => {
+                tracing::error!(%error, "no TLS configuration");
+                return Err((io::Error::other(error), Some(begun.io)));
+            }
+        };
+        let accepted = begun.into_stream(config).into_fallible().await;
+        accepted.map_err(|(error, stream)| (error, Some(stream)))
+    };
+    match progress.watch(handshake).await {
         Ok(mut stream) => {
             stream.get_mut().0.finished();
             Ok(stream)
         }
-        Err((error, stream)) => Err((error, stream.stream)),
+        Err((error, stream)) => Err((error, stream.map(|watched| watched.stream))),
     }
 }
 

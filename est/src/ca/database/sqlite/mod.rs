@@ -28,7 +28,7 @@ use super::{
 use crate::ca::serial::SerialNumber;
 use failure::Failures;
 use serials::SerialPool;
-pub use settings::{MAX_QUEUE, RESERVED_SERIALS, SqliteSettings};
+pub use settings::{LOCK_WAIT, MAX_QUEUE, RESERVED_SERIALS, SqliteSettings};
 use writer::{Job, Work, Writer};
 
 /// A [`CertificateLog`] in an SQLite file with a write-ahead log.
@@ -125,14 +125,14 @@ impl SqliteLog {
     ) -> Result<Self, LogError> {
         let settings = settings.at_least_one();
         let failures = Failures::of(path);
-        let mut connection = schema::connect(path, &failures)?;
+        let mut connection = schema::connect(path, settings.lock_wait, &failures)?;
         if new {
             schema::create(&mut connection, &failures)?;
         }
         schema::check(&connection, &failures)?;
         schema::upgrade(&mut connection, &failures)?;
         schema::limit(&connection, settings.max_bytes, &failures)?;
-        let reader = schema::connect(path, &failures)?;
+        let reader = schema::connect(path, settings.lock_wait, &failures)?;
         reader
             .pragma_update(None, "query_only", true)
             .map_err(|error| failures.classify(&error))?;

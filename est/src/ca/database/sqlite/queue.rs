@@ -40,8 +40,9 @@ pub(super) fn submit(connection: &Connection, submission: &Submission) -> rusqli
                 return Ok(QueueAnswer::Expired);
             }
             QueueState::Issued if now < known_until && !found.revoked && !submission.leaves_once => {
+                // One that is not valid yet was issued by a clock that has been set back since; it is of no use.
                 if let Some(record) = issued_record(connection, found.serial)?
-                    && submission.now < middle(&record)
+                    && (record.not_before..middle(&record)).contains(&submission.now)
                 {
                     return Ok(QueueAnswer::Issued(Box::new(record)));
                 }

@@ -15,9 +15,6 @@ const APPLICATION_ID: i64 = 0x4553_544c;
 /// opened.
 const VERSION: i64 = 2;
 
-/// How long a statement waits for another process's lock. Readers never hold one for long in WAL mode.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// The steps from each version to the next; an empty file has version 0.
 const STEPS: [&str; 2] = [TO_VERSION_1, TO_VERSION_2];
 
@@ -127,13 +124,13 @@ const TO_VERSION_2: &str = "
         FROM pending_requests;
 ";
 
-/// Opens an existing file.
-pub(super) fn connect(path: &Path, failures: &Failures) -> Result<Connection, LogError> {
+/// Opens an existing file. `lock_wait` is how long each statement waits for another process's lock.
+pub(super) fn connect(path: &Path, lock_wait: Duration, failures: &Failures) -> Result<Connection, LogError> {
     let open = || -> rusqlite::Result<(Connection, String)> {
         // No URI names and no creation: the path is a path, and the file is there.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.busy_timeout(lock_wait)?;
         let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
         // FULL: a commit has reached the disk when it returns. NORMAL would not wait in WAL mode.
         connection.pragma_update(None, "synchronous", "full")?;
@@ -238,7 +235,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         std::fs::File::create(&path).unwrap();
-        let connection = connect(&path, &Failures::of(&path)).unwrap();
+        let connection = connect(&path, Duration::ZERO, &Failures::of(&path)).unwrap();
         let text = |name| connection.pragma_query_value(None, name, |row| row.get::<_, String>(0));
         let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         assert_eq!(text("journal_mode").unwrap(), "wal");

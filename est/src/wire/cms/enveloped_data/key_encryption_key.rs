@@ -10,8 +10,8 @@ use super::CONTEXT_2;
 use crate::wire::asn1::{self, tag};
 use crate::wire::cms::CmsError;
 use crate::wire::cms::algorithm::algorithm_identifier;
-use crate::wire::cms::identifier::hex;
 use crate::wire::csr::name_with_oid;
+use crate::wire::hexadecimal;
 
 const AES128_WRAP: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.5");
 const AES192_WRAP: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.25");
@@ -31,7 +31,7 @@ impl fmt::Debug for KeyEncryptionKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("KeyEncryptionKey")
-            .field("identifier", &hex(&self.identifier))
+            .field("identifier", &hexadecimal::encode(&self.identifier))
             .finish_non_exhaustive()
     }
 }
@@ -45,7 +45,7 @@ impl KeyEncryptionKey {
         if KeyWrap::for_key_length(key.len()).is_none() {
             return Err(CmsError::CannotEncrypt(format!(
                 "the shared key {} has {} bytes; an AES key has 16, 24 or 32",
-                hex(&identifier),
+                hexadecimal::encode(&identifier),
                 key.len()
             )));
         }

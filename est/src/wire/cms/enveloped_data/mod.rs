@@ -26,7 +26,7 @@ pub use key_encryption_key::KeyEncryptionKey;
 pub use key_transport::KeyTransport;
 pub use recipient::Recipient;
 
-use super::identifier::{CONTEXT_0_PRIMITIVE, hex};
+use super::identifier::CONTEXT_0_PRIMITIVE;
 use super::octets::octets;
 use super::{
     CertificateIdentifier, CmsError, CmsLimits, ID_ENVELOPED_DATA, read_algorithm, read_content_of, read_oid,
@@ -34,6 +34,7 @@ use super::{
 use crate::error::WireError;
 use crate::wire::asn1::{Element, Reader, Rules, tag};
 use crate::wire::csr::name_with_oid;
+use crate::wire::hexadecimal;
 use key_agreement::KeyAgreementInfo;
 
 /// `[2]`, constructed.
@@ -215,7 +216,10 @@ impl RecipientInfo {
                 "a shared key with an empty identifier".to_owned()
             }
             Self::KeyEncryptionKey { identifier, .. } => {
-                format!("the shared key with identifier {}", hex(identifier))
+                format!(
+                    "the shared key with identifier {}",
+                    hexadecimal::encode(identifier)
+                )
             }
             Self::Other { tag } => format!("a recipient of another kind (tag 0x{tag:02x})"),
         }
