@@ -46,6 +46,15 @@ struct Script {
     locked: Option<(rusqlite::Connection, Instant)>,
 }
 
+impl Script {
+    /// The other process gives up its lock when its time is over.
+    fn let_go(&mut self, now: Instant) {
+        if self.locked.as_ref().is_some_and(|(_, until)| now >= *until) {
+            self.locked = None;
+        }
+    }
+}
+
 /// Another process that waits for nobody is told of the lock at once, so the log is told at once, too.
 pub(crate) fn settings() -> SqliteSettings {
     SqliteSettings {
@@ -176,9 +185,7 @@ impl ScriptedLog {
         let mut script = self.script.lock().unwrap();
         let (number, now) = (script.writes, Instant::now());
         script.writes += 1;
-        if script.locked.as_ref().is_some_and(|(_, until)| now >= *until) {
-            script.locked = None;
-        }
+        script.let_go(now);
         match script.faults.remove(&number) {
             Some(LogFault::Full(time)) => script.full_until = Some(now + time),
             // One lock at a time.
@@ -207,7 +214,12 @@ impl ScriptedLog {
 
 impl CertificateLog for ScriptedLog {
     fn reserve_serial(&self) -> Result<SerialNumber, LogError> {
-        self.inner().reserve_serial()
+        self.script.lock().unwrap().let_go(Instant::now());
+        let inner = self.inner();
+        let reserved = inner.reserve_serial();
+        wait_for_writer(&inner);
+        // With an empty reserve the answer is that of the time before the writer got more: by now it has, if it can.
+        reserved.or_else(|_| inner.reserve_serial())
     }
 
     fn record_issued(&self, record: CertificateRecord) -> LogFuture {
@@ -282,6 +294,20 @@ impl CertificateLog for ScriptedLog {
     fn policies(&self) -> Result<Vec<PolicyRecord>, LogError> {
         self.inner().policies()
     }
+}
+
+/// Taking a number may ask the writer for more, and nobody waits for those. Whether they come before the next lock is
+/// the scheduler's decision, so this waits for the answer to something behind them.
+fn wait_for_writer(log: &SqliteLog) {
+    let nothing = Decision {
+        id: -1,
+        approved: false,
+        by: String::new(),
+        reason: None,
+        now: 0,
+    };
+    let refused = block_on(log.decide(nothing));
+    assert!(refused.is_err(), "nobody has asked under this number");
 }
 
 struct Unpark(Thread);
