@@ -1,10 +1,9 @@
-//! The Prometheus text format, version 0.0.4.
+//! The Prometheus text format, version 0.0.4, and how it is asked for.
 
 use core::fmt::Write as _;
 
-/// The media type of the text.
 #[cfg(feature = "tokio")]
-pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(crate) use scrape::{answer, only_this_machine_reaches};
 
 /// Names and values of the labels of a sample.
 pub(crate) type Labels<'a> = &'a [(&'static str, &'a str)];
@@ -61,6 +60,43 @@ fn escaped(value: &str) -> String {
         .replace('\\', "\\\\")
         .replace('"', "\\\"")
         .replace('\n', "\\n")
+}
+
+/// What a listener for metrics shares with the other.
+#[cfg(feature = "tokio")]
+mod scrape {
+    use core::net::SocketAddr;
+
+    use bytes::Bytes;
+    use http::header::{ALLOW, CONTENT_TYPE};
+    use http::{HeaderValue, Method, Request, Response, StatusCode};
+    use http_body_util::Full;
+
+    /// Metrics are served without authentication: whether nobody else can ask for them at this address.
+    pub(crate) fn only_this_machine_reaches(address: SocketAddr) -> bool {
+        address.ip().to_canonical().is_loopback()
+    }
+
+    /// The answer to a request at an address that has metrics and nothing else.
+    pub(crate) fn answer<B>(request: &Request<B>, text: impl FnOnce() -> String) -> Response<Full<Bytes>> {
+        let (status, text) = if request.uri().path() != "/metrics" {
+            let text = "nothing here; ask for /metrics\n".to_owned();
+            (StatusCode::NOT_FOUND, text)
+        } else if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            (StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n".to_owned())
+        } else {
+            (StatusCode::OK, text())
+        };
+        let mut response = Response::new(Full::from(text));
+        *response.status_mut() = status;
+        let media_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            let allowed = HeaderValue::from_static("GET, HEAD");
+            response.headers_mut().insert(ALLOW, allowed);
+        }
+        response
+    }
 }
 
 #[cfg(test)]

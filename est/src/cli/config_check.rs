@@ -10,6 +10,7 @@ use super::config::ServeConfig;
 use super::label_config::{LabelConfig, Source};
 use crate::auth::AuthenticationMethod;
 use crate::auth::settings::AccountSettings;
+use crate::exposition;
 
 /// Looks for all of them.
 pub(crate) fn contradictions(config: &ServeConfig) -> Result<(), CliError> {
@@ -64,7 +65,7 @@ fn metrics_listener(config: &ServeConfig) -> Result<(), CliError> {
         let problem = "listen or crl-listen has this address; give it a port of its own";
         return Err(place.wrong("metrics-listen", problem));
     }
-    if !address.ip().to_canonical().is_loopback() && !server.dangerous_metrics_any_address {
+    if !exposition::only_this_machine_reaches(address) && !server.dangerous_metrics_any_address {
         let problem = "the metrics are served without authentication, and other machines can reach this address; listen on \
                        127.0.0.1 or ::1, or set dangerous-metrics-any-address";
         return Err(place.wrong("metrics-listen", problem));

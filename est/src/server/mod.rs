@@ -114,6 +114,7 @@ pub use revocation_follower::RevocationFollower;
 pub use service::EstService;
 
 use crate::auth::Authenticator;
+use crate::exposition;
 use crate::operation::Operations;
 use addresses::Addresses;
 use connection::ConnectionContext;
@@ -204,7 +205,7 @@ impl Server {
     /// # Errors
     /// [`ServerError::MetricsNotLoopback`], [`ServerError::Bind`]
     pub async fn listen_for_metrics(&mut self, address: SocketAddr) -> Result<SocketAddr, ServerError> {
-        if !address.ip().to_canonical().is_loopback() {
+        if !exposition::only_this_machine_reaches(address) {
             return Err(ServerError::MetricsNotLoopback { address });
         }
         self.listen_plainly(address, Content::Metrics).await
@@ -218,7 +219,7 @@ impl Server {
         &mut self,
         address: SocketAddr,
     ) -> Result<SocketAddr, ServerError> {
-        if !address.ip().to_canonical().is_loopback() {
+        if !exposition::only_this_machine_reaches(address) {
             tracing::warn!(%address, "the metrics can be read from other machines, without authentication");
         }
         self.listen_plainly(address, Content::Metrics).await

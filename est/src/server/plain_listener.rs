@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -94,7 +93,7 @@ async fn serve(stream: TcpStream, state: Arc<ServerState>, content: Content) -> 
         async move {
             Ok::<_, Infallible>(match content {
                 Content::RevocationLists => revocation_list(&state, &request).await,
-                Content::Metrics => metrics(&state, &request),
+                Content::Metrics => exposition::answer(&request, || state.metrics()),
             })
         }
     });
@@ -130,25 +129,4 @@ async fn revocation_list(state: &ServerState, request: &Request<Incoming>) -> Re
 fn whole(response: OperationResponse) -> Response<Full<Bytes>> {
     let (parts, body) = Response::<Bytes>::from(response).into_parts();
     Response::from_parts(parts, Full::new(body))
-}
-
-fn metrics(state: &ServerState, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let (status, text) = if request.uri().path() != "/metrics" {
-        (
-            StatusCode::NOT_FOUND,
-            "nothing here; ask for /metrics\n".to_owned(),
-        )
-    } else if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        (StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n".to_owned())
-    } else {
-        (StatusCode::OK, state.metrics())
-    };
-    let mut response = Response::new(Full::from(text));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(exposition::CONTENT_TYPE));
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-    }
-    response
 }

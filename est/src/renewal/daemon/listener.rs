@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pki_common::{Diagnose, Failure, Rung};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+
+use crate::exposition;
 
 /// One scraper and a person who looks: more are not needed, and none can fill the memory.
 const MAX_CONNECTIONS: usize = 16;
@@ -65,7 +66,7 @@ impl MetricsListener {
     /// # Errors
     /// [`MetricsListenerError`]
     pub async fn bind(address: SocketAddr) -> Result<Self, MetricsListenerError> {
-        if !address.ip().is_loopback() {
+        if !exposition::only_this_machine_reaches(address) {
             return Err(MetricsListenerError::NotLoopback(address));
         }
         let failed = |error: std::io::Error| MetricsListenerError::Bind {
@@ -102,7 +103,7 @@ impl MetricsListener {
             tokio::spawn(async move {
                 let service = hyper::service::service_fn(move |request| {
                     let text = Arc::clone(&text);
-                    async move { Ok::<_, Infallible>(answer(&request, &text)) }
+                    async move { Ok::<_, Infallible>(metrics(&request, &text)) }
                 });
                 let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -116,19 +117,6 @@ impl MetricsListener {
     }
 }
 
-fn answer(request: &Request<Incoming>, text: &ArcSwap<String>) -> Response<Full<Bytes>> {
-    let plain = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    let mut response = Response::new(Full::default());
-    if request.uri().path() != "/metrics" {
-        *response.status_mut() = StatusCode::NOT_FOUND;
-    } else if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-        response
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-    } else {
-        *response.body_mut() = Full::new(Bytes::from(text.load().as_str().to_owned()));
-        response.headers_mut().insert(CONTENT_TYPE, plain);
-    }
-    response
+fn metrics(request: &Request<Incoming>, text: &ArcSwap<String>) -> Response<Full<Bytes>> {
+    exposition::answer(request, || text.load().as_str().to_owned())
 }
