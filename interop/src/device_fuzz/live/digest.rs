@@ -103,6 +103,12 @@ mod tests {
     }
 
     #[test]
+    fn the_password_is_not_shown_for_debugging() {
+        let shown = format!("{:?}", login());
+        assert!(shown.contains("Mufasa") && !shown.contains("Circle"), "{shown}");
+    }
+
+    #[test]
     fn changes_the_answer_as_the_case_says() {
         let change = |from: &str, to: &str| Change {
             from: from.to_owned(),

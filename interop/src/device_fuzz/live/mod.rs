@@ -7,6 +7,8 @@
 mod digest;
 mod linked;
 
+use core::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::case::{Hex, Step};
@@ -59,7 +61,7 @@ pub enum BindingForm {
 }
 
 /// How a Digest challenge is answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
     /// The connection that has the challenge, the first is 0; without it that of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,6 +84,21 @@ pub struct Login {
     /// What is replaced in the finished header.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+}
+
+/// Without the password.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("challenged", &self.challenged)
+            .field("user", &self.user)
+            .field("method", &self.method)
+            .field("uri", &self.uri)
+            .field("count", &self.count)
+            .field("nonce_suffix", &self.nonce_suffix)
+            .field("changes", &self.changes)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A replacement in a text.
