@@ -100,8 +100,8 @@ impl SharedSecrets {
     /// (`CN=device-7,DC=example,DC=com`); with it, the secret is good for requests with exactly this subject.
     ///
     /// # Errors
-    /// [`SharedSecretsError::Line`]: no colon, an empty identification, a secret that is too short, an identification
-    /// that stands there twice.
+    /// [`SharedSecretsError::Line`]: no colon, an empty identification, a secret that is too short, an empty subject, an
+    /// identification that stands there twice.
     pub fn parse(text: &str) -> Result<Self, SharedSecretsError> {
         let mut found = Self::default();
         for (index, line) in text.lines().enumerate() {
@@ -123,9 +123,15 @@ impl SharedSecrets {
             if secret.chars().count() < MIN_SECRET_CHARACTERS {
                 return Err(wrong("the secret has less than 16 characters"));
             }
+            let subject = fields.next().map(str::to_owned);
+            if subject.as_deref() == Some("") {
+                return Err(wrong(
+                    "the subject is empty; leave out the second colon for a secret that is good for every subject",
+                ));
+            }
             let entry = SharedSecret {
                 secret: Zeroizing::new(secret.as_bytes().to_vec()),
-                subject: fields.next().map(str::to_owned),
+                subject,
             };
             if found.entries.insert(identification.to_owned(), entry).is_some() {
                 return Err(wrong("the identification stands there twice"));
@@ -172,6 +178,7 @@ mod tests {
             ("a:0123456789abcdef\nb", 2, "no colon"),
             (":0123456789abcdef", 1, "empty"),
             ("a:tooshort", 1, "less than 16"),
+            ("a:0123456789abcdef:", 1, "leave out the second colon"),
             ("a:0123456789abcdef\na:0123456789abcdef", 2, "twice"),
         ];
         for (text, expected_line, expected) in table {
