@@ -51,6 +51,24 @@ def connect(bindings, certificate=0):
     return bytes([6 << 5 | certificate << 2 | bindings])
 
 
+FULL_CMC, SERVER_KEY = 0xAA, 0xAB
+BY_NOBODY, BY_REQUEST, BY_HOLDER, BY_OTHER, BY_UNKNOWN = range(5)
+NO_PROOF, PROVEN, WRONG_SECRET, WRONG_IDENTIFICATION, OLDER_PROOF, NO_IDENTIFICATION, IDENTIFIED_TWICE, PROVEN_FOR_ONE = range(8)
+CRMF, LINKED, LINKED_WRONGLY, NOT_LINKED, BROKEN_SIGNATURE = 0x04, 0x08, 0x10, 0x18, 0x20
+QUERY, REVOKE, REVOKE_FIRST, CONFIRM, WITNESS, UNKNOWN_CONTROL, DATA, BATCH = (1 << bit for bit in range(8))
+
+
+def cmc(*requests, by=BY_NOBODY, back=0, proof=NO_PROOF, how=0, controls=0, change=0, at=0, label=OPEN, shows=RIGHT, headers=0):
+    """back: which of the certificates that were issued signs, the last is 0; requests: as those of ask."""
+    who = back << 6 | proof << 3 | by
+    return bytes([FULL_CMC, label, shows, headers, who, how | len(requests), controls, *requests, change]) + struct.pack(">H", at)
+
+
+def server_key(wish, label=OPEN, shows=RIGHT, request=UNBOUND, headers=0):
+    """wish: for whom, and in the upper bits with which algorithms."""
+    return bytes([SERVER_KEY, label, shows, request, headers, wish])
+
+
 seeds("est_server", {
     "every-operation-without-a-body": b"".join(
         ask(operation, label, NOBODY) for operation in (CACERTS, ATTRIBUTES, ELSEWHERE) for label in range(7)),
@@ -71,6 +89,42 @@ seeds("est_server", {
     + ask(REENROLL, shows=NOBODY, request=UNBOUND | 1) + connect(0) + ask(REENROLL),
     "renewed-under-other-names": ask(ENROLL) + connect(0, 2) + ask(REENROLL, STRICT) + b"".join(
         ask(REENROLL, label, request=UNBOUND | names) for label in (STRICT, OPEN) for names in (0x20, 0x40, 0x60)),
+    "cmc-signed-by-a-request": cmc(UNBOUND, by=BY_REQUEST) + cmc(UNBOUND, UNBOUND | 1, by=BY_REQUEST, how=CRMF)
+    + cmc(UNBOUND, by=BY_UNKNOWN) + cmc(UNBOUND | 3, by=BY_UNKNOWN) + cmc(by=BY_REQUEST) + cmc(UNBOUND, by=BY_REQUEST, how=BROKEN_SIGNATURE),
+    "cmc-signed-by-nobody": cmc(UNBOUND) + cmc() + cmc(UNBOUND, how=CRMF) + cmc(UNBOUND, UNBOUND | 1, UNBOUND | 2)
+    + cmc(UNBOUND, shows=NOBODY) + cmc(UNBOUND, UNBOUND | 1, how=BROKEN_SIGNATURE),
+    "cmc-signed-by-a-holder": ask(ENROLL) + cmc(UNBOUND, by=BY_HOLDER) + cmc(UNBOUND | 1, by=BY_HOLDER)
+    + cmc(UNBOUND | 0x80, by=BY_HOLDER) + cmc(UNBOUND | 0x20, by=BY_HOLDER, back=1) + cmc(UNBOUND, by=BY_OTHER)
+    + cmc(UNBOUND, by=BY_HOLDER, how=CRMF, headers=4),
+    "cmc-identity-proofs": b"".join(cmc(UNBOUND, proof=proof) for proof in range(8))
+    + b"".join(cmc(UNBOUND, UNBOUND | 1, proof=PROVEN, how=how) for how in (LINKED, LINKED_WRONGLY, NOT_LINKED, LINKED | CRMF))
+    + cmc(UNBOUND, how=LINKED) + cmc(UNBOUND, by=BY_REQUEST, proof=PROVEN, controls=DATA),
+    "cmc-on-a-strict-label": ask(ENROLL) + connect(0, 2) + b"".join(
+        cmc(UNBOUND, by=by, proof=proof, label=STRICT) for by in range(5) for proof in (NO_PROOF, PROVEN, WRONG_SECRET)),
+    "cmc-signed-by-another-authoritys-holder": cmc(UNBOUND, by=BY_OTHER, label=APPROVED) + cmc(UNBOUND, by=BY_OTHER)
+    + cmc(UNBOUND | 1, proof=PROVEN_FOR_ONE) + cmc(UNBOUND | 1, UNBOUND, proof=PROVEN_FOR_ONE, by=BY_REQUEST),
+    "cmc-revocations": ask(ENROLL) + ask(ENROLL, request=UNBOUND | 1) + connect(0, 2) + cmc(by=BY_HOLDER, controls=REVOKE)
+    + b"".join(cmc(by=by, proof=PROVEN, controls=REVOKE | REVOKE_FIRST | CONFIRM, label=STRICT) for by in range(5))
+    + cmc(by=BY_HOLDER, back=1, controls=REVOKE | CONFIRM, label=STRICT) + bytes([UNAVAILABLE])
+    + cmc(by=BY_HOLDER, controls=REVOKE, label=STRICT),
+    "cmc-approved-by-an-operator": cmc(UNBOUND, by=BY_REQUEST, label=APPROVED) + cmc(by=BY_REQUEST, controls=QUERY, label=APPROVED)
+    + cmc(controls=QUERY, label=APPROVED) + cmc(UNBOUND | 1, by=BY_REQUEST, controls=QUERY, label=APPROVED)
+    + bytes([YES, YES | 2, YES | 4]) + cmc(UNBOUND, by=BY_REQUEST, controls=QUERY, label=APPROVED)
+    + cmc(UNBOUND, by=BY_REQUEST, label=APPROVED) + cmc(UNBOUND | 1, by=BY_REQUEST, controls=QUERY, label=APPROVED),
+    "cmc-queries-without-a-token": cmc(controls=QUERY) + cmc(by=BY_UNKNOWN, controls=QUERY) + cmc(UNBOUND, by=BY_REQUEST, controls=QUERY),
+    "cmc-controls": b"".join(cmc(UNBOUND, by=BY_REQUEST, controls=1 << bit) for bit in range(8)),
+    "cmc-bound-to-the-connection": connect(0) + cmc(0x00, 0x10, by=BY_REQUEST) + cmc(0x00, label=BOUND) + connect(1)
+    + cmc(0x00, 0x10, by=BY_REQUEST) + cmc(0x05, how=CRMF),
+    "cmc-with-one-other-byte": b"".join(
+        cmc(UNBOUND, by=BY_REQUEST, proof=PROVEN, change=1 << at % 8, at=at) for at in range(0, 900, 23)),
+    "cmc-and-an-authority-in-every-mood": b"".join(
+        bytes([mood]) + cmc(UNBOUND, by=BY_REQUEST) + ask(CMC) for mood in (SLOW, UNAVAILABLE, BROKEN, UPSTREAM, DENIED, UNSUPPORTED, BUSY)),
+    "keys-for-every-recipient": ask(ENROLL) + connect(0, 2) + b"".join(server_key(recipient) for recipient in range(8))
+    + connect(0) + server_key(3),
+    "keys-by-every-algorithm": b"".join(
+        server_key(algorithms << 3 | recipient) for algorithms in range(8) for recipient in (0, 1, 4)),
+    "keys-approved-by-an-operator": server_key(1, APPROVED) + server_key(4, APPROVED, request=UNBOUND | 1) + bytes([YES, YES | 2])
+    + server_key(1, APPROVED) + server_key(4, APPROVED, request=UNBOUND | 1),
     "the-revocation-list": ask(ELSEWHERE, OPEN) + ask(ELSEWHERE, OPEN, headers=5 << 5) + ask(ELSEWHERE, OPEN, headers=7 << 5)
     + bytes([UNAVAILABLE]) + ask(ELSEWHERE, OPEN),
     "strict-label": ask(ENROLL, STRICT) + ask(ENROLL) + connect(1, 2) + ask(ENROLL, STRICT, NOBODY) + ask(ENROLL, STRICT)
@@ -198,6 +252,38 @@ seeds("est_renewal", {
     "machine-clock-steps": bytes([0, 0x4A, 0x12, 24, 3, ISSUED | 9, FORWARD | 24, FAILED | 3, BACKWARD | 26, FAILED | 3, FORWARD | 29, ISSUED | 8]),
     "machine-other-settings": bytes([0, 0x4A, 0x12, 24, 3, OTHER | 3, FAILED | 9, OTHER, OTHER | 17, ISSUED | 9, FOUND, FOUND | 1, FOUND | 9, ISSUED | 2]),
 })
+
+# est_trust -------------------------------------------------------------------------------------------------------------
+
+EXPLICIT, IMPLICIT, FINGERPRINT = range(3)
+ENROLMENT = 0x80
+ROOT_ALONG, LEAF_ALONG, INTERMEDIATE_ALONG, SHORT_ALONG = range(8, 12)
+(OLD, OLD_RENEWED, NEW, NEW_WITH_OLD, OLD_WITH_NEW, NEWER, NEWER_WITH_NEW, NEW_WITH_NEWER, STRANGER, STRANGERS_NEXT, NEXT_WITH_STRANGER,
+ STRANGER_WITH_NEXT, ENDED, AFTER_ENDED, AFTER_WITH_ENDED, ENDED_WITH_AFTER, INTERMEDIATE, LEAF, OTHER_NAME, ENDED_RENEWED) = range(20)
+KNOWS_OLD, KNOWS_NEW, KNOWS_STRANGER, KNOWS_ENDED, KNOWS_OTHER, KNOWS_RENEWED = (1 << bit for bit in range(6))
+
+seeds("est_trust", {
+    f"{name}-{source}": bytes([number, known, *answer])
+    for number, source in enumerate(("explicit", "implicit", "by-fingerprint"))
+    for name, known, answer in (
+        ("everything", 0, range(20)), ("everything-beside-the-old-root", KNOWS_OLD, range(20)),
+        ("a-new-root", KNOWS_OLD, (OLD, NEW, NEW_WITH_OLD, OLD_WITH_NEW)), ("a-new-root-alone", KNOWS_OLD, (NEW,)),
+        ("two-new-roots", KNOWS_OLD, (NEWER, NEWER_WITH_NEW, NEW, NEW_WITH_OLD)), ("back-to-the-old", KNOWS_NEW, (OLD, OLD_WITH_NEW)),
+        ("the-old-root-for-longer", KNOWS_OLD, (OLD_RENEWED,)), ("a-stranger-of-the-same-name", KNOWS_OLD, (
+            STRANGER, STRANGERS_NEXT, NEXT_WITH_STRANGER, STRANGER_WITH_NEXT)),
+        ("after-an-ended-root", KNOWS_ENDED, (ENDED, AFTER_ENDED, AFTER_WITH_ENDED, ENDED_WITH_AFTER)),
+        ("after-a-paper-that-has-ended", KNOWS_RENEWED, (ENDED_RENEWED, ENDED, AFTER_ENDED, AFTER_WITH_ENDED, ENDED_WITH_AFTER)),
+        ("no-roots", KNOWS_OLD | KNOWS_OTHER, (INTERMEDIATE, LEAF)), ("nothing", KNOWS_OLD, ()), ("the-same-twice", KNOWS_OLD, (
+            OLD, OLD, NEW, NEW, NEW_WITH_OLD, LEAF, LEAF, OTHER_NAME, OTHER_NAME)))
+} | {
+    f"enrolment-{wanted}-{known}": bytes([ENROLMENT | wanted, known, wanted, ROOT_ALONG, LEAF_ALONG, INTERMEDIATE_ALONG])
+    for wanted in range(8) for known in range(2)
+} | {
+    f"enrolment-{wanted}-answered-with-{issued}": bytes([ENROLMENT | wanted, 1, issued, ROOT_ALONG])
+    for wanted in range(8) for issued in range(8) if wanted != issued
+} | {"enrolment-without-a-certificate": bytes([ENROLMENT, 1]), "enrolment-of-two": bytes([ENROLMENT, 1, 0, 1, 0]),
+    "enrolment-under-a-root-that-ends-before": bytes([ENROLMENT, 1, SHORT_ALONG, 0]),
+    "enrolment-of-another-under-a-root-that-ends-before": bytes([ENROLMENT, 1, SHORT_ALONG, 1])})
 
 # est_exchange ----------------------------------------------------------------------------------------------------------
 

@@ -58,6 +58,11 @@ pub(crate) fn shared_key() -> KeyEncryptionKey {
     KeyEncryptionKey::new(vec![1, 2, 3, 4], Zeroizing::new(vec![0x42; 32])).expect("32 bytes are a key")
 }
 
+/// Who receives keys.
+pub(crate) fn recipient() -> Certificate {
+    Certificate::from_der(RSA.0).expect("openssl made a certificate")
+}
+
 /// What the enveloped data of the corpus is decrypted with: RSA, EC, shared; each with and without its certificate.
 pub(crate) fn decryption_keys() -> &'static [DecryptionKey] {
     static KEYS: OnceLock<Vec<DecryptionKey>> = OnceLock::new();

@@ -12,6 +12,7 @@ pub mod der_mutator;
 pub mod est_exchange;
 pub mod est_renewal;
 pub mod est_server;
+pub mod est_trust;
 
 mod est_attributes;
 mod est_wire;
@@ -47,6 +48,7 @@ pub use est_attributes::est_csr_attributes;
 pub use est_exchange::est_exchange;
 pub use est_renewal::est_renewal;
 pub use est_server::{est_http, est_server};
+pub use est_trust::est_trust;
 pub use est_wire::{
     est_authorization, est_base64, est_certs_only, est_enveloped_data, est_multipart, est_signed_data,
 };
@@ -77,6 +79,7 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("est_renewal", est_renewal),
     ("est_server", est_server),
     ("est_signed_data", est_signed_data),
+    ("est_trust", est_trust),
     ("est_url", est_url),
     ("explain_log", explain_log),
     ("nmsp_capture", nmsp_capture),

@@ -22,6 +22,11 @@ impl<'a> Steps<'a> {
         self.next().unwrap_or_default()
     }
 
+    /// The byte that comes after so many others, which stay; 0 behind the end.
+    pub(crate) fn byte_at(&self, after: usize) -> u8 {
+        self.bytes.get(after).copied().unwrap_or_default()
+    }
+
     /// Two bytes, the high one first.
     pub(crate) fn number(&mut self) -> u16 {
         u16::from_be_bytes([self.byte(), self.byte()])

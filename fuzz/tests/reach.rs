@@ -334,6 +334,8 @@ fn the_corpus_of_the_est_server_reaches_every_answer() {
         (Operation::ServerKeyGen, 200),
         (Operation::ServerKeyGen, 202),
         (Operation::FullCmc, 200),
+        (Operation::FullCmc, 202),
+        (Operation::FullCmc, 503),
     ] {
         answered(operation, status);
     }
@@ -354,6 +356,23 @@ fn the_corpus_of_exchanges_reaches_every_way_on() {
     ];
     for (what, holds, least) in table {
         reaches("est_exchange", least, what, |file| holds(&script(file)));
+    }
+}
+
+#[test]
+fn the_corpus_of_trust_reaches_every_judgement() {
+    use fuzz::est_trust::{Reached, script};
+
+    type Reaches = fn(&Reached) -> bool;
+    let table: [(&str, Reaches, usize); 5] = [
+        ("a new root that is trusted", |reached| reached.added == 1, 5),
+        ("several of them", |reached| reached.added > 1, 4),
+        ("a root that is not trusted", |reached| reached.refused > 0, 5),
+        ("a certificate as it was asked for", |reached| reached.issued, 2),
+        ("another one for the same key", |reached| reached.differs, 6),
+    ];
+    for (what, holds, least) in table {
+        reaches("est_trust", least, what, |file| holds(&script(file)));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who may have what, told a second time and otherwise than the server tells it: a table of labels.
 
+use est::ca::serial::SerialNumber;
 use est::ca::{Authentication, EnrollOperation, Requester};
 use est::operation::Operation;
 use est::wire::label::PathLabel;
@@ -66,6 +67,12 @@ pub(super) struct Shown {
     pub(super) basic: bool,
     pub(super) digest: bool,
     pub(super) bearer: bool,
+    /// The message itself is signed by the holder of a certificate of the authority.
+    pub(super) signed: bool,
+    /// The message itself shows that a shared secret is known.
+    pub(super) proven: bool,
+    /// The message is a certification request alone, as `simpleenroll` has it.
+    pub(super) simple: bool,
 }
 
 /// What a request may lead to.
@@ -77,6 +84,8 @@ pub(super) struct Allowed {
     pub(super) shown: Shown,
     /// Nobody may have anything under the label `Open`, since a reload.
     pub(super) shut: bool,
+    /// The certificate that its holder asks to be revoked.
+    pub(super) revokes: Option<SerialNumber>,
 }
 
 impl Allowed {
@@ -88,6 +97,7 @@ impl Allowed {
             basic,
             digest,
             bearer,
+            ..
         } = self.shown;
         match label {
             Label::Open => !self.shut && (own_certificate || other_certificate || basic),
@@ -96,6 +106,17 @@ impl Allowed {
             Label::Secret => digest || bearer,
             Label::Closed | Label::Unknown => false,
         }
+    }
+
+    /// The authority is asked to revoke: its holder alone may want that, and only where it is allowed at all.
+    pub(super) fn check_revocation(&self, label: Label, serial: SerialNumber) {
+        assert_eq!(label, Label::Strict, "nobody may revoke there");
+        assert!(self.may_enrol(label) && self.shown.signed);
+        assert_eq!(
+            self.revokes,
+            Some(serial),
+            "a certificate of somebody else is to be revoked"
+        );
     }
 
     /// The authority is asked for a certificate: was this allowed, and does it learn the truth about who asks?
@@ -122,7 +143,17 @@ impl Allowed {
             operator,
         } = requester.authentication;
         assert!(!operator && !requester.authentication.is_none());
-        assert!(!certificate || self.shown.own_certificate || self.shown.other_certificate);
+        let Shown {
+            signed,
+            proven,
+            simple,
+            ..
+        } = self.shown;
+        assert!(!certificate || self.shown.own_certificate || self.shown.other_certificate || signed);
+        assert!(
+            operation != EnrollOperation::FullCmc || label != Label::Strict || simple || signed || proven,
+            "whoever asks in CMC has shown nothing in CMC"
+        );
         assert!(!basic || self.shown.basic);
         assert!(!digest || self.shown.digest);
         assert!(!bearer || self.shown.bearer);

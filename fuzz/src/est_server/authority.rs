@@ -11,7 +11,8 @@ use est::ca::embedded::EmbeddedCertificateAuthority;
 use est::ca::policy::IssuancePolicy;
 use est::ca::{
     CaFuture, CertificateAuthority, ChannelBindingState, EnrollError, EnrollOperation, EnrollOutcome,
-    EnrollRequest, IssuedCertificate, PolicyRefusal, PolicyRule, ServerKeyDecision, ServerKeyRequest,
+    EnrollRequest, IssuedCertificate, PolicyRefusal, PolicyRule, RevokeRequest, ServerKeyDecision,
+    ServerKeyRequest,
 };
 use pki_common::KnownCause;
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -231,6 +232,18 @@ impl CertificateAuthority for Authority {
 
     fn enroll(&self, request: EnrollRequest) -> CaFuture<'_, EnrollOutcome> {
         Box::pin(self.decided(request))
+    }
+
+    fn revoke(&self, request: RevokeRequest) -> CaFuture<'_, ()> {
+        Box::pin(async move {
+            let label = Label::of(request.label.as_ref());
+            self.with(|book| {
+                let allowed = book.allowed.expect("an authority is asked within a request");
+                allowed.check_revocation(label, request.serial);
+            });
+            self.mood().await?;
+            self.inner.revoke(request).await
+        })
     }
 
     fn approve_server_key(&self, request: ServerKeyRequest) -> CaFuture<'_, ServerKeyDecision> {

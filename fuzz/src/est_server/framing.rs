@@ -35,6 +35,7 @@ pub fn est_http(data: &[u8]) {
             operation: None,
             shown,
             shut: false,
+            revokes: None,
         });
         let answered = exchange(&world, request, piece.max(1)).await;
         assert!(shown != Shown::default() || world.authority.issued().is_empty());

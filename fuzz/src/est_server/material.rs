@@ -9,6 +9,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use bytes::Bytes;
 use est::operation::CHANGE_SUBJECT_NAME;
 use est::request::{BindingAttribute, RequestKey, RequestTemplate};
+use est::wire::cmc::identity_proof;
+use est::wire::cmc::oid::POP_LINK_WITNESS_V2;
 use est::wire::csr::Attribute;
 use hyper::body::{Body, Frame, SizeHint};
 use pki_common::channel_binding::{ChannelBindingType, ChannelBindings};
@@ -37,6 +39,42 @@ const OTHER_NAMES: [&str; 5] = [
     "URI:https://other.example.com/",
 ];
 
+static KEYS: LazyLock<[RequestKey; 4]> = LazyLock::new(|| {
+    core::array::from_fn(|_| {
+        let key = generate_key(NewKey::EcP256).expect("the provider makes P-256 keys");
+        RequestKey::from_pkcs8(key).expect("such a key signs")
+    })
+});
+
+/// What ties a request to a shared secret (RFC 5272, section 6.3.1).
+pub(super) struct Link(Option<&'static str>);
+
+impl Link {
+    /// By a witness made from this secret.
+    pub(super) const fn new(secret: &'static str) -> Self {
+        Self(Some(secret))
+    }
+
+    /// There is no witness.
+    pub(super) const fn absent() -> Self {
+        Self(None)
+    }
+
+    /// What the witness is made over.
+    pub(super) const fn random(&self) -> &'static [u8] {
+        b"sixteen octets!!"
+    }
+
+    /// The attribute of each request.
+    pub(super) fn witness(&self) -> Option<Attribute> {
+        let witness = identity_proof::link(self.random(), self.0?.as_bytes());
+        Some(Attribute {
+            oid: POP_LINK_WITNESS_V2,
+            values: vec![witness.encode()],
+        })
+    }
+}
+
 /// A certification request by a number: its lowest two bits say for which key and subject, the next two to which
 /// connection it is bound (3: to none), the next one by which attribute; the next three whether it asks for a change of its
 /// names, and for which other names it asks outright.
@@ -52,14 +90,14 @@ impl Request {
         self.key().spki_der()
     }
 
-    fn key(&self) -> &'static RequestKey {
-        static KEYS: LazyLock<[RequestKey; 4]> = LazyLock::new(|| {
-            core::array::from_fn(|_| {
-                let key = generate_key(NewKey::EcP256).expect("the provider makes P-256 keys");
-                RequestKey::from_pkcs8(key).expect("such a key signs")
-            })
-        });
+    /// The key that it is for.
+    pub(super) fn key(&self) -> &'static RequestKey {
         KEYS.get(usize::from(self.0 & 3)).expect("there are four")
+    }
+
+    /// The key with this public half.
+    pub(super) fn key_of(spki: &[u8]) -> Option<&'static RequestKey> {
+        KEYS.iter().find(|key| key.spki_der() == spki)
     }
 
     /// The request in base64, signed once per process.
@@ -70,6 +108,11 @@ impl Request {
     }
 
     fn signed(&self) -> Bytes {
+        est::wire::base64::encode(&self.der(&[]), est::wire::base64::Base64Layout::SingleLine).into()
+    }
+
+    /// Names and attributes, with more of these, without the binding.
+    pub(super) fn template(&self, more: &[Attribute]) -> RequestTemplate {
         let (subject, names) = match self.0 >> 6 {
             0 => ("CN=device", &["DNS:device.example.com"][..]),
             1 => ("O=Example,CN=Device", &["IP:192.0.2.1"][..]),
@@ -85,6 +128,12 @@ impl Request {
                 values: vec![NEW_NAMES.to_vec()],
             });
         }
+        template.attributes.extend(more.iter().cloned());
+        template
+    }
+
+    /// In DER, signed anew.
+    pub(super) fn der(&self, more: &[Attribute]) -> Vec<u8> {
         let attribute = match self.0 >> 4 & 1 {
             0 => BindingAttribute::ChallengePassword,
             _ => BindingAttribute::EstIdentityLinking,
@@ -99,10 +148,9 @@ impl Request {
             2 => Some("please revoke me"),
             _ => text.as_deref(),
         };
-        let der = template
+        self.template(more)
             .sign(self.key(), binding.map(|binding| (attribute, binding)))
-            .expect("a P-256 key signs");
-        est::wire::base64::encode(&der, est::wire::base64::Base64Layout::SingleLine).into()
+            .expect("a P-256 key signs")
     }
 
     /// Which connection it is bound to.

@@ -5,7 +5,9 @@ mod allowed;
 mod answer;
 mod authority;
 mod framing;
+mod full_cmc;
 mod material;
+mod server_key;
 mod world;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,6 +18,7 @@ use est::auth::BasicCredentials;
 use est::auth::digest::{DigestAnswer, DigestChallenge};
 use est::operation::{ConnectionFacts, EstPath, Operation};
 use est::server::EstService;
+use est::wire::base64::{self, Base64Layout};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt as _;
@@ -26,7 +29,9 @@ use tower::ServiceExt as _;
 use crate::script::Steps;
 use allowed::{Allowed, Label, Shown};
 use authority::{Mood, Said};
+use full_cmc::Token;
 use material::{End, Pieces};
+use server_key::Wish;
 use world::World;
 
 pub use framing::est_http;
@@ -34,6 +39,9 @@ pub(crate) use world::run;
 
 /// Requests of one script: more bring nothing new and take time.
 const MAX_REQUESTS: usize = 64;
+
+/// The place of `serverkeygen` in [`Operation::ALL`], with a body that is announced.
+const SERVER_KEY_GENERATION: u8 = 4;
 
 /// What a script has made happen; tests of the corpus ask for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +59,7 @@ pub struct Reached {
 /// | 2 | the same with a certification request in which one byte is another: a position, and what it is changed by |
 /// | 3 | time passes: as many minutes |
 /// | 4 | the operator says yes or no to a request that waits |
-/// | 5 | the authority is well, slow, unavailable, broken or refused by its own; the label without a name is closed (and the strict one stricter) or opened by a reload |
+/// | 5 | the authority is well, slow, unavailable, broken or refused by its own; the label without a name is closed (and the strict one stricter) or opened by a reload; or, with 10, a Full PKI Request: label, credentials and headers as above, and what is told at `full_cmc`; with 11, a request for a key that the server makes: label, credentials, request and headers as above, and how it is to be encrypted |
 /// | 6 | another connection: which bindings and which certificate |
 /// | 7 | the last request again, with an answer to the Digest challenge that it got |
 ///
@@ -87,6 +95,10 @@ struct Asked {
     spki: Option<&'static [u8]>,
     /// The connection that the body is bound to, when the script knows it.
     bound_to: Option<u8>,
+    /// What the body says, if it is a Full PKI Request.
+    message: Option<full_cmc::Message>,
+    /// How the key that is asked for is to be encrypted, when the script knows it.
+    wish: Option<Wish>,
     end: End,
     announced: bool,
 }
@@ -96,11 +108,15 @@ struct Subject {
     service: EstService,
     connection: u8,
     /// The certificate of the handshake: whose it is.
+    certificate: Option<Certificate>,
     own_certificate: bool,
     other_certificate: bool,
     shut: bool,
     last: Option<(Asked, Response<Bytes>)>,
     digest_requests: u32,
+    /// The last request that was told to ask again in CMC.
+    waiting: Option<Token>,
+    messages: u8,
     reached: Reached,
 }
 
@@ -111,11 +127,14 @@ impl Subject {
             world,
             service,
             connection: 0,
+            certificate: None,
             own_certificate: false,
             other_certificate: false,
             shut: false,
             last: None,
             digest_requests: 0,
+            waiting: None,
+            messages: 0,
             reached: Reached::default(),
         };
         subject.connect(0);
@@ -146,6 +165,14 @@ impl Subject {
                 7 => self.world.authority.set_mood(Mood::Denied),
                 8 => self.world.authority.set_mood(Mood::Unsupported),
                 9 => self.world.authority.set_mood(Mood::Busy),
+                10 => {
+                    let asked = self.asked_in_cmc(steps);
+                    self.send(asked).await;
+                }
+                11 => {
+                    let asked = self.asked_for_key(steps);
+                    self.send(asked).await;
+                }
                 _ => self.world.authority.set_mood(Mood::Well),
             },
             6 => self.connect(detail),
@@ -165,9 +192,10 @@ impl Subject {
         };
         self.other_certificate = detail >> 2 == 1;
         self.own_certificate = certificate.is_some() && !self.other_certificate;
+        self.certificate = certificate.map(|der| Certificate::from_der(&der).expect("a certificate"));
         let facts = ConnectionFacts {
             address: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, detail))),
-            certificate: certificate.map(|der| Certificate::from_der(&der).expect("a certificate")),
+            certificate: self.certificate.clone(),
             intermediates: Vec::new(),
             channel_bindings: material::bindings(self.connection),
         };
@@ -176,14 +204,11 @@ impl Subject {
 
     fn asked(&self, kind: u8, detail: u8, steps: &mut Steps<'_>) -> Asked {
         let operation = Operation::ALL.get(usize::from(detail & 7)).copied();
-        let label = *Label::ALL
-            .iter()
-            .cycle()
-            .nth(steps.byte().into())
-            .expect("a cycle has no end");
+        let label = label(steps.byte());
         let (authorization, mut shown) = credentials(steps.byte());
         shown.own_certificate = self.own_certificate;
         shown.other_certificate = self.other_certificate;
+        shown.simple = true;
         let request = material::Request::new(steps.byte());
         let header_choice = steps.byte();
         let mut body = request.body();
@@ -215,12 +240,59 @@ impl Subject {
             body,
             spki,
             bound_to,
+            message: None,
+            wish: (kind == 0).then_some(Wish::none()),
             end: match detail >> 3 {
                 2 => End::Broken,
                 3 => End::Never,
                 _ => End::Whole,
             },
             announced: detail >> 3 == 0,
+        }
+    }
+
+    fn asked_in_cmc(&mut self, steps: &mut Steps<'_>) -> Asked {
+        let operation = Some(Operation::FullCmc);
+        let label = label(steps.byte());
+        let (authorization, mut shown) = credentials(steps.byte());
+        let header_choice = steps.byte();
+        self.messages = self.messages.wrapping_add(1);
+        let issued = self.world.authority.issued();
+        let (body, message) = full_cmc::message(steps, self.messages, &issued, self.waiting.as_ref());
+        shown.own_certificate = self.own_certificate;
+        shown.other_certificate = self.other_certificate;
+        shown.signed = message.signer.is_some();
+        shown.proven = message.proven;
+        let mut headers = headers(operation, header_choice);
+        headers.extend(authorization.map(|value| (AUTHORIZATION, value)));
+        Asked {
+            operation,
+            label,
+            method: method(operation, header_choice),
+            path: path(operation, label),
+            headers,
+            shown,
+            body,
+            spki: None,
+            bound_to: None,
+            message: Some(message),
+            wish: None,
+            end: End::Whole,
+            announced: true,
+        }
+    }
+
+    fn asked_for_key(&self, steps: &mut Steps<'_>) -> Asked {
+        // The request is made as any other, and its body anew.
+        let number = steps.byte_at(2);
+        let asked = self.asked(0, SERVER_KEY_GENERATION, steps);
+        let wish = Wish::new(steps.byte());
+        let request = material::Request::new(number);
+        let der = request.der(&wish.attributes(self.certificate.as_ref()));
+        Asked {
+            body: base64::encode(&der, Base64Layout::SingleLine).into(),
+            wish: Some(wish),
+            ..asked
         }
     }
 
@@ -231,6 +303,7 @@ impl Subject {
             operation: asked.operation,
             shown: asked.shown,
             shut: self.shut,
+            revokes: asked.message.as_ref().and_then(|message| message.revokes),
         };
         self.world.authority.allow(allowed);
         let before = self.world.authority.issued().len();
@@ -244,6 +317,7 @@ impl Subject {
         let response = Response::from_parts(head, body);
         answer::check(&asked.method, asked.operation, &response);
         self.check_issued(&asked, &response, before);
+        self.check_message(&asked, &response, before);
         let status = response.status().as_u16();
         self.reached.answers.push((asked.operation, status));
         self.last = Some((asked, response));
@@ -281,6 +355,9 @@ impl Subject {
             );
         }
         if operation == Operation::ServerKeyGen {
+            if let Some(wish) = asked.wish {
+                wish.check(response, self.certificate.as_ref());
+            }
             return;
         }
         let issued = answer::certificate(response.body());
@@ -292,6 +369,26 @@ impl Subject {
         if let Some(spki) = asked.spki {
             assert_eq!(issued.spki_der(), spki, "a certificate for another key");
         }
+    }
+
+    /// The same for a Full PKI Request, in which several certificates can be asked for.
+    fn check_message(&mut self, asked: &Asked, response: &Response<Bytes>, before: usize) {
+        let Some(message) = &asked.message else { return };
+        let all = self.world.authority.issued();
+        let new = all.get(before..).unwrap_or_default();
+        let own_names_only = asked.label != Label::Approved;
+        let Some(answer) = message.check(new, response, own_names_only) else {
+            return;
+        };
+        // What an operator has approved is issued once and given again.
+        if answer.granted().is_ok() && asked.label != Label::Approved {
+            assert_eq!(
+                new.len(),
+                message.asked(),
+                "granted, and another number of certificates issued"
+            );
+        }
+        self.waiting = message.token(&answer).or_else(|| self.waiting.take());
     }
 
     async fn answer_challenge(&mut self, detail: u8) {
@@ -321,6 +418,11 @@ impl Subject {
         asked.shown.digest = right;
         self.send(asked).await;
     }
+}
+
+fn label(choice: u8) -> Label {
+    let label = Label::ALL.iter().cycle().nth(choice.into());
+    *label.expect("a cycle has no end")
 }
 
 /// What stands in `Authorization`, and what it truly shows. With the fourth bit it is another server that is asked about

@@ -10,7 +10,8 @@ use est::auth::{
 };
 use est::operation::{
     CsrAttributesPolicy, DirectKeyGenerator, FullCmcSettings, KeyPackageSigner, LabelService, LabelSettings,
-    Operations, ProofOfPossession, ServerKeyGenerationSettings, ServerKeyKind, SharedSecrets,
+    Operations, ProofOfPossession, RecipientCertificate, ServerKeyGenerationSettings, ServerKeyKind,
+    SharedSecrets,
 };
 use est::server::{EstService, Server, ServerConfig, ServerHandle, ServerLimits};
 use est::wire::csr_attributes::{CsrAttributes, CsrAttributesLimits};
@@ -35,8 +36,14 @@ pub(super) const TOKEN: &str = "dG9rZW4gb2YgdGhlIGZ1enogY29ycHVz";
 /// Which is looked up by a thread.
 pub(super) const OTHER_TOKEN: &str = "YW5vdGhlciB0b2tlbiBvZiB0aGUgZnV6eg";
 pub(super) const ENDED_TOKEN: &str = "dG9rZW4gdGhhdCBoYXMgZW5kZWQgYWxyZWFkeQ";
-/// What proves an identity in full CMC.
-const SECRETS: &str = "device-1:sixteen characters:\n";
+/// What proves an identity in full CMC, and by which name.
+pub(super) const SECRET: &str = "sixteen characters";
+pub(super) const IDENTIFICATION: &str = "device-1";
+/// The same secret for one subject alone.
+pub(super) const IDENTIFICATION_OF_ONE: &str = "device-3";
+
+/// By which a request names the certificate that keys can be encrypted for.
+pub(super) const RECIPIENT: &[u8] = b"recipient";
 
 /// Where the revocation list is.
 pub(super) const LIST: &str = "/root.crl";
@@ -184,11 +191,7 @@ fn settings(label: Label, anchors: &Arc<TrustStore>, shut: bool) -> LabelSetting
                 settings.authentication = AuthenticationRequirement::closed();
             }
             settings.server_key_generation = Some(server_keys());
-            settings.full_cmc = Some(FullCmcSettings {
-                secrets: Arc::new(SharedSecrets::parse(SECRETS).expect("a secret")),
-                identity_proof_required: false,
-                ..FullCmcSettings::new(Arc::clone(crate::keys::signer()), Arc::clone(anchors))
-            });
+            settings.full_cmc = Some(full_cmc(anchors));
         }
         Label::Bound => settings.proof_of_possession = ProofOfPossession::Required,
         Label::Strict => {
@@ -197,8 +200,19 @@ fn settings(label: Label, anchors: &Arc<TrustStore>, shut: bool) -> LabelSetting
             settings.csr_attributes = Some(attributes(shut));
             settings.reenrollment.registrars = true;
             settings.reenrollment.change_subject_name = true;
+            settings.full_cmc = Some(FullCmcSettings {
+                identity_proof_required: true,
+                allow_revocation: true,
+                ..full_cmc(anchors)
+            });
         }
-        Label::Approved => settings.server_key_generation = Some(server_keys()),
+        Label::Approved => {
+            settings.server_key_generation = Some(server_keys());
+            settings.full_cmc = Some(FullCmcSettings {
+                subject_must_match_signer: false,
+                ..full_cmc(anchors)
+            });
+        }
         Label::Secret => {
             settings.authentication = any_of(&["digest", "bearer"]);
             settings.proof_of_possession = ProofOfPossession::Off;
@@ -208,12 +222,26 @@ fn settings(label: Label, anchors: &Arc<TrustStore>, shut: bool) -> LabelSetting
     settings
 }
 
+/// For whoever HTTP lets in.
+fn full_cmc(anchors: &Arc<TrustStore>) -> FullCmcSettings {
+    let secrets = format!("{IDENTIFICATION}:{SECRET}\n{IDENTIFICATION_OF_ONE}:{SECRET}:CN=device-1\n");
+    FullCmcSettings {
+        secrets: Arc::new(SharedSecrets::parse(&secrets).expect("a secret")),
+        identity_proof_required: false,
+        ..FullCmcSettings::new(Arc::clone(crate::keys::signer()), Arc::clone(anchors))
+    }
+}
+
 /// Keys on P-256 alone: an RSA key takes a second.
 fn server_keys() -> ServerKeyGenerationSettings {
     let signer = KeyPackageSigner::with_identity(crate::keys::signer());
     ServerKeyGenerationSettings {
         kinds: vec![ServerKeyKind::EcP256],
         shared_keys: vec![crate::keys::shared_key()],
+        recipients: vec![RecipientCertificate {
+            identifier: RECIPIENT.to_vec(),
+            certificate: crate::keys::recipient(),
+        }],
         ..ServerKeyGenerationSettings::new(Arc::new(DirectKeyGenerator), signer)
     }
 }
