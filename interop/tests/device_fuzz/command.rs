@@ -1,10 +1,14 @@
 //! The command line.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
+use nmsp::server::{Server, ServerConfig, ServerHandle};
 use pki_common::identity::Identity;
+use tokio::task::JoinHandle;
 
 use crate::support::Pair;
 
@@ -89,33 +93,38 @@ fn says_what_is_missing_on_the_command_line() {
     }
 }
 
+/// What every run against [`controller`] has on its command line.
+const COMMON: [&str; 8] = [
+    "--identity",
+    "own",
+    "--authlist",
+    "device/authlist.txt",
+    "--rate",
+    "50",
+    "--case-stall",
+    "50",
+];
+
+/// A controller of ours, and in the folder what the tester needs to be let in.
+async fn controller(folder: &Path) -> (String, ServerHandle, JoinHandle<()>) {
+    let pair = Pair::new();
+    save(&pair.location_server, &folder.join("own"));
+    save(&pair.controller, &folder.join("device"));
+    let admitted = crate::support::admit(&pair.location_server);
+    let config = ServerConfig::new(Arc::clone(&pair.controller), admitted);
+    let server = Server::bind("127.0.0.1:0", config).await.unwrap();
+    let (address, handle) = (server.local_addr().unwrap().to_string(), server.handle());
+    let running = tokio::spawn(server.run());
+    (address, handle, running)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_by_the_command_leaves_reports_and_is_continued() {
     let folder = tempfile::tempdir().unwrap();
-    let pair = Pair::new();
-    save(&pair.location_server, &folder.path().join("own"));
-    save(&pair.controller, &folder.path().join("device"));
-    let config = nmsp::server::ServerConfig::new(
-        std::sync::Arc::clone(&pair.controller),
-        crate::support::admit(&pair.location_server),
-    );
-    let server = nmsp::server::Server::bind("127.0.0.1:0", config).await.unwrap();
-    let (address, handle) = (server.local_addr().unwrap().to_string(), server.handle());
-    let running = tokio::spawn(server.run());
-
+    let (address, handle, running) = controller(folder.path()).await;
     let path = folder.path().to_owned();
     let outputs = tokio::task::spawn_blocking(move || {
-        let common = [
-            "--identity",
-            "own",
-            "--authlist",
-            "device/authlist.txt",
-            "--rate",
-            "50",
-            "--case-stall",
-            "50",
-        ];
-        let run = |more: &[&str]| fuzz(&path, &[&["nmsp", address.as_str()], &common[..], more].concat());
+        let run = |more: &[&str]| fuzz(&path, &[&["nmsp", address.as_str()], &COMMON[..], more].concat());
         [
             run(&["--seed", "8", "--cases", "6"]),
             run(&["--cases", "9"]),
@@ -143,4 +152,55 @@ async fn a_run_by_the_command_leaves_reports_and_is_continued() {
     for file in ["state.json", "report.html", "report.xml"] {
         assert!(folder.path().join("interop-fuzz").join(file).exists(), "{file}");
     }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn control_c_ends_a_run_behind_its_case_and_nothing_of_it_is_lost() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let folder = tempfile::tempdir().unwrap();
+    let (address, handle, running) = controller(folder.path()).await;
+    let path = folder.path().to_owned();
+    let outputs = tokio::task::spawn_blocking(move || {
+        let arguments = [&["fuzz", "nmsp", address.as_str()], &COMMON[..], &["--seed", "8"]].concat();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_interop"))
+            .args(arguments)
+            .current_dir(&path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut text = String::new();
+        while !text.contains("Ctrl-C ends the run") {
+            assert_ne!(said.read_line(&mut text).unwrap(), 0, "{text}");
+        }
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        said.read_to_string(&mut text).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        text.push_str(&String::from_utf8_lossy(&ended.stdout));
+        let arguments = [
+            &["nmsp", address.as_str()],
+            &COMMON[..],
+            &["--resume", "--time", "1"],
+        ];
+        (ended.status.code(), text, fuzz(&path, &arguments.concat()))
+    });
+    let (code, text, resumed) = outputs.await.unwrap();
+    handle.shutdown();
+    running.await.unwrap();
+
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("interrupted") && text.contains("nothing was found"),
+        "{text}"
+    );
+    let played = text
+        .lines()
+        .find_map(|line| line.split_once(" cases (")?.0.parse::<u64>().ok());
+    let played = played.expect("the summary says how many cases were played");
+    let text = told(&resumed);
+    assert_eq!(resumed.status.code(), Some(0), "{text}");
+    assert!(text.contains(&format!("seed 8, from case {played} on")), "{text}");
 }

@@ -1,10 +1,12 @@
 //! What is done with a device: a run of cases, or one case again.
 
 use std::fmt::Write as _;
+use std::future::poll_fn;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use interop::device_fuzz::examine::Examiner;
@@ -66,11 +68,11 @@ async fn run_all<G: Grammar, T: Target, L: Liveness<T>>(
         options.case_budget(),
     );
     let state = State::open(folder, identity, arguments, options.resume).map_err(|error| error.diagnose())?;
+    let stop = stop_on_interrupt().await;
     crate::cli::report(&format_args!(
         "seed {}, from case {} on; Ctrl-C ends the run, --resume continues it",
         state.identity.seed, state.next
     ));
-    let stop = stop_on_interrupt();
     let mut bar = Bar::new(options.cases, state.next, options.quiet);
     let outcome = run::run(examiner, &options.settings(), state, &mut bar, &stop).await;
     drop(bar);
@@ -92,16 +94,25 @@ fn seed(options: &Options, folder: &Path) -> Result<u64, Failure> {
     Ok(fastrand::u64(..1 << 32))
 }
 
-/// Becomes true at the first Ctrl-C; the second one ends the program at once.
-fn stop_on_interrupt() -> Arc<AtomicBool> {
+/// Becomes true at the first Ctrl-C from now on; the second one ends the program at once.
+async fn stop_on_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stop);
+    let mut interrupt = Box::pin(tokio::signal::ctrl_c());
+    // Tokio takes the signal from the operating system when this is first polled; before, it would end the program.
+    let early = poll_fn(|context| Poll::Ready(interrupt.as_mut().poll(context))).await;
+    if early.is_ready() {
+        // It cannot be taken here.
+        return stop;
+    }
     tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
+        let mut next = interrupt.await;
+        while next.is_ok() {
             if told.swap(true, Ordering::Relaxed) {
                 std::process::exit(i32::from(super::CANNOT_RUN));
             }
             crate::cli::report(&"interrupted: the case that is under way comes to its end first");
+            next = tokio::signal::ctrl_c().await;
         }
     });
     stop
