@@ -56,8 +56,8 @@ pub struct FullCmcSettings {
     pub revocation: Option<RevocationCheck>,
     /// The secrets that prove an identity without a certificate.
     pub secrets: Arc<SharedSecrets>,
-    /// Whether a request that no certified key has signed needs an identity proof. Without it the client that HTTP
-    /// or TLS has authenticated may ask, as in `simpleenroll`.
+    /// Whether a Full PKI Request that no certified key has signed needs an identity proof. Without it the client that
+    /// HTTP or TLS has authenticated may ask, as in `simpleenroll`, and as it may by a Simple PKI Request in any case.
     pub identity_proof_required: bool,
     /// Whether a request that a certificate has signed must ask for that certificate's subject and alternative names
     /// (RFC 5272 section 6.3.3, as for `simplereenroll`).

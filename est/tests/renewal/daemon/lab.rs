@@ -277,6 +277,7 @@ pub(super) fn failed(kind: &EventKind) -> bool {
     matches!(kind, EventKind::Failed(_) | EventKind::FailedUntil(..))
 }
 
+#[cfg(feature = "cli")]
 pub(super) fn pending(kind: &EventKind) -> bool {
     matches!(kind, EventKind::Pending { .. })
 }
